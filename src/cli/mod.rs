@@ -1,0 +1,110 @@
+//! What does a person type, and which verb answers? One file a verb.
+
+mod check;
+mod demo;
+mod eval;
+mod exit;
+mod init;
+mod log;
+mod output;
+mod plan;
+mod sim;
+mod status;
+mod sync;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use exit::Exit;
+use output::Output;
+
+/// Keeps people's accounts in step across Microsoft Entra tenants.
+#[derive(Parser, Debug)]
+#[command(name = "crosstie", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Options that every verb takes.
+#[derive(Args, Debug, Clone)]
+struct Global {
+    /// The configuration file.
+    #[arg(long, global = true, value_name = "FILE", env = "CROSSTIE_CONFIG", default_value = "crosstie.toml")]
+    config: PathBuf,
+    /// How log lines are written to stderr.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    log_format: LogFormat,
+    /// More detail on stderr: -v says each page and write, -vv each request.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    verbose: u8,
+    /// Errors only on stderr, no progress bars.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// The whole story in one command: three simulated tenants, a first sync, a joiner, a mover, a leaver, an outage.
+    Demo(demo::Arguments),
+    /// Serves simulated tenants (Graph and token endpoints) until stopped.
+    Sim(sim::Arguments),
+    /// Writes a commented crosstie.toml and a first rule set; never overwrites.
+    Init(init::Arguments),
+    /// Reads config and rules, offline: every error at once, with file, line and column.
+    Check(check::Arguments),
+    /// The dry run: reads, plans, prints; writes to no tenant and not to the store.
+    Plan(plan::Arguments),
+    /// One cycle: read, plan, guard, write.
+    Sync(sync::Arguments),
+    /// How things stand: watermarks, links, what waits, what is held, the last runs.
+    Status(status::Arguments),
+    /// Reads or verifies the change log.
+    Log(log::Arguments),
+    /// Evaluates one expression on a JSON user and prints the JSON result.
+    Eval(eval::Arguments),
+}
+
+/// Reads the arguments, runs the verb, and says how it went.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Asking for help or the version is no mistake; everything else is a usage error.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    output::start_logging(&cli.global);
+    let mut out = Output::stdout();
+    let exit = run(&cli, &mut out);
+    out.finish(exit).into()
+}
+
+fn run(cli: &Cli, out: &mut Output) -> Exit {
+    let global = &cli.global;
+    match &cli.verb {
+        Verb::Demo(arguments) => demo::run(global, arguments, out),
+        Verb::Sim(arguments) => sim::run(arguments, out),
+        Verb::Init(arguments) => init::run(global, arguments, out),
+        Verb::Check(arguments) => check::run(global, arguments, out),
+        Verb::Plan(arguments) => plan::run(global, arguments, out),
+        Verb::Sync(arguments) => sync::run(global, arguments, out),
+        Verb::Status(arguments) => status::run(global, arguments, out),
+        Verb::Log(arguments) => log::run(global, arguments, out),
+        Verb::Eval(arguments) => eval::run(arguments, out),
+    }
+}

@@ -1,0 +1,109 @@
+//! How do data reach stdout, and words stderr?
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+
+use tracing_subscriber::EnvFilter;
+
+use super::{Exit, Global, LogFormat};
+
+/// The stream that data go to. Writing never panics: a reader that went away ends the output quietly, any other fault
+/// turns the exit code into failure.
+pub struct Output {
+    stream: Box<dyn Write>,
+    fault: Option<io::Error>,
+}
+
+impl Output {
+    /// Standard output; colours are dropped where it is no terminal or `NO_COLOR` is set.
+    pub fn stdout() -> Self {
+        Self { stream: Box::new(io::BufWriter::new(anstream::stdout())), fault: None }
+    }
+    /// Writes without a line end.
+    pub fn put(&mut self, text: fmt::Arguments<'_>) {
+        if self.fault.is_none()
+            && let Err(error) = self.stream.write_fmt(text)
+        {
+            self.fault = Some(error);
+        }
+    }
+    /// Writes one line.
+    pub fn line(&mut self, text: fmt::Arguments<'_>) {
+        self.put(format_args!("{text}\n"));
+    }
+    /// Brings out what is buffered.
+    pub fn flush(&mut self) {
+        if self.fault.is_none()
+            && let Err(error) = self.stream.flush()
+        {
+            self.fault = Some(error);
+        }
+    }
+    /// True once nobody reads any more: long outputs may stop.
+    pub fn is_closed(&self) -> bool {
+        self.fault.is_some()
+    }
+    /// Brings out what is buffered, and the exit code that follows.
+    pub fn finish(mut self, exit: Exit) -> Exit {
+        self.flush();
+        match self.fault {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                complain(format_args!("cannot write to standard output: {error}"));
+                exit.and(Exit::Failed)
+            }
+            _ => exit,
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.fault.is_none()
+            && let Err(error) = self.stream.write_all(bytes)
+        {
+            self.fault = Some(error);
+        }
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Output::flush(self);
+        Ok(())
+    }
+}
+
+/// Says on stderr what went wrong. The text reads alone and ends with a `hint:` line where there is a way out.
+pub(super) fn complain(text: fmt::Arguments<'_>) {
+    let red = anstyle::Style::new().bold().fg_color(Some(anstyle::AnsiColor::Red.into()));
+    let _ = writeln!(anstream::stderr().lock(), "{red}error{red:#}: {text}");
+}
+
+/// Says something on stderr as it is.
+pub(super) fn say(text: fmt::Arguments<'_>) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// Progress bars are for people who watch.
+pub(super) fn shows_progress(global: &Global) -> bool {
+    !global.quiet && global.log_format == LogFormat::Text && io::stderr().is_terminal()
+}
+
+/// Log lines go to stderr, one an event.
+pub(super) fn start_logging(global: &Global) {
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "crosstie=info,warn",
+        (false, 2) => "crosstie=debug,info",
+        (false, _) => "trace",
+    };
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(level))
+        .with_writer(io::stderr)
+        .with_target(false)
+        .with_ansi(anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never);
+    // A second subscriber in one process can only be a test's: the first one stays.
+    let _ = match global.log_format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    };
+}

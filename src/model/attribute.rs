@@ -1,0 +1,169 @@
+//! What can be known of a user, and what can be changed?
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// A Graph user property by its own name (`displayName`), case-sensitive.
+///
+/// Members of complex properties are flat here: `extensionAttribute1` … `15` stand for
+/// `onPremisesExtensionAttributes`, and `employeeOrgData.division` for a member of any other complex property.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Attribute(Arc<str>);
+
+impl Attribute {
+    /// Wraps the name as it is.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+    /// The name as it is.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+    /// True of `manager`: its value is the id of another user, and differs between tenants.
+    pub fn is_reference(&self) -> bool {
+        self.as_str() == Self::MANAGER
+    }
+
+    /// The one reference that delta queries track.
+    pub const MANAGER: &'static str = "manager";
+    /// May the person sign in?
+    pub const ACCOUNT_ENABLED: &'static str = "accountEnabled";
+    /// The name that signs in; a guest's holds `#EXT#`.
+    pub const USER_PRINCIPAL_NAME: &'static str = "userPrincipalName";
+    /// `Guest` or `Member`.
+    pub const USER_TYPE: &'static str = "userType";
+    /// `Invitation` for a guest.
+    pub const CREATION_TYPE: &'static str = "creationType";
+    /// `PendingAcceptance` or `Accepted` for a guest.
+    pub const EXTERNAL_USER_STATE: &'static str = "externalUserState";
+    /// The address that is invited.
+    pub const MAIL: &'static str = "mail";
+    /// The one attribute that an invitation can set beside the address and the type.
+    pub const DISPLAY_NAME: &'static str = "displayName";
+}
+
+impl fmt::Display for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl From<&str> for Attribute {
+    fn from(name: &str) -> Self {
+        Self::new(name)
+    }
+}
+/// Lets a map keyed by attributes be asked with a plain name.
+impl std::borrow::Borrow<str> for Attribute {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A value that is there. Null and absence are not values: see [`Edit`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Text, dates included, as Graph sent it.
+    Text(String),
+    /// A collection of texts, in Graph's order.
+    List(Vec<String>),
+}
+
+impl Value {
+    /// The text, where this is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+    /// True of `""` and `[]`: what Graph does not tell apart from null.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Value::Text(text) => text.is_empty(),
+            Value::List(items) => items.is_empty(),
+            Value::Bool(_) | Value::Integer(_) => false,
+        }
+    }
+}
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Value::Text(text.to_owned())
+    }
+}
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Bool(b) => write!(f, "{b}"),
+            Value::Integer(n) => write!(f, "{n}"),
+            Value::Text(text) => f.write_str(text),
+            Value::List(items) => f.write_str(&items.join(", ")),
+        }
+    }
+}
+
+/// What is known of one user: an attribute that is not in the map has no value, or was never told.
+pub type Attributes = BTreeMap<Attribute, Value>;
+
+/// One attribute's change. Absent from [`Edits`] means: leave it alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// It has this value now.
+    Set(Value),
+    /// It has no value now (JSON null).
+    Clear,
+}
+
+impl Edit {
+    /// The value after the edit.
+    pub fn value(&self) -> Option<&Value> {
+        match self {
+            Edit::Set(value) => Some(value),
+            Edit::Clear => None,
+        }
+    }
+}
+
+/// What was learned of a user, or what is to be written: the same shape, on purpose.
+pub type Edits = BTreeMap<Attribute, Edit>;
+
+/// Do the two stand for the same stored value? `""`, `[]` and no value are one to Graph.
+pub fn same_value(a: Option<&Value>, b: Option<&Value>) -> bool {
+    let there = |v: Option<&Value>| v.filter(|v| !v.is_empty()).cloned();
+    there(a) == there(b)
+}
+
+/// The edits that turn `from` into `to`, looking only at the `managed` attributes.
+pub fn edits_between(from: &Attributes, to: &Attributes, managed: &BTreeSet<Attribute>) -> Edits {
+    managed
+        .iter()
+        .filter(|a| !same_value(from.get(*a), to.get(*a)))
+        .map(|a| {
+            let edit = match to.get(a) {
+                Some(value) if !value.is_empty() => Edit::Set(value.clone()),
+                _ => Edit::Clear,
+            };
+            (a.clone(), edit)
+        })
+        .collect()
+}
+
+/// `attributes` with the edits made.
+#[must_use]
+pub fn edited(mut attributes: Attributes, edits: &Edits) -> Attributes {
+    for (attribute, edit) in edits {
+        match edit {
+            Edit::Set(value) => attributes.insert(attribute.clone(), value.clone()),
+            Edit::Clear => attributes.remove(attribute),
+        };
+    }
+    attributes
+}

@@ -1,0 +1,337 @@
+//! What should happen, why, and what did?
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Attribute, Attributes, Edits, ObjectId, RouteName, Value};
+
+/// The kinds of change, as the plan and the change log name them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActionKind {
+    /// A new account by invitation.
+    Provision,
+    /// An account that stands already becomes ours.
+    Join,
+    /// Attributes are written.
+    Update,
+    /// An account comes back from deletedItems.
+    Restore,
+    /// The account is blocked.
+    Disable,
+    /// The account that we blocked is unblocked.
+    Enable,
+    /// The account goes to deletedItems.
+    Delete,
+    /// The link goes; no account is touched.
+    Unlink,
+}
+
+impl ActionKind {
+    /// All of them, in the order in which tables show them.
+    pub const ALL: [ActionKind; 8] = [
+        ActionKind::Provision,
+        ActionKind::Join,
+        ActionKind::Update,
+        ActionKind::Restore,
+        ActionKind::Disable,
+        ActionKind::Enable,
+        ActionKind::Delete,
+        ActionKind::Unlink,
+    ];
+    /// The word in plans, logs and filters.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ActionKind::Provision => "provision",
+            ActionKind::Join => "join",
+            ActionKind::Update => "update",
+            ActionKind::Restore => "restore",
+            ActionKind::Disable => "disable",
+            ActionKind::Enable => "enable",
+            ActionKind::Delete => "delete",
+            ActionKind::Unlink => "unlink",
+        }
+    }
+    /// The kind of that name.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+impl fmt::Display for ActionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A change with what it takes to carry it out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Invite `address`; `wanted` is everything that the account shall have in the end.
+    Provision {
+        /// The address to invite.
+        address: String,
+        /// What the account shall look like, `userType` included.
+        wanted: Attributes,
+    },
+    /// Link the account, and write the edits.
+    Join {
+        /// The account.
+        account: ObjectId,
+        /// What differs.
+        edits: Edits,
+    },
+    /// Write the edits.
+    Update {
+        /// The account.
+        account: ObjectId,
+        /// What differs.
+        edits: Edits,
+    },
+    /// Bring it back from deletedItems.
+    Restore {
+        /// The account.
+        account: ObjectId,
+    },
+    /// Block it.
+    Disable {
+        /// The account.
+        account: ObjectId,
+    },
+    /// Unblock it.
+    Enable {
+        /// The account.
+        account: ObjectId,
+    },
+    /// Delete it (softly: the tenant keeps it for 30 days).
+    Delete {
+        /// The account.
+        account: ObjectId,
+    },
+    /// Forget the link.
+    Unlink,
+}
+
+impl Action {
+    /// Its kind.
+    pub fn kind(&self) -> ActionKind {
+        match self {
+            Action::Provision { .. } => ActionKind::Provision,
+            Action::Join { .. } => ActionKind::Join,
+            Action::Update { .. } => ActionKind::Update,
+            Action::Restore { .. } => ActionKind::Restore,
+            Action::Disable { .. } => ActionKind::Disable,
+            Action::Enable { .. } => ActionKind::Enable,
+            Action::Delete { .. } => ActionKind::Delete,
+            Action::Unlink => ActionKind::Unlink,
+        }
+    }
+    /// The account that it touches, where one stands.
+    pub fn account(&self) -> Option<&ObjectId> {
+        match self {
+            Action::Join { account, .. }
+            | Action::Update { account, .. }
+            | Action::Restore { account }
+            | Action::Disable { account }
+            | Action::Enable { account }
+            | Action::Delete { account } => Some(account),
+            Action::Provision { .. } | Action::Unlink => None,
+        }
+    }
+}
+
+/// Why a change is planned. The text is part of plans and of the change log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// The rules take the user.
+    InScope,
+    /// The rules took the user once, and do not any more.
+    OutOfScope,
+    /// Blocked at home.
+    HomeDisabled,
+    /// Deleted at home.
+    HomeDeleted,
+    /// The account that the link names is not there.
+    AccountMissing,
+    /// The grace period of a leaver is over.
+    GraceOver,
+}
+
+impl Why {
+    /// The words in plans and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Why::InScope => "in scope",
+            Why::OutOfScope => "out of scope",
+            Why::HomeDisabled => "disabled at home",
+            Why::HomeDeleted => "deleted at home",
+            Why::AccountMissing => "account missing",
+            Why::GraceOver => "grace period over",
+        }
+    }
+}
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Who a change is about, as people know them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Person {
+    /// The home user's object id.
+    pub id: ObjectId,
+    /// Its user principal name, `""` where unknown.
+    pub user_principal_name: String,
+}
+
+/// One change of one account, with its reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// On which route.
+    pub route: RouteName,
+    /// For whom.
+    pub home: Person,
+    /// What.
+    pub action: Action,
+    /// What the account had, for each attribute that the action writes (absent: no value).
+    pub before: Attributes,
+    /// Why.
+    pub why: Why,
+    /// The rule set that asked for it.
+    pub rules: String,
+}
+
+impl Change {
+    /// Before and after of each attribute that the change writes, as plans and logs show them.
+    pub fn edits(&self) -> BTreeMap<Attribute, (Option<Value>, Option<Value>)> {
+        let shown = |edits: &Edits| {
+            let pair =
+                |(a, e): (&Attribute, &super::Edit)| (a.clone(), (self.before.get(a).cloned(), e.value().cloned()));
+            edits.iter().map(pair).collect()
+        };
+        let enabled = |after: bool| {
+            let a = Attribute::from(Attribute::ACCOUNT_ENABLED);
+            let before = self.before.get(&a).cloned();
+            BTreeMap::from([(a, (before, Some(Value::Bool(after))))])
+        };
+        match &self.action {
+            Action::Provision { wanted, .. } => {
+                wanted.iter().map(|(a, v)| (a.clone(), (None, Some(v.clone())))).collect()
+            }
+            Action::Join { edits, .. } | Action::Update { edits, .. } => shown(edits),
+            Action::Disable { .. } => enabled(false),
+            Action::Enable { .. } => enabled(true),
+            Action::Restore { .. } | Action::Delete { .. } | Action::Unlink => BTreeMap::new(),
+        }
+    }
+}
+
+/// Seen, not decidable, never guessed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Several accounts answer.
+    Disputed(Vec<ObjectId>),
+    /// The account that answers is another home user's.
+    Taken {
+        /// The account.
+        account: ObjectId,
+    },
+    /// An account holds the address already, and no match rule joins it.
+    AddressInUse {
+        /// The account.
+        account: ObjectId,
+        /// True where the account is at home in the target.
+        native: bool,
+    },
+    /// Several home users lead to the same address or the same account.
+    SharedWith(Vec<Person>),
+    /// An earlier write's answer was lost; the target has to be read before anything is asked again.
+    AwaitingReading,
+    /// An expression gave no usable value.
+    Unmappable {
+        /// The target attribute.
+        attribute: Attribute,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The account holds a directory role.
+    Privileged {
+        /// The account.
+        account: ObjectId,
+        /// The roles, or why they could not be read.
+        roles: String,
+    },
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Hold::Disputed(accounts) => {
+                let ids: Vec<&str> = accounts.iter().map(ObjectId::as_str).collect();
+                write!(f, "{} accounts match: {}", ids.len(), ids.join(", "))
+            }
+            Hold::Taken { account } => write!(f, "account {account} answers, but is linked to another home user"),
+            Hold::AddressInUse { account, native: true } => {
+                write!(f, "account {account} of the target itself holds the address; native accounts are never joined")
+            }
+            Hold::AddressInUse { account, native: false } => {
+                write!(f, "account {account} holds the address already, and no [[match]] of the rule set joins it")
+            }
+            Hold::SharedWith(others) => {
+                let names: Vec<&str> = others.iter().map(|p| p.user_principal_name.as_str()).collect();
+                write!(f, "shares its address or account with {}", names.join(", "))
+            }
+            Hold::AwaitingReading => {
+                f.write_str("an invitation's answer was lost; waiting for a reading of the target")
+            }
+            Hold::Unmappable { attribute, reason } => write!(f, "{attribute}: {reason}"),
+            Hold::Privileged { account, roles } => {
+                write!(f, "account {account} matches but is never joined: {roles}")
+            }
+        }
+    }
+}
+
+/// One person who is held, with the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// On which route.
+    pub route: RouteName,
+    /// Who.
+    pub home: Person,
+    /// Why.
+    pub hold: Hold,
+}
+
+/// What set a run off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trigger {
+    /// `crosstie sync`.
+    Manual,
+    /// `crosstie run`.
+    Schedule,
+}
+
+/// Why a write did not happen, as the change log keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriteError {
+    /// Graph's most specific error code, or one of ours for the transport.
+    pub code: String,
+    /// Graph's message, bounded.
+    pub message: String,
+}
+
+/// How did a write end?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The tenant confirmed it.
+    Applied,
+    /// The tenant refused it, or it never left.
+    Failed(WriteError),
+    /// No answer came, and a look at the tenant could not tell.
+    Unknown(WriteError),
+}

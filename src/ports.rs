@@ -1,0 +1,169 @@
+//! Which doors lead to the world? A dry run is not a flag: it is holding only the reading door.
+
+use std::future::Future;
+
+use crate::model::{Cursor, DeltaPage, Edits, News, ObjectId, Removal, Selection, TenantName, Timestamp, WriteError};
+
+/// What to do after an error. A property of the error, not of the call site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Not before somebody has changed something.
+    Never,
+    /// The same again; not before this instant where the tenant named one.
+    Again {
+        /// The tenant's own wish (`Retry-After`), bounded by the client.
+        not_before: Option<Timestamp>,
+    },
+    /// The watermark is dead (410, `syncStateNotFound`, `resyncRequired`): the reading starts over.
+    StartOver,
+    /// It may be there already or not be there yet (a write's answer was lost): look before asking again.
+    LookAgain,
+}
+
+/// Why a directory did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{tenant}: {doing}: {} ({})", detail.message, detail.code)]
+pub struct DirectoryError {
+    /// Which tenant.
+    pub tenant: TenantName,
+    /// What was being done, in words: `reading users`.
+    pub doing: String,
+    /// HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// Graph's code and message, or the transport's.
+    pub detail: WriteError,
+    /// What to do about it.
+    pub retry: Retry,
+    /// True of 429 and of 503 with `Retry-After`: the whole tenant wants a pause, not only this object.
+    pub throttled: bool,
+    /// The `client-request-id` that we sent, `""` where none was.
+    pub request_id: String,
+}
+
+impl DirectoryError {
+    /// The object is not there (404): deleted, or not yet visible on the replica that answered.
+    pub fn is_not_found(&self) -> bool {
+        self.status == Some(404)
+    }
+}
+
+/// What an invitation made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invited {
+    /// The account.
+    pub account: ObjectId,
+    /// What the answer says of it: userPrincipalName, userType, mail, displayName, externalUserState.
+    pub learned: Edits,
+}
+
+/// What to invite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    /// `invitedUserEmailAddress`.
+    pub address: String,
+    /// `invitedUserDisplayName`.
+    pub display_name: Option<String>,
+    /// `invitedUserType`: `Guest` or `Member`.
+    pub user_type: String,
+}
+
+/// One object write: each is one request, one permit of the meter and one entry of the change log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// `POST /invitations`.
+    Invite(Invitation),
+    /// `PATCH /users/{id}`; never holds a reference.
+    Patch {
+        /// The account.
+        account: ObjectId,
+        /// The fields.
+        edits: Edits,
+    },
+    /// `PUT` or `DELETE /users/{id}/manager/$ref`.
+    SetManager {
+        /// The account.
+        account: ObjectId,
+        /// The manager's account in the same tenant, `None` to clear.
+        manager: Option<ObjectId>,
+    },
+    /// `DELETE /users/{id}`.
+    Delete {
+        /// The account.
+        account: ObjectId,
+    },
+    /// `POST /directory/deletedItems/{id}/restore`.
+    Restore {
+        /// The account.
+        account: ObjectId,
+    },
+}
+
+/// What a write's answer tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// The invitation's account.
+    Invited(Invited),
+    /// Done, and nothing more is said.
+    Done,
+}
+
+/// What a look at one user shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// It stands; every selected attribute is mentioned, null as `Clear` (unlike in a delta page).
+    Present(Edits),
+    /// It is in deletedItems, or nowhere.
+    Removed(Removal),
+}
+
+impl Look {
+    /// The same as an item of news.
+    pub fn news(self) -> News {
+        match self {
+            Look::Present(edits) => News::Seen(edits),
+            Look::Removed(removal) => News::Removed(removal),
+        }
+    }
+}
+
+/// Reading one tenant. Everything that `plan` is given.
+pub trait DirectoryRead {
+    /// Which tenant this is.
+    fn tenant(&self) -> &TenantName;
+    /// One page of the users' delta round. `selection` counts only for [`Cursor::Start`]: a link holds its own.
+    fn delta_page(
+        &self,
+        selection: &Selection,
+        from: &Cursor,
+    ) -> impl Future<Output = Result<DeltaPage, DirectoryError>>;
+    /// Looks at users one by one (`GET /users/{id}`, and deletedItems where that is a 404), in the order asked.
+    fn look(
+        &self,
+        selection: &Selection,
+        objects: &[ObjectId],
+    ) -> impl Future<Output = Vec<Result<Look, DirectoryError>>>;
+    /// Users that hold this address as mail, other mail or invited user principal name, with the selected attributes.
+    fn find_by_address(
+        &self,
+        selection: &Selection,
+        address: &str,
+    ) -> impl Future<Output = Result<Vec<(ObjectId, Edits)>, DirectoryError>>;
+    /// The transitive members of a group that are users.
+    fn group_members(&self, group: &str) -> impl Future<Output = Result<Vec<ObjectId>, DirectoryError>>;
+    /// Display names of the directory roles that the user holds, directly or through groups.
+    fn directory_roles(&self, user: &ObjectId) -> impl Future<Output = Result<Vec<String>, DirectoryError>>;
+}
+
+/// Writing one tenant.
+pub trait DirectoryWrite: DirectoryRead {
+    /// One write, one attempt. `request_id` goes out as `client-request-id` and stands in the change log.
+    fn write(&self, request_id: &str, write: &Write) -> impl Future<Output = Result<Written, DirectoryError>>;
+}
+
+/// Time.
+pub trait Clock {
+    /// Now.
+    fn now(&self) -> Timestamp;
+    /// Comes back at `at` or a little later; at once where that is past.
+    fn sleep_until(&self, at: Timestamp) -> impl Future<Output = ()>;
+}

@@ -1,0 +1,194 @@
+//! What did the admin write? A rule set as a value, checked: scope, match, attributes, leavers, guard.
+
+pub mod diagnostic;
+pub mod expression;
+mod scope;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Attribute, Value};
+
+pub use diagnostic::{Diagnostic, Severity};
+pub use expression::{EvalError, Expression, Inputs, Output};
+pub use scope::{Clause, Operator};
+
+/// One file of `sync-rules/`.
+#[derive(Clone, Debug)]
+pub struct RuleSet {
+    /// The file's name without `.toml`.
+    pub name: String,
+    /// What it is for, in the admin's words.
+    pub description: String,
+    /// `userType` of accounts that are provisioned.
+    pub account: AccountKind,
+    /// Any of them takes the user; none at all takes every native user.
+    pub scope: Vec<Scope>,
+    /// How an account that exists already is found, in order of precedence.
+    pub matches: Vec<MatchRung>,
+    /// What each target attribute is made from.
+    pub attributes: BTreeMap<Attribute, Mapping>,
+    /// What happens to accounts of people who leave.
+    pub leavers: Leavers,
+    /// How much may change in one run without a person's approval.
+    pub guard: Guard,
+    /// SHA-256 (hex) of everything above that can change a decision: when it changes, everyone is considered anew.
+    pub fingerprint: String,
+}
+
+/// `Guest` or `Member`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountKind {
+    /// `userType = "Guest"`.
+    Guest,
+    /// `userType = "Member"`.
+    Member,
+}
+impl AccountKind {
+    /// Graph's word.
+    pub fn user_type(self) -> &'static str {
+        match self {
+            AccountKind::Guest => "Guest",
+            AccountKind::Member => "Member",
+        }
+    }
+}
+
+/// One `[[scope]]` table: all clauses hold, and the user is in one of the groups where any are named.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// Clauses, all of which must hold.
+    pub all: Vec<Clause>,
+    /// Object ids of groups of the home tenant; membership of any one of them (transitive) is enough.
+    pub groups: Vec<String>,
+}
+
+/// One `[[match]]`.
+#[derive(Clone, Debug)]
+pub struct MatchRung {
+    /// The account's attribute.
+    pub target: Attribute,
+    /// What it must equal, ignoring case.
+    pub source: Expression,
+}
+
+/// How one target attribute is made.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    /// From what.
+    pub source: Source,
+    /// When it is written.
+    pub apply: Apply,
+    /// What an empty result does.
+    pub when_empty: WhenEmpty,
+}
+
+/// From what a target attribute is made.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// An expression over the home user.
+    Expression(Expression),
+    /// A TOML bool, integer or list.
+    Constant(Value),
+    /// Another home user (`[manager]`), resolved to that user's account in the target.
+    Reference(Attribute),
+}
+
+/// When an attribute is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Apply {
+    /// Whenever it differs: local edits in the target are put right.
+    Always,
+    /// When the home's value changes; a local edit stays until then.
+    OnChange,
+    /// Once, when the account is provisioned.
+    Create,
+}
+
+/// What an empty result does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenEmpty {
+    /// The target attribute is cleared.
+    Clear,
+    /// The target attribute stays as it is.
+    Keep,
+}
+
+/// What happens to the account of somebody who left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaverAction {
+    /// It is deleted (softly).
+    Delete,
+    /// It is blocked.
+    Disable,
+    /// It stays.
+    Keep,
+}
+
+/// `[leavers]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leavers {
+    /// The home user was deleted.
+    pub deleted: LeaverAction,
+    /// The home user is not in scope any more.
+    pub out_of_scope: LeaverAction,
+    /// The home user is blocked.
+    pub disabled: LeaverAction,
+    /// With [`LeaverAction::Delete`]: block now, delete after so many days.
+    pub grace_days: u32,
+}
+impl Default for Leavers {
+    fn default() -> Self {
+        use LeaverAction::{Delete, Disable};
+        Self { deleted: Delete, out_of_scope: Delete, disabled: Disable, grace_days: 0 }
+    }
+}
+
+/// At most so many, and at most so many percent of the route's links.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limit {
+    /// A count.
+    pub max: Option<u64>,
+    /// A share of the linked population.
+    pub percent: Option<u64>,
+}
+
+/// `[guard]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// Accounts deleted.
+    pub deletes: Limit,
+    /// Accounts blocked.
+    pub disables: Limit,
+    /// Accounts updated.
+    pub updates: Limit,
+    /// Percentages say nothing below this many links.
+    pub minimum_population: u64,
+}
+impl Default for Guard {
+    fn default() -> Self {
+        let both = Limit { max: Some(500), percent: Some(10) };
+        Self { deletes: both, disables: both, updates: Limit { max: None, percent: Some(50) }, minimum_population: 20 }
+    }
+}
+
+impl RuleSet {
+    /// Home attributes that any clause, match or mapping reads.
+    pub fn home_attributes(&self) -> BTreeSet<Attribute> {
+        let clauses = self.scope.iter().flat_map(|s| s.all.iter().map(|c| c.attribute.clone()));
+        let rungs = self.matches.iter().flat_map(|m| m.source.attributes());
+        let mapped = self.attributes.values().flat_map(|m| match &m.source {
+            Source::Expression(e) => e.attributes(),
+            Source::Reference(a) => BTreeSet::from([a.clone()]),
+            Source::Constant(_) => BTreeSet::new(),
+        });
+        clauses.chain(rungs).chain(mapped).collect()
+    }
+    /// Target attributes that any match compares or any mapping writes.
+    pub fn target_attributes(&self) -> BTreeSet<Attribute> {
+        self.matches.iter().map(|m| m.target.clone()).chain(self.attributes.keys().cloned()).collect()
+    }
+    /// Groups of the home tenant that any scope table names.
+    pub fn groups(&self) -> BTreeSet<String> {
+        self.scope.iter().flat_map(|s| s.groups.iter().cloned()).collect()
+    }
+}
