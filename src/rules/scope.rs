@@ -8,7 +8,7 @@ use super::{RuleSet, Scope};
 use crate::model::{Attribute, Attributes, Value};
 
 /// The longest pattern. A compiled pattern is bounded as well; this bounds the work of compiling.
-pub const PATTERN_CHARACTERS_MAX: usize = 2_000;
+const PATTERN_CHARACTERS_MAX: usize = 2_000;
 
 /// Memory that one compiled pattern may take. Patterns of the vendor's guides need a few KiB; matching is linear in the
 /// text whatever the pattern is.
