@@ -25,3 +25,84 @@ pub struct Diagnostic {
     /// The way out.
     pub hint: Option<String>,
 }
+
+impl Diagnostic {
+    /// An error about the file as a whole, until [`Diagnostic::at`] says where.
+    pub fn error(id: &'static str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, id, message: message.into(), span: None, hint: None }
+    }
+    /// A warning about the file as a whole, until [`Diagnostic::at`] says where.
+    pub fn warning(id: &'static str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(id, message) }
+    }
+    /// The same, about these bytes.
+    #[must_use]
+    pub fn at(self, span: Range<usize>) -> Self {
+        Self { span: Some(span), ..self }
+    }
+    /// The same, with a way out.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+    /// Does it stop everything?
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+/// Long words are no slips of the pen; this also bounds the work.
+const WORD_CHARACTERS_MAX: usize = 64;
+
+/// The candidate that was probably meant: the same but for case, or a few letters off.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let letters: Vec<char> = word.to_lowercase().chars().collect();
+    if letters.is_empty() || letters.len() > WORD_CHARACTERS_MAX {
+        return None;
+    }
+    // A third of the letters wrong is still a slip; more is another word.
+    let allowed = (letters.len() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|c| (distance(&letters, &c.to_lowercase().chars().collect::<Vec<_>>()), c))
+        .filter(|(d, _)| *d <= allowed)
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, c)| c)
+}
+
+/// `did you mean …?`, where a candidate is near.
+pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest(word, candidates).map(|c| format!("did you mean `{c}`?"))
+}
+
+/// Letters to insert, drop or change (Levenshtein); swapped neighbours count as two.
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        let mut next = vec![left];
+        for (y, above) in b.iter().zip(row.iter().skip(1)) {
+            left = (diagonal + usize::from(x != y)).min(above + 1).min(left + 1);
+            diagonal = *above;
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn a_slip_finds_the_word_and_another_word_finds_none() {
+        let words = ["tenants", "topology", "displayName"];
+        assert_eq!(nearest("tenant", words), Some("tenants"));
+        assert_eq!(nearest("topolgy", words), Some("topology"));
+        assert_eq!(nearest("displayname", words), Some("displayName"));
+        assert_eq!(nearest("secret", words), None);
+        assert_eq!(nearest("", words), None);
+    }
+}
