@@ -58,7 +58,6 @@ impl fmt::Debug for RequestIds {
 }
 
 /// Reading one tenant through Graph. Has no way to write: see [`super::GraphWriter`].
-#[derive(Debug)]
 pub struct GraphClient<T, C> {
     pub(super) name: TenantName,
     pub(super) origin: GraphOrigin,
@@ -67,6 +66,13 @@ pub struct GraphClient<T, C> {
     tokens: TokenSource,
     transport: T,
     ids: RequestIds,
+}
+
+impl<T, C> fmt::Debug for GraphClient<T, C> {
+    /// Whose it is and where it leads: nothing of its credential, and nothing of a transport that may remember requests.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GraphClient({} at {})", self.name, self.origin.root())
+    }
 }
 
 /// One request, ready but for its token.
@@ -187,6 +193,9 @@ fn request(call: &Call, headers: HeaderMap) -> Result<Request<Bytes>, GraphError
     *request.headers_mut() = headers;
     if call.body.is_some() {
         request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    } else if call.method == Method::POST {
+        // hyper leaves it out of an empty body, and some front doors answer 411 then.
+        request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     Ok(request)
 }

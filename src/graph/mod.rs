@@ -33,7 +33,9 @@ pub use client::{GraphClient, RequestIds};
 pub use error::GraphError;
 pub use network::HttpTransport;
 pub use origin::{Collection, GraphOrigin, LinkError, TenantUrl};
-pub use retry::{Failure, Operation, Verdict, judge, pause_until, retry_after};
+pub use retry::{
+    Failure, Operation, RETRY_AFTER_MILLIS_MAX, TRIES_MAX, Verdict, judge, judge_transport, pause_until, retry_after,
+};
 pub use transport::{Limits, RouterTransport, Transport, TransportError, TransportErrorKind};
 pub use wire::{Page, PageError, Plan, parse_page};
 pub use write::GraphWriter;

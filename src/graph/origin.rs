@@ -198,7 +198,9 @@ fn encoded(value: &str) -> String {
     for byte in value.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => out.push(char::from(byte)),
-            b'-' | b'.' | b'_' | b'~' | b',' | b'(' | b')' | b':' | b'/' | b'@' | b'$' => out.push(char::from(byte)),
+            b'-' | b'.' | b'_' | b'~' | b',' | b'(' | b')' | b':' | b'/' | b'@' | b'$' | b'=' => {
+                out.push(char::from(byte))
+            }
             _ => out.push_str(&format!("%{byte:02X}")),
         }
     }
