@@ -1,1 +1,41 @@
-//! x
+//! How does one speak to a tenant over HTTP? Every byte that leaves for a directory, and every byte that comes back.
+//!
+//! | file | answers |
+//! |---|---|
+//! | [`transport`] | how does one request become one answer? |
+//! | [`network`] | how do bytes travel over a real network? |
+//! | `origin` | is this address one of the tenant's own? |
+//! | [`auth`] | how does the app prove itself, and to whom may a token be shown? |
+//! | `retry` | what is to be done about an answer, and how long is a pause? |
+//! | `error` | why did a tenant not do what it was asked? |
+//! | `wire` | what does an answer say, read strictly? |
+//! | `client`, `batch` | how is one question asked, with tries, tokens and pauses? |
+//! | `read`, `write` | which questions and which writes are there? |
+//!
+//! Three laws hold here and are tested against a real socket. A token is shown to no origin but the configured one.
+//! A write is sent once, and an answer that got lost is never taken for a refusal. An answer is believed as a whole
+//! or not at all.
+
+pub mod auth;
+mod batch;
+mod client;
+mod error;
+pub mod network;
+mod origin;
+mod read;
+mod retry;
+pub mod transport;
+mod wire;
+mod write;
+
+pub use auth::Proof;
+pub use client::{GraphClient, RequestIds};
+pub use error::GraphError;
+pub use network::HttpTransport;
+pub use origin::{Collection, GraphOrigin, LinkError, TenantUrl};
+pub use retry::{
+    Failure, Operation, RETRY_AFTER_MILLIS_MAX, TRIES_MAX, Verdict, judge, judge_transport, pause_until, retry_after,
+};
+pub use transport::{Limits, RouterTransport, Transport, TransportError, TransportErrorKind};
+pub use wire::{Page, PageError, Plan, parse_page};
+pub use write::GraphWriter;

@@ -1,0 +1,397 @@
+//! How does the app prove itself, and to whom may a token be shown?
+//!
+//! Client credentials, one resource, one tenant. A token is minted for one tenant, is checked to be that tenant's where
+//! it can be read, and can be attached to nothing but an address of that tenant: there is no way to take it out.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use oauth2::basic::{
+    BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenResponse, BasicTokenType,
+};
+use oauth2::{ClientId, ClientSecret, RequestTokenError, Scope, StandardRevocableToken, TokenResponse, TokenUrl};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::model::{TenantName, Timestamp};
+use crate::ports::{Clock, Retry};
+
+use super::error::{GraphError, bounded};
+use super::origin::{GraphOrigin, TenantUrl};
+use super::retry::{Verdict, retry_after};
+use super::transport::{Limits, Transport, TransportError, TransportErrorKind};
+
+/// How the app proves itself.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// A client secret.
+    Secret(SecretString),
+    /// A file with another identity provider's token; read anew for every token request, because it is rotated.
+    AssertionFile(PathBuf),
+}
+
+/// Why there is no token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no token: {message}")]
+pub struct TokenError {
+    /// `AADSTS7000215`, or one of ours.
+    pub code: String,
+    /// Cleaned and bounded.
+    pub message: String,
+    /// The token endpoint's status.
+    pub status: Option<u16>,
+    /// The way out.
+    pub hint: Option<&'static str>,
+    /// It may go better in a while.
+    pub transient: bool,
+    /// `Retry-After` in milliseconds.
+    pub retry_after: Option<u64>,
+}
+
+impl TokenError {
+    fn ours(code: &str, message: impl Into<String>, hint: Option<&'static str>) -> Self {
+        let (code, message) = (code.to_owned(), message.into());
+        Self { code, message, status: None, hint, transient: false, retry_after: None }
+    }
+
+    pub(super) fn verdict(&self, now: Timestamp) -> Verdict {
+        if !self.transient {
+            return Verdict { retry: Retry::Never, throttled: false };
+        }
+        let not_before = self.retry_after.map(|millis| now.plus_millis(millis));
+        Verdict { retry: Retry::Again { not_before }, throttled: self.status == Some(429) }
+    }
+}
+
+/// Entra's error body. Its words may change, its codes may not.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+struct EntraError {
+    error: String,
+    error_description: String,
+    error_codes: Vec<u64>,
+    trace_id: String,
+    correlation_id: String,
+}
+impl fmt::Display for EntraError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.error_description)
+    }
+}
+impl oauth2::ErrorResponse for EntraError {}
+
+type EntraClient = oauth2::Client<
+    EntraError,
+    BasicTokenResponse,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+>;
+
+/// A token for one tenant. Cannot be read, printed or sent elsewhere.
+#[derive(Clone)]
+pub(super) struct Token {
+    tenant: TenantName,
+    serial: u64,
+    header: HeaderValue,
+}
+
+impl Token {
+    /// Attaches the token to a request for `url`.
+    pub(super) fn authorize(&self, url: &TenantUrl, headers: &mut HeaderMap) -> Result<(), TokenError> {
+        if url.tenant() != &self.tenant {
+            return Err(TokenError::ours("WrongTenant", "a token of another tenant was refused before use", None));
+        }
+        headers.insert(header::AUTHORIZATION, self.header.clone());
+        Ok(())
+    }
+
+    /// Takes the token out of a text that a server wrote: one that echoes headers must not bring it into a log.
+    pub(super) fn scrub(&self, text: &str) -> String {
+        let bearer = self.header.to_str().unwrap_or_default();
+        let token = bearer.strip_prefix("Bearer ").unwrap_or(bearer);
+        if token.is_empty() { text.to_owned() } else { text.replace(token, "[token]") }
+    }
+}
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({}, [redacted])", self.tenant)
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    held: Option<(Token, Timestamp)>,
+    serial: u64,
+    failures: u64,
+    last_failure: Option<TokenError>,
+}
+
+/// Mints, keeps and renews one tenant's token.
+#[derive(Debug)]
+pub(super) struct TokenSource {
+    tenant: TenantName,
+    tenant_id: String,
+    client_id: String,
+    proof: Proof,
+    endpoint: TokenUrl,
+    scope: String,
+    audience: String,
+    /// Held across a request on purpose: whoever comes meanwhile waits for the one answer.
+    state: tokio::sync::Mutex<State>,
+    /// Failures so far, readable without waiting for the lock.
+    failures: AtomicU64,
+}
+
+/// Renewed so long before it ends (azure-sdk-for-rust does the same), but never before half of its life.
+const RENEW_BEFORE_SECONDS: u64 = 300;
+/// For an answer without `expires_in`, which Entra always sends.
+const LIFETIME_SECONDS_UNSAID: u64 = 600;
+/// Longer ones are not believed; Entra's longest are 28 h.
+const LIFETIME_SECONDS_MAX: u64 = 28 * 3600;
+/// A token with a thousand roles has some 64 KiB.
+const LIMITS: Limits = Limits { body_bytes_max: 256 * 1024, deadline: Duration::from_secs(30) };
+/// A service account's token has 1 to 2 KiB.
+const ASSERTION_BYTES_MAX: u64 = 64 * 1024;
+/// Microsoft Graph's app id in every cloud: v2 tokens name it as their audience.
+const GRAPH_APP_ID: &str = "00000003-0000-0000-c000-000000000000";
+
+impl TokenSource {
+    pub(super) fn new(tenant: &crate::config::Tenant, proof: Proof, origin: &GraphOrigin) -> Result<Self, GraphError> {
+        let endpoint = token_endpoint(&tenant.authority, &tenant.id)
+            .ok_or_else(|| GraphError::Setup(format!("{}: the authority is not a usable address", tenant.name)))?;
+        Ok(Self {
+            tenant: tenant.name.clone(),
+            tenant_id: tenant.id.clone(),
+            client_id: tenant.client_id.clone(),
+            proof,
+            endpoint,
+            scope: format!("{}/.default", origin.root()),
+            audience: origin.root().to_owned(),
+            state: tokio::sync::Mutex::default(),
+            failures: AtomicU64::new(0),
+        })
+    }
+
+    /// The token, minted anew where none is fresh. However many ask at once, one request leaves; when it fails, all
+    /// who waited for it get its error.
+    pub(super) async fn token(&self, transport: &impl Transport, clock: &impl Clock) -> Result<Token, TokenError> {
+        let failures_seen = self.failures.load(Ordering::Relaxed);
+        let mut state = self.state.lock().await;
+        if let Some((token, fresh_until)) = &state.held
+            && clock.now() < *fresh_until
+        {
+            return Ok(token.clone());
+        }
+        if state.failures > failures_seen
+            && let Some(error) = &state.last_failure
+        {
+            return Err(error.clone());
+        }
+        state.held = None;
+        let asked_at = clock.now();
+        match self.mint(transport, asked_at).await {
+            Ok((header, lifetime_seconds)) => {
+                state.serial += 1;
+                let token = Token { tenant: self.tenant.clone(), serial: state.serial, header };
+                let margin = RENEW_BEFORE_SECONDS.min(lifetime_seconds / 2);
+                state.held = Some((token.clone(), asked_at.plus_seconds(lifetime_seconds - margin)));
+                Ok(token)
+            }
+            Err(error) => {
+                state.failures += 1;
+                self.failures.store(state.failures, Ordering::Relaxed);
+                state.last_failure = Some(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    /// The tenant refused this token: it is not used again. A newer one that somebody minted meanwhile stays.
+    pub(super) async fn discard(&self, refused: &Token) {
+        let mut state = self.state.lock().await;
+        if state.held.as_ref().is_some_and(|(held, _)| held.serial == refused.serial) {
+            state.held = None;
+        }
+    }
+
+    async fn mint(&self, transport: &impl Transport, now: Timestamp) -> Result<(HeaderValue, u64), TokenError> {
+        let mut client = EntraClient::new(ClientId::new(self.client_id.clone()))
+            .set_auth_type(oauth2::AuthType::RequestBody)
+            .set_token_uri(self.endpoint.clone());
+        let mut assertion = None;
+        match &self.proof {
+            Proof::Secret(secret) => {
+                client = client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
+            }
+            Proof::AssertionFile(path) => assertion = Some(read_assertion(path)?),
+        }
+        let mut request = client.exchange_client_credentials().add_scope(Scope::new(self.scope.clone()));
+        if let Some(assertion) = &assertion {
+            request = request
+                .add_extra_param("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+                .add_extra_param("client_assertion", assertion.expose_secret());
+        }
+        let answered = RefCell::new(None);
+        let send = |request: oauth2::HttpRequest| async {
+            let answer = transport.send(request.map(Bytes::from), LIMITS).await?;
+            answered.replace(Some((answer.status().as_u16(), retry_after(answer.headers(), now))));
+            Ok::<_, TransportError>(answer.map(|body| body.to_vec()))
+        };
+        let outcome = request.request_async(&send).await;
+        let (status, retry_after) = answered.take().unzip();
+        let token = outcome.map_err(|error| TokenError {
+            status,
+            retry_after: retry_after.flatten(),
+            ..self.explain(error, status)
+        })?;
+        self.accept(&token)
+    }
+
+    fn accept(&self, answer: &BasicTokenResponse) -> Result<(HeaderValue, u64), TokenError> {
+        if answer.token_type() != &BasicTokenType::Bearer {
+            return Err(TokenError::ours(
+                "TokenUnusable",
+                "the token endpoint gave a token that is not a bearer",
+                None,
+            ));
+        }
+        let token = answer.access_token().secret();
+        self.check_claims(token)?;
+        let mut header = HeaderValue::from_str(&format!("Bearer {token}"))
+            .map_err(|_| TokenError::ours("TokenUnusable", "the token cannot stand in a header", None))?;
+        header.set_sensitive(true);
+        let lifetime = answer.expires_in().map_or(LIFETIME_SECONDS_UNSAID, |d| d.as_secs());
+        Ok((header, lifetime.min(LIFETIME_SECONDS_MAX)))
+    }
+
+    /// Refuses a token that says it is another tenant's or another resource's. Opaque tokens say nothing.
+    fn check_claims(&self, token: &str) -> Result<(), TokenError> {
+        #[derive(Deserialize)]
+        struct Claims {
+            tid: Option<String>,
+            aud: Option<String>,
+        }
+        let mut parts = token.split('.');
+        let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+            return Ok(());
+        };
+        let Ok(bytes) = URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')) else { return Ok(()) };
+        let Ok(claims) = serde_json::from_slice::<Claims>(&bytes) else { return Ok(()) };
+        let same_tenant = claims.tid.is_none_or(|tid| tid.eq_ignore_ascii_case(&self.tenant_id));
+        // The endpoint may be addressed by a domain name; then a GUID in the token cannot be compared.
+        if !same_tenant && uuid::Uuid::parse_str(&self.tenant_id).is_ok() {
+            let message = "the token endpoint gave a token of another tenant; it was not used";
+            return Err(TokenError::ours("WrongTenant", message, Some("check the tenant's id and authority")));
+        }
+        let for_graph = |aud: &str| {
+            let aud = aud.trim_end_matches('/');
+            aud.eq_ignore_ascii_case(&self.audience) || aud.eq_ignore_ascii_case(GRAPH_APP_ID)
+        };
+        if !claims.aud.as_deref().is_none_or(for_graph) {
+            let message = "the token endpoint gave a token for another resource; it was not used";
+            return Err(TokenError::ours("WrongAudience", message, Some("check the tenant's graph address")));
+        }
+        Ok(())
+    }
+
+    fn explain(&self, error: RequestTokenError<TransportError, EntraError>, status: Option<u16>) -> TokenError {
+        let server_side = status.is_some_and(|s| s == 429 || s == 408 || s >= 500);
+        let unreadable = |what: &str| TokenError {
+            transient: server_side,
+            ..TokenError::ours("TokenEndpoint", what, Some("is the authority's address right?"))
+        };
+        match error {
+            RequestTokenError::Request(error) => TokenError {
+                // Asking for a token changes nothing, so a lost answer is no different from a request that never left.
+                transient: error.kind != TransportErrorKind::TooLarge,
+                ..TokenError::ours("TokenEndpoint", format!("the token endpoint did not answer: {error}"), None)
+            },
+            RequestTokenError::ServerResponse(error) => self.explain_refusal(&error, server_side),
+            // The parser's own words could quote the token.
+            RequestTokenError::Parse(..) => unreadable("the token endpoint's answer cannot be read"),
+            RequestTokenError::Other(_) => unreadable("the token endpoint gave no usable answer"),
+        }
+    }
+
+    fn explain_refusal(&self, error: &EntraError, server_side: bool) -> TokenError {
+        const TRANSIENT: [u64; 4] = [90024, 90033, 90055, 90090];
+        let number = error.error_codes.first().copied().or_else(|| code_in(&error.error_description));
+        let code = number.map_or_else(|| bounded(&error.error, 80), |n| format!("AADSTS{n}"));
+        let mut text = if error.error_description.is_empty() { &error.error } else { &error.error_description }.clone();
+        if let Proof::Secret(secret) = &self.proof
+            && !secret.expose_secret().is_empty()
+        {
+            text = text.replace(secret.expose_secret(), "[secret]");
+        }
+        let trace = bounded(&error.trace_id, 40);
+        let trace = if trace.is_empty() { trace } else { format!(" (trace {trace})") };
+        TokenError {
+            transient: server_side
+                || error.error == "temporarily_unavailable"
+                || number.is_some_and(|n| TRANSIENT.contains(&n)),
+            ..TokenError::ours(&code, format!("{}{trace}", bounded(&text, 300)), number.and_then(hint))
+        }
+    }
+}
+
+fn token_endpoint(authority: &Url, tenant_id: &str) -> Option<TokenUrl> {
+    if tenant_id.is_empty() || matches!(tenant_id, "." | "..") {
+        return None;
+    }
+    let mut url = authority.clone();
+    url.path_segments_mut().ok()?.pop_if_empty().extend([tenant_id, "oauth2", "v2.0", "token"]);
+    TokenUrl::new(url.into()).ok()
+}
+
+fn read_assertion(path: &std::path::Path) -> Result<SecretString, TokenError> {
+    let unreadable = |why: String| {
+        let hint = Some("the platform writes this file (AZURE_FEDERATED_TOKEN_FILE); is workload identity set up?");
+        TokenError::ours("AssertionFile", format!("{}: {why}", path.display()), hint)
+    };
+    let length = std::fs::metadata(path).map_err(|e| unreadable(e.to_string()))?.len();
+    if length > ASSERTION_BYTES_MAX {
+        return Err(unreadable(format!("larger than {ASSERTION_BYTES_MAX} bytes")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| unreadable(e.to_string()))?;
+    match text.trim() {
+        "" => Err(unreadable("empty".to_owned())),
+        token => Ok(SecretString::from(token)),
+    }
+}
+
+/// `AADSTS7000215: …` where `error_codes` is missing.
+fn code_in(description: &str) -> Option<u64> {
+    let digits = description.split_once("AADSTS")?.1;
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    digits[..end].parse().ok()
+}
+
+/// What an admin does about the codes that are seen in practice.
+fn hint(code: u64) -> Option<&'static str> {
+    Some(match code {
+        7000215 => "the client secret is wrong; copy the secret's value, not its id",
+        7000222 => "the client secret has expired; make a new one in the app registration",
+        7000218 => "no credential reached the token endpoint; check the tenant's credential",
+        700016 => "the app is not known in this tenant: check tenant and client id, and give the app consent there",
+        7000112 => "the app is disabled in this tenant; enable its enterprise application",
+        90002 | 900023 => "no such tenant at this authority: check the tenant's id and its cloud",
+        90038 | 900382 | 900432 => "the tenant belongs to another cloud: check the authority and the graph address",
+        500011 | 70011 | 28002 => "the graph address does not fit the authority's cloud",
+        50012 | 50013 | 700027 => "the assertion's signature was not accepted",
+        500133 => "the assertion is outside its time of validity: check this machine's clock",
+        70021 | 700211 | 700213 => {
+            "no federated credential of the app fits the assertion's issuer, subject and audience"
+        }
+        90094 | 65001 => "an administrator of this tenant has to consent to the app",
+        _ => return None,
+    })
+}

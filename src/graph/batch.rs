@@ -1,0 +1,96 @@
+//! How are many small questions asked at once? In batches of twenty; each item has its own answer, error and tries.
+
+use bytes::Bytes;
+
+use crate::ports::{Clock, DirectoryError};
+
+use super::client::{Call, GraphClient};
+use super::error::{Answer, Asking, GraphError};
+use super::origin::TenantUrl;
+use super::retry::retry_after_text;
+use super::transport::Transport;
+use super::wire::{BatchReply, batch_body, batch_replies};
+
+/// Graph's own limit of a batch.
+const BATCH_ITEMS_MAX: usize = 20;
+
+/// One item's answer: its body and the id of the request that brought it.
+pub(super) type Item = Result<(Bytes, String), DirectoryError>;
+
+impl<T: Transport, C: Clock> GraphClient<T, C> {
+    /// Reads each address, in the order asked. One alone is asked plainly.
+    pub(super) async fn read_many(&self, asking: Asking, urls: &[TenantUrl]) -> Vec<Item> {
+        if let [url] = urls {
+            return vec![self.read(asking, url.clone()).await];
+        }
+        let mut answers: Vec<Option<Item>> = urls.iter().map(|_| None).collect();
+        let mut open: Vec<usize> = (0..urls.len()).collect();
+        let mut try_number = 1;
+        while !open.is_empty() {
+            let mut again = Vec::new();
+            // The longest wish of any item; a throttled item speaks for the tenant.
+            let mut wish: Option<DirectoryError> = None;
+            for chunk in open.chunks(BATCH_ITEMS_MAX) {
+                let chunk_urls: Vec<&TenantUrl> = chunk.iter().map(|at| &urls[*at]).collect();
+                for (at, item) in chunk.iter().zip(self.batch_once(asking, &chunk_urls).await) {
+                    if let Err(error) = &item
+                        && matches!(error.retry, crate::ports::Retry::Again { .. })
+                    {
+                        again.push(*at);
+                        wish = Some(longer(wish, error.clone()));
+                    }
+                    answers[*at] = Some(item);
+                }
+            }
+            let Some(error) = wish else { break };
+            if !self.pause(try_number, &error).await {
+                break;
+            }
+            try_number += 1;
+            open = again;
+        }
+        let unasked = || Err(self.told(GraphError::NotAsked("an item that was not asked"), asking, ""));
+        answers.into_iter().map(|answer| answer.unwrap_or_else(unasked)).collect()
+    }
+
+    /// One batch, one try. What befalls the whole befalls each.
+    async fn batch_once(&self, asking: Asking, urls: &[&TenantUrl]) -> Vec<Item> {
+        let id = self.next_id();
+        let answer = self.post_batch(urls, &id).await;
+        let replies = answer.as_ref().map_err(Clone::clone).and_then(|body| batch_replies(body, urls.len()));
+        let replies = match replies {
+            Ok(replies) => replies,
+            Err(error) => return urls.iter().map(|_| Err(self.told(error.clone(), asking, &id))).collect(),
+        };
+        let item = |reply: Result<BatchReply<'_>, _>| match reply {
+            Ok(reply) if (200..300).contains(&reply.status) => Ok((Bytes::copy_from_slice(reply.body), id.clone())),
+            Ok(reply) => Err(self.told(self.refusal(&reply), asking, &id)),
+            Err(error) => Err(self.told(GraphError::Page(error), asking, &id)),
+        };
+        replies.into_iter().map(item).collect()
+    }
+
+    async fn post_batch(&self, urls: &[&TenantUrl], id: &str) -> Result<Bytes, GraphError> {
+        let body = batch_body(urls.iter().copied(), |url| self.origin.relative(url));
+        let body = body.ok_or(GraphError::NotAsked("an address that a batch cannot name"))?;
+        let url = self.origin.build(&["$batch"], &[])?;
+        Ok(self.once(&Call::batch(url, body), id).await?.into_body())
+    }
+
+    fn refusal(&self, reply: &BatchReply<'_>) -> GraphError {
+        let wish = reply.retry_after.as_deref().and_then(|wish| retry_after_text(wish, self.clock.now()));
+        GraphError::Answer(Answer::new(reply.status, reply.body, wish))
+    }
+}
+
+/// The error whose pause is the longer one.
+fn longer(a: Option<DirectoryError>, b: DirectoryError) -> DirectoryError {
+    let not_before = |e: &DirectoryError| match e.retry {
+        crate::ports::Retry::Again { not_before } => not_before,
+        _ => None,
+    };
+    match a {
+        Some(a) if not_before(&a) >= not_before(&b) => a,
+        _ => b,
+    }
+}

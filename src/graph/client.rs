@@ -1,0 +1,206 @@
+//! How is one question asked? With the tenant's own token, an id to find it by, and a few tries where it only reads.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use crate::config;
+use crate::model::TenantName;
+use crate::ports::{Clock, DirectoryError};
+
+use super::auth::{Proof, TokenSource};
+use super::error::{Answer, Asking, GraphError, bounded};
+use super::origin::{GraphOrigin, TenantUrl};
+use super::retry::pause_until;
+use super::transport::{Limits, Transport};
+
+/// A page of 1,000 users with every attribute has some 2 MB; Graph chooses the size of its pages itself.
+const PAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Twenty users of a batch, or a write's echo.
+const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The slowest delta page that is still worth waiting for; Graph's own gateway gives up after 60 to 100 s (guess).
+const READ_DEADLINE: Duration = Duration::from_secs(120);
+/// A write that takes longer has an unknown outcome, and is looked for instead.
+const WRITE_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Where `client-request-id`s come from: random, or from a seed, so that one seed is one history.
+pub struct RequestIds(Mutex<ChaCha8Rng>);
+
+impl RequestIds {
+    /// The same ids for the same seed.
+    pub fn seeded(seed: u64) -> Self {
+        Self(Mutex::new(ChaCha8Rng::seed_from_u64(seed)))
+    }
+    /// Ids that nobody else has.
+    pub fn random() -> Result<Self, GraphError> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed)
+            .map_err(|e| GraphError::Setup(format!("this system gives no random numbers: {e}")))?;
+        Ok(Self(Mutex::new(ChaCha8Rng::from_seed(seed))))
+    }
+    /// The next GUID.
+    pub fn next_id(&self) -> String {
+        let mut bytes = [0; 16];
+        // A panic elsewhere cannot leave a generator half advanced in a way that matters.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
+        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    }
+}
+impl fmt::Debug for RequestIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RequestIds")
+    }
+}
+
+/// Reading one tenant through Graph. Has no way to write: see [`super::GraphWriter`].
+pub struct GraphClient<T, C> {
+    pub(super) name: TenantName,
+    pub(super) origin: GraphOrigin,
+    pub(super) clock: C,
+    pub(super) redirect_url: String,
+    tokens: TokenSource,
+    transport: T,
+    ids: RequestIds,
+}
+
+impl<T, C> fmt::Debug for GraphClient<T, C> {
+    /// Whose it is and where it leads: nothing of its credential, and nothing of a transport that may remember requests.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GraphClient({} at {})", self.name, self.origin.root())
+    }
+}
+
+/// One request, ready but for its token.
+pub(super) struct Call {
+    pub(super) method: Method,
+    pub(super) url: TenantUrl,
+    pub(super) body: Option<Vec<u8>>,
+    pub(super) limits: Limits,
+}
+
+impl Call {
+    pub(super) fn get(url: TenantUrl) -> Self {
+        let limits = Limits { body_bytes_max: PAGE_BYTES_MAX, deadline: READ_DEADLINE };
+        Self { method: Method::GET, url, body: None, limits }
+    }
+    pub(super) fn batch(url: TenantUrl, body: Vec<u8>) -> Self {
+        let limits = Limits { body_bytes_max: BODY_BYTES_MAX, deadline: READ_DEADLINE };
+        Self { method: Method::POST, url, body: Some(body), limits }
+    }
+    pub(super) fn write(method: Method, url: TenantUrl, body: Option<Vec<u8>>) -> Self {
+        let limits = Limits { body_bytes_max: BODY_BYTES_MAX, deadline: WRITE_DEADLINE };
+        Self { method, url, body, limits }
+    }
+}
+
+impl<T: Transport, C: Clock> GraphClient<T, C> {
+    /// A client for one tenant. `transport` may be shared: `&T`, `Rc<T>` and `Arc<T>` are transports too.
+    pub fn new(
+        tenant: &config::Tenant,
+        proof: Proof,
+        transport: T,
+        clock: C,
+        ids: RequestIds,
+    ) -> Result<Self, GraphError> {
+        let unusable = || GraphError::Setup(format!("{}: the graph root is not a usable address", tenant.name));
+        let origin = GraphOrigin::new(tenant.name.clone(), &tenant.graph).ok_or_else(unusable)?;
+        Ok(Self {
+            name: tenant.name.clone(),
+            tokens: TokenSource::new(tenant, proof, &origin)?,
+            redirect_url: tenant.redirect_url.clone(),
+            origin,
+            transport,
+            clock,
+            ids,
+        })
+    }
+
+    /// The next `client-request-id`.
+    pub(super) fn next_id(&self) -> String {
+        self.ids.next_id()
+    }
+
+    /// An error of this room in the engine's words.
+    pub(super) fn told(&self, error: GraphError, asking: Asking, request_id: &str) -> DirectoryError {
+        error.told(&self.name, asking, request_id, self.clock.now())
+    }
+
+    /// Asks once. A 401 is asked a second time with a fresh token: whatever it was, it was not done.
+    pub(super) async fn once(&self, call: &Call, request_id: &str) -> Result<Response<Bytes>, GraphError> {
+        let mut renewed = false;
+        loop {
+            let token = self.tokens.token(&self.transport, &self.clock).await?;
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+            token.authorize(&call.url, &mut headers)?;
+            let id = HeaderValue::from_str(request_id).map_err(|_| GraphError::NotAsked("an unusable request id"))?;
+            headers.insert("client-request-id", id);
+            let request = request(call, headers)?;
+            let answer = self.transport.send(request, call.limits).await?;
+            if answer.status() == StatusCode::UNAUTHORIZED && !renewed {
+                tracing::debug!(tenant = %self.name, "the token was refused; a fresh one is fetched");
+                self.tokens.discard(&token).await;
+                renewed = true;
+                continue;
+            }
+            if answer.status().is_success() {
+                return Ok(answer);
+            }
+            let now = self.clock.now();
+            let mut refusal = Answer::read(answer.status().as_u16(), answer.headers(), answer.body(), now);
+            refusal.message = token.scrub(&refusal.message);
+            refusal.code = token.scrub(&refusal.code);
+            return Err(GraphError::Answer(refusal));
+        }
+    }
+
+    /// Reads with a few tries. Gives the id of the last one, too, for errors that are found in the body.
+    pub(super) async fn read(&self, asking: Asking, url: TenantUrl) -> Result<(Bytes, String), DirectoryError> {
+        let call = Call::get(url);
+        let mut try_number = 1;
+        loop {
+            let id = self.next_id();
+            let error = match self.once(&call, &id).await {
+                Ok(answer) => return Ok((answer.into_body(), id)),
+                Err(error) => self.told(error, asking, &id),
+            };
+            if !self.pause(try_number, &error).await {
+                return Err(error);
+            }
+            try_number += 1;
+        }
+    }
+
+    /// Pauses before the next try of a read; false where there is none.
+    pub(super) async fn pause(&self, try_number: u32, error: &DirectoryError) -> bool {
+        let Some(until) = pause_until(try_number, error.retry, self.clock.now()) else { return false };
+        tracing::debug!(tenant = %self.name, try_number, %error, until = %until.rfc3339(), "reading pauses");
+        self.clock.sleep_until(until).await;
+        true
+    }
+}
+
+fn request(call: &Call, headers: HeaderMap) -> Result<Request<Bytes>, GraphError> {
+    let body = call.body.clone().map_or_else(Bytes::new, Bytes::from);
+    let mut request = Request::new(body);
+    *request.method_mut() = call.method.clone();
+    *request.uri_mut() = call.url.as_str().parse().map_err(|_| GraphError::NotAsked("an unusable address"))?;
+    *request.headers_mut() = headers;
+    if call.body.is_some() {
+        request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    } else if call.method == Method::POST {
+        // hyper leaves it out of an empty body, and some front doors answer 411 then.
+        request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    Ok(request)
+}
+
+/// For ids in messages.
+pub(super) fn short(id: &str) -> String {
+    bounded(id, 64)
+}
