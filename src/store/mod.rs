@@ -122,6 +122,17 @@ struct TenantRow {
     routes_out: Vec<i64>,
 }
 
+/// Stands for a tenant or route that the file has never seen; row ids begin at 1.
+const UNSEEN: i64 = 0;
+
+fn same_directory(tenant: &TenantSetup, was: &str) -> Result<(), StoreError> {
+    if was.eq_ignore_ascii_case(&tenant.directory) {
+        return Ok(());
+    }
+    let (name, now) = (tenant.name.to_string(), tenant.directory.clone());
+    Err(StoreError::OtherDirectory { tenant: name, was: was.to_owned(), now })
+}
+
 /// The store: one SQLite file, or a copy of one in memory for a dry run.
 pub struct Store {
     connection: Connection,
@@ -159,6 +170,30 @@ impl Store {
         })
     }
 
+    /// Makes known what the store already holds of the configuration, and changes nothing. Tenants and routes that it has
+    /// never seen are empty ones.
+    ///
+    /// # Errors
+    /// As [`Store::set_up`].
+    pub fn get_to_know(&self, tenants: &[TenantSetup], routes: &[RouteName]) -> Result<(), StoreError> {
+        for tenant in tenants {
+            let sql = "SELECT id, directory FROM tenants WHERE name = ?1";
+            let read = |r: &rusqlite::Row<'_>| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?));
+            let found = self.connection.query_row(sql, [tenant.name.as_str()], read).optional()?;
+            let (id, was) = found.unwrap_or((UNSEEN, tenant.directory.clone()));
+            same_directory(tenant, &was)?;
+            let row = TenantRow { id, keyed: tenant.keyed.clone(), routes_out: Vec::new() };
+            self.tenants.borrow_mut().insert(tenant.name.clone(), row);
+        }
+        for route in routes {
+            let (home, target) = (self.tenant(&route.home)?.id, self.tenant(&route.target)?.id);
+            let sql = "SELECT id FROM routes WHERE home = ?1 AND target = ?2";
+            let id = self.connection.query_row(sql, params![home, target], |r| r.get(0)).optional()?;
+            self.routes.borrow_mut().insert(route.clone(), id.unwrap_or(UNSEEN));
+        }
+        Ok(())
+    }
+
     fn set_up_tenant(&self, c: &Connection, tenant: &TenantSetup) -> Result<(), StoreError> {
         let name = tenant.name.as_str();
         c.execute("INSERT OR IGNORE INTO tenants (name, directory) VALUES (?1, ?2)", params![name, tenant.directory])?;
@@ -166,10 +201,7 @@ impl Store {
             c.query_row("SELECT id, directory, keyed FROM tenants WHERE name = ?1", [name], |r| {
                 Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?, r.get::<_, String>(2)?))
             })?;
-        if !directory.eq_ignore_ascii_case(&tenant.directory) {
-            let (was, now) = (directory, tenant.directory.clone());
-            return Err(StoreError::OtherDirectory { tenant: name.to_owned(), was, now });
-        }
+        same_directory(tenant, &directory)?;
         let row = TenantRow { id, keyed: tenant.keyed.clone(), routes_out: Vec::new() };
         self.tenants.borrow_mut().insert(tenant.name.clone(), row);
         let names: Vec<&str> = tenant.keyed.iter().map(Attribute::as_str).collect();

@@ -1,13 +1,13 @@
 //! How far has each tenant been read?
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codec::{signed, unsigned};
 use super::{Store, StoreError};
 use crate::model::{Attribute, DeltaPage, Selection, TenantName, Then, Timestamp};
 
 /// Where a tenant's reading stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
     /// Delta link of the last reading that ran to its end.
     pub link: Option<String>,
@@ -81,7 +81,8 @@ impl Store {
                 read_at: Some(time(9)?).filter(|t| t.0 > 0),
             })
         };
-        Ok(self.connection.prepare_cached(sql)?.query_row([id], row)?)
+        let found = self.connection.prepare_cached(sql)?.query_row([id], row).optional()?;
+        Ok(found.unwrap_or_default())
     }
 
     /// A reading begins. A full one forgets the watermark, and nothing else: nobody is gone before it has ended.
