@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
 use crosstie::model::Timestamp;
-use crosstie::sim::{
-    App, DroppedAnswer, Effect, Entry, Fault, Group, Kind, Limit, Limits, TenantSpec, World, router,
-};
+use crosstie::sim::{App, DroppedAnswer, Effect, Entry, Fault, Group, Kind, Limit, Limits, TenantSpec, World, router};
 use http::{HeaderMap, Request};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -459,7 +457,9 @@ async fn an_invitation_makes_a_guest_as_documented() {
 async fn invitations_are_refused_for_the_documented_reasons() {
     let bench = Bench::new().await;
     bench.add("ada");
-    for bad in ["ada@north.example", "new@north.example", "o'neil@south.example", "a+b@south.example", ".a@b.example", "x"] {
+    for bad in
+        ["ada@north.example", "new@north.example", "o'neil@south.example", "a+b@south.example", ".a@b.example", "x"]
+    {
         assert_eq!(bench.invite(bad).await.status, 400, "{bad}");
     }
     let body = json!({ "invitedUserEmailAddress": "a@south.example" });

@@ -216,9 +216,10 @@ impl Tenant {
     }
     /// The number before the last `n` changes up to `number`.
     pub(super) fn before_last(&self, number: u32, n: usize) -> u32 {
-        match self.changes.range(..=number).rev().nth(n) {
-            Some((earlier, _)) => *earlier,
-            None => 0,
+        match n {
+            // The number itself may stand in the map no more: its user has moved on.
+            0 => number,
+            _ => self.changes.range(..=number).rev().nth(n).map_or(0, |(earlier, _)| *earlier),
         }
     }
 
