@@ -1,4 +1,5 @@
 //! Do the laws of the wire hold on a real socket? A hand-made server, a real HTTP client, hostile answers.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod graph_support;
 

@@ -1,4 +1,5 @@
 //! Is an answer read strictly? Absent is not null, one wrong thing refuses the page, and nothing makes the reader fall.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use crosstie::graph::{
     GraphError, Operation, Page, Plan, RETRY_AFTER_MILLIS_MAX, TransportErrorKind, judge_transport, parse_page,

@@ -52,7 +52,7 @@ pub(super) fn read(root: &Section<'_>, folder: &Path, findings: &mut Vec<Diagnos
         if field.key.is_empty() || field.key.len() > 64 || !field.key.chars().all(legal) || field.key.contains("->") {
             let finding =
                 Diagnostic::error("tenant-name", "a tenant's name is 1 to 64 letters, digits, `-`, `_` or `.`");
-            findings.push(finding.at(field.key_span.clone()));
+            findings.push(finding.at(field.key_span.clone()).hint("for example [tenants.north]"));
         }
         let name = TenantName::new(field.key);
         let tenant = field

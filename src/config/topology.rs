@@ -100,7 +100,7 @@ fn topology(
     let rules = rules(section, sets, findings);
     if pairs.len() > ROUTES_MAX {
         let message = format!("this topology has {} routes, and {ROUTES_MAX} is the most", pairs.len());
-        findings.push(Diagnostic::error("too-many-routes", message).at(section.span.clone()));
+        findings.push(Diagnostic::error("too-many-routes", message).at(section.span.clone()).hint("use a hub"));
         return Vec::new();
     }
     pairs.into_iter().map(|name| Route { name, rules: rules.clone() }).collect()
@@ -112,7 +112,7 @@ fn mesh(section: &Section<'_>, tenants: &Tenants, findings: &mut Vec<Diagnostic>
     let members = names(section, "tenants", tenants, findings);
     if let Some(field) = section.field("tenants").filter(|_| members.as_ref().is_some_and(|m| m.len() < 2)) {
         let finding = Diagnostic::error("too-few-tenants", "a mesh has at least two tenants");
-        findings.push(finding.at(field.span));
+        findings.push(finding.at(field.span).hint("add another tenant to the list"));
     }
     let members = members.unwrap_or_default();
     let pairs = members.iter().flat_map(|home| members.iter().map(move |target| (home, target)));
@@ -128,7 +128,8 @@ fn hub(section: &Section<'_>, tenants: &Tenants, findings: &mut Vec<Diagnostic>)
     let spokes = names(section, "spokes", tenants, findings);
     let (Some(hub), Some(spokes), Some(field)) = (hub, spokes, section.field("spokes")) else { return Vec::new() };
     if spokes.is_empty() {
-        findings.push(Diagnostic::error("too-few-tenants", "a hub has at least one spoke").at(field.span.clone()));
+        let finding = Diagnostic::error("too-few-tenants", "a hub has at least one spoke").at(field.span.clone());
+        findings.push(finding.hint("add a tenant to `spokes`"));
     }
     if spokes.contains(&hub) {
         let finding = Diagnostic::error("self-pair", format!("`{hub}` is the hub, and no spoke of itself"));
@@ -218,7 +219,8 @@ fn rules(
     };
     let words = field.words(true, findings).unwrap_or_default();
     if words.is_empty() && field.value.is_array() {
-        findings.push(Diagnostic::error("empty", "`rules` names no rule set").at(field.span));
+        let finding = Diagnostic::error("empty", "`rules` names no rule set").at(field.span);
+        findings.push(finding.hint("write `rules = \"staff\"` for sync-rules/staff.toml"));
     }
     let mut seen: Vec<&str> = Vec::new();
     let mut found = Vec::new();

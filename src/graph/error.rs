@@ -175,6 +175,12 @@ impl GraphError {
         let hint = match &self {
             GraphError::Answer(answer) => answer.hint(asking),
             GraphError::Token(error) => error.hint.map(str::to_owned),
+            // Nothing was asked yet, so the link came from the store.
+            GraphError::Link(_) if asking.operation == Operation::Resume && request_id.is_empty() => {
+                let way_out =
+                    "if this tenant's graph address was changed on purpose, read it anew: crosstie sync --full";
+                Some(way_out.to_owned())
+            }
             _ => None,
         };
         let mut message = bounded(&self.to_string(), MESSAGE_CHARS_MAX);

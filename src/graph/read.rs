@@ -30,6 +30,8 @@ const LISTING_TOP: &str = "999";
 const LISTING_PAGES_MAX: usize = 20_000;
 /// An address names a handful of users at most; a server that answers a filter with the whole directory is not believed.
 const SEARCH_USERS_MAX: usize = 1_000;
+/// Pages of a search, empty ones included; an index page may well be empty, a hundred in a row are a circle.
+const SEARCH_PAGES_MAX: usize = 100;
 
 const USER: &str = "#microsoft.graph.user";
 const DIRECTORY_ROLE: &str = "#microsoft.graph.directoryRole";
@@ -200,7 +202,7 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
         let first = self.origin.build(&["users"], &[("$filter", filter), ("$select", &select)]);
         let mut url = first.map_err(|error| self.told(error.into(), SEARCH, ""))?;
         let mut found = BTreeMap::new();
-        for _ in 0..SEARCH_USERS_MAX {
+        for _ in 0..SEARCH_PAGES_MAX {
             let (body, id) = self.read(SEARCH, url.clone()).await?;
             let (users, next) = parse_users(&body, plan).map_err(|error| self.told(error, SEARCH, &id))?;
             found.extend(users);
@@ -210,7 +212,8 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
                 break;
             }
         }
-        let error = PageError::new(format!("more than {SEARCH_USERS_MAX} users for one address"));
+        let error =
+            PageError::new(format!("more than {SEARCH_USERS_MAX} users or {SEARCH_PAGES_MAX} pages for one address"));
         Err(self.told(error.into(), SEARCH, ""))
     }
 

@@ -107,7 +107,14 @@ fn from_expression<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>)
 fn from_constant<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -> Option<Source> {
     let target = Attribute::new(name);
     let Some(value) = constant(field.value) else {
-        reading.findings.push(field.should_be("an expression, a Boolean, a whole number or a list of texts"));
+        let finding = match field.value {
+            DeValue::Array(_) => {
+                Diagnostic::error("wrong-type", format!("the list `{}` must hold texts only", field.key))
+            }
+            _ => field.should_be("an expression, a Boolean, a whole number or a list of texts"),
+        };
+        let hint = format!("an expression: `{name} = '\"text\"'`; or true, 5, [\"a\", \"b\"]");
+        reading.findings.push(finding.at(field.span.clone()).hint(hint));
         return None;
     };
     if target.is_reference() {
@@ -135,8 +142,10 @@ fn fits(reading: &mut Reading<'_>, target: &Attribute, value: Value, place: &Wor
         Err(why) => {
             let finding = Diagnostic::error("constant-type", format!("this does not fit `{target}`: {why}"));
             let boolean = matches!(look_up(target.as_str()), Known::Property(Property { kind: Kind::Bool, .. }));
-            let finding = finding.at(place.span.clone());
-            reading.findings.push(if boolean { finding.hint(format!("write `{target} = true`")) } else { finding });
+            let value = if boolean { "true" } else { "[…]" };
+            reading
+                .findings
+                .push(finding.at(place.span.clone()).hint(format!("write a value that fits: `{target} = {value}`")));
             None
         }
     }

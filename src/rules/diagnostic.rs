@@ -75,19 +75,22 @@ pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str
     nearest(word, candidates).map(|c| format!("did you mean `{c}`?"))
 }
 
-/// Letters to insert, drop or change (Levenshtein); swapped neighbours count as two.
+/// Letters to insert, drop, change, or swap with their neighbour.
 fn distance(a: &[char], b: &[char]) -> usize {
+    let mut older: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        let mut next = vec![left];
-        for (y, above) in b.iter().zip(row.iter().skip(1)) {
-            left = (diagonal + usize::from(x != y)).min(above + 1).min(left + 1);
-            diagonal = *above;
-            next.push(left);
+        let mut next = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX - 1);
+            let mut least = (at(&row, j) + usize::from(x != y)).min(at(&row, j + 1) + 1).min(at(&next, j) + 1);
+            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
+            if swapped {
+                least = least.min(at(&older, j - 1) + 1);
+            }
+            next.push(least);
         }
-        row = next;
+        older = std::mem::replace(&mut row, next);
     }
     row.last().copied().unwrap_or(0)
 }
@@ -102,6 +105,7 @@ mod tests {
         assert_eq!(nearest("tenant", words), Some("tenants"));
         assert_eq!(nearest("topolgy", words), Some("topology"));
         assert_eq!(nearest("displayname", words), Some("displayName"));
+        assert_eq!(nearest("suoth", ["south", "north"]), Some("south"));
         assert_eq!(nearest("secret", words), None);
         assert_eq!(nearest("", words), None);
     }

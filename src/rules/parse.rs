@@ -108,7 +108,8 @@ impl<'t> Reading<'t> {
         let operator = match Operator::new(word.text, value.map(|(value, _)| value)) {
             Some(Ok(operator)) => operator,
             Some(Err(message)) => {
-                self.findings.push(Diagnostic::error("clause-value", message).at(place));
+                let finding = Diagnostic::error("clause-value", message).at(place);
+                self.findings.push(finding.hint(Operator::example(word.text)));
                 return None;
             }
             None => {
@@ -137,8 +138,13 @@ impl<'t> Reading<'t> {
             _ => None,
         };
         if let Some(complaint) = complaint {
+            let hint = match kind {
+                Kind::Bool => "as in { attribute = \"accountEnabled\", operator = \"IS TRUE\" }",
+                Kind::Text => "as in { attribute = \"department\", operator = \"EQUALS\", value = \"Sales\" }",
+                Kind::List | Kind::Reference => "ask for another attribute, or for membership: groups = [\"…\"]",
+            };
             let message = format!("`{}` {complaint}", attribute.text);
-            self.findings.push(Diagnostic::error("clause-type", message).at(attribute.span.clone()));
+            self.findings.push(Diagnostic::error("clause-type", message).at(attribute.span.clone()).hint(hint));
         }
     }
 
@@ -151,7 +157,9 @@ impl<'t> Reading<'t> {
         if let Known::Property(Property { kind: Kind::Bool | Kind::List | Kind::Reference, .. }) = look_up(target.text)
         {
             let message = format!("`{}` is no text, and matching compares texts", target.text);
-            self.findings.push(Diagnostic::error("match-type", message).at(target.span.clone()));
+            let finding = Diagnostic::error("match-type", message).at(target.span.clone());
+            self.findings
+                .push(finding.hint("mail, userPrincipalName and employeeId are texts that few accounts share"));
         }
         Some(MatchRung { target: Attribute::new(target.text), source: source? })
     }
@@ -162,7 +170,7 @@ impl<'t> Reading<'t> {
             Known::Property(_) | Known::Extension => {}
             Known::OutOfReach(why) => {
                 let message = format!("`{name}` cannot be used in a rule: {why}");
-                self.findings.push(Diagnostic::error("out-of-reach", message).at(span));
+                self.findings.push(Diagnostic::error("out-of-reach", message).at(span).hint("use another attribute"));
             }
             Known::No => {
                 let message = format!("no user property is known by the name `{name}`");

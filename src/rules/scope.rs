@@ -123,6 +123,20 @@ impl Operator {
         }
     }
 
+    /// How a clause with this operator is written.
+    pub(super) fn example(name: &str) -> String {
+        let value = match name {
+            "IS TRUE" | "IS FALSE" | "IS NULL" | "IS NOT NULL" => {
+                return format!("as in {{ …, operator = \"{name}\" }}");
+            }
+            "Greater_Than" | "Greater_Than_OR_EQUALS" => "100",
+            "REGEX MATCH" | "NOT REGEX MATCH" => "\"^(Teacher|Staff)$\"",
+            "ENDS_WITH" => "\"@north.example\"",
+            "&" | "!&" => "\"Teacher; Staff\"",
+            _ => "\"Sales\"",
+        };
+        format!("as in {{ …, operator = \"{name}\", value = {value} }}")
+    }
     /// The name as written in rule files.
     pub fn name(&self) -> &'static str {
         let place = match self {

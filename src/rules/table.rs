@@ -46,9 +46,14 @@ pub fn document<'t>(text: &'t str, findings: &mut Vec<Diagnostic>) -> Option<Spa
     for error in errors {
         let twice = error.message().contains("duplicate key");
         readable &= twice;
-        let id = if twice { "duplicate-key" } else { "syntax" };
-        let finding = Diagnostic { span: error.span(), ..Diagnostic::error(id, error.message()) };
-        findings.push(if twice { finding.hint("keep one of the two") } else { finding });
+        let finding = if twice {
+            let key = error.span().and_then(|span| text.get(span)).unwrap_or_default().trim();
+            Diagnostic::error("duplicate-key", format!("the key `{key}` is written twice")).hint("keep one of the two")
+        } else {
+            let hint = "a key is written `key = value`, texts stand in quotes, a table begins with [name]";
+            Diagnostic::error("syntax", error.message()).hint(hint)
+        };
+        findings.push(Diagnostic { span: error.span(), ..finding });
     }
     readable.then_some(table)
 }
@@ -73,7 +78,13 @@ impl<'t> Field<'t> {
     /// An error that says which type the value should have.
     pub fn should_be(&self, wanted: &str) -> Diagnostic {
         let message = format!("`{}` must be {wanted}, and is {}", self.key, type_name(self.value));
-        Diagnostic::error("wrong-type", message).at(self.span.clone())
+        let example = match wanted {
+            "a text" => "\"…\"",
+            "a whole number" => "10",
+            "a table" => "{ … }",
+            _ => "[\"…\", \"…\"]",
+        };
+        Diagnostic::error("wrong-type", message).at(self.span.clone()).hint(format!("write `{} = {example}`", self.key))
     }
     /// The value as text.
     pub fn word(&self, findings: &mut Vec<Diagnostic>) -> Option<Word<'t>> {
@@ -94,7 +105,8 @@ impl<'t> Field<'t> {
         let number = i64::from_str_radix(number.as_str(), number.radix()).ok().filter(|n| range.contains(n));
         if number.is_none() {
             let message = format!("`{}` must be from {} to {}", self.key, range.start(), range.end());
-            findings.push(Diagnostic::error("out-of-range", message).at(self.span.clone()));
+            let hint = "correct the number, or remove the line to have the default";
+            findings.push(Diagnostic::error("out-of-range", message).at(self.span.clone()).hint(hint));
         }
         number
     }
@@ -111,7 +123,8 @@ impl<'t> Field<'t> {
                         DeValue::String(text) => words.push(Word { text, span: item.span() }),
                         other => {
                             let message = format!("`{}` must be {wanted}, and here is {}", self.key, type_name(other));
-                            findings.push(Diagnostic::error("wrong-type", message).at(item.span()));
+                            let finding = Diagnostic::error("wrong-type", message).at(item.span());
+                            findings.push(finding.hint(format!("write `{} = [\"…\", \"…\"]`", self.key)));
                             sound = false;
                         }
                     }
@@ -178,7 +191,8 @@ impl<'t> Section<'t> {
         };
         let word = field.word(findings)?;
         if word.text.trim().is_empty() {
-            findings.push(Diagnostic::error("empty", format!("`{key}` is empty")).at(word.span));
+            let finding = Diagnostic::error("empty", format!("`{key}` is empty")).at(word.span);
+            findings.push(finding.hint(format!("write `{key} = \"…\"`")));
             return None;
         }
         Some(word)
@@ -226,7 +240,8 @@ impl<'t> Section<'t> {
                 DeValue::Table(table) => sections.push(Section { table, span: item.span(), name: name.to_owned() }),
                 other => {
                     let message = format!("`{key}` must hold tables, and here is {}", type_name(other));
-                    findings.push(Diagnostic::error("wrong-type", message).at(item.span()));
+                    let finding = Diagnostic::error("wrong-type", message).at(item.span());
+                    findings.push(finding.hint("a table is written { key = value, … }"));
                 }
             }
         }

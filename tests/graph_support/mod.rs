@@ -1,5 +1,5 @@
 //! What do the client's tests stand on? A clock that jumps, and a transport that answers from a script.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, reason = "tests take what they need")]
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

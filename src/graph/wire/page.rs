@@ -57,12 +57,12 @@ pub(in crate::graph) fn parse_look(body: &[u8], plan: &Plan) -> Result<(ObjectId
     }
 }
 
+/// Users of a listing, and the link to more of them.
+pub(in crate::graph) type Users = (Vec<(ObjectId, Edits)>, Option<String>);
+
 /// Reads a page of a listing: as a delta page, but every selected attribute is mentioned (a listing names nulls), the
 /// manager excepted, which a listing does not tell.
-pub(in crate::graph) fn parse_users(
-    body: &[u8],
-    plan: &Plan,
-) -> Result<(Vec<(ObjectId, Edits)>, Option<String>), GraphError> {
+pub(in crate::graph) fn parse_users(body: &[u8], plan: &Plan) -> Result<Users, GraphError> {
     let page = parse_page(body, plan)?;
     let mut users = Vec::with_capacity(page.items.len());
     for item in page.items {
