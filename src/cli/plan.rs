@@ -1,5 +1,6 @@
 //! What would a cycle change?
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -28,6 +29,9 @@ pub(super) struct Arguments {
     /// Read nothing: plan from what the store remembers.
     #[arg(long)]
     offline: bool,
+    /// Changes of one kind and route that the text spells out; the totals count all.
+    #[arg(long, value_name = "N", default_value_t = render::SHOWN)]
+    pub(super) show: usize,
     /// Also write the whole plan to this file, as jsonl.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -46,6 +50,12 @@ enum Format {
     Jsonl,
 }
 
+impl Default for Arguments {
+    fn default() -> Self {
+        Self { route: None, user: None, offline: false, show: render::SHOWN, out: None, format: Format::Text }
+    }
+}
+
 pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> Exit {
     match try_run(global, arguments, out) {
         Ok(exit) | Err(exit) => exit,
@@ -54,47 +64,54 @@ pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> E
 
 fn try_run(global: &Global, arguments: &Arguments, out: &mut Output) -> Result<Exit, Exit> {
     let config = session::configuration(global)?;
-    let route = session::route(&config, arguments.route.as_deref())?;
-    let runtime = session::runtime()?;
-    let drafted = runtime.block_on(async {
-        let clock = SystemClock::start();
-        let directories =
-            if arguments.offline { std::collections::BTreeMap::new() } else { session::connect(&config, clock)? };
-        let store = session::store(&config, Mode::Copy)?;
-        let progress = Progress::new(global);
-        let ids = RequestIds::random().map_err(session::failed)?;
-        let focus = Focus { route, user: arguments.user.clone(), full: false, offline: arguments.offline };
-        let drafted = session::until_stopped(async |stop| {
-            let cycle = Cycle {
-                config: &config,
-                store: &store,
-                clock: &clock,
-                directories: &directories,
-                focus,
-                request_ids: &|| ids.next_id(),
-                watch: &|event| progress.hear(&event),
-                stop: stop.clone(),
-            };
-            let drafted = cycle.dry_run().await;
-            (drafted, *stop.borrow())
-        })
-        .await;
-        progress.clear();
-        match drafted {
-            (_, true) => Err(session::failed("stopped before the plan was whole; nothing was written")),
-            (drafted, false) => drafted.map_err(session::failed),
-        }
-    })?;
-    show(&drafted, &config, arguments, out);
+    session::route(&config, arguments.route.as_deref())?;
+    session::runtime()?.block_on(dry_run(global, &config, arguments, out))
+}
+
+/// The dry run on an open runtime: what `plan` does, and the demo.
+pub(super) async fn dry_run(
+    global: &Global,
+    config: &Config,
+    arguments: &Arguments,
+    out: &mut Output,
+) -> Result<Exit, Exit> {
+    let clock = SystemClock::start();
+    let directories = if arguments.offline { BTreeMap::new() } else { session::connect(config, clock)? };
+    let store = session::store(config, Mode::Copy)?;
+    let progress = Progress::new(global);
+    let ids = RequestIds::random().map_err(session::failed)?;
+    let route = session::route(config, arguments.route.as_deref())?;
+    let focus = Focus { route, user: arguments.user.clone(), full: false, offline: arguments.offline };
+    let (drafted, stopped) = session::until_stopped(async |stop| {
+        let cycle = Cycle {
+            config,
+            store: &store,
+            clock: &clock,
+            directories: &directories,
+            focus,
+            request_ids: &|| ids.next_id(),
+            watch: &|event| progress.hear(&event),
+            stop: stop.clone(),
+        };
+        let drafted = cycle.dry_run().await;
+        (drafted, *stop.borrow())
+    })
+    .await;
+    progress.clear();
+    if stopped {
+        return Err(session::failed("stopped before the plan was whole; nothing was written"));
+    }
+    let drafted = drafted.map_err(session::failed)?;
+    show(&drafted, config, arguments, out);
     if let Some(path) = &arguments.out {
-        save(&drafted, &config, path).map_err(|e| session::failed(format_args!("{}: {e}", path.display())))?;
+        save(&drafted, config, path).map_err(|e| session::failed(format_args!("{}: {e}", path.display())))?;
     }
     Ok(exit(&drafted))
 }
 
 fn show(drafted: &Drafted, config: &Config, arguments: &Arguments, out: &mut Output) {
     match arguments.format {
-        Format::Text => render::text(drafted, config, out),
+        Format::Text => render::text(drafted, config, arguments.show, out),
         Format::Jsonl => render::lines(drafted, config, |line| out.line(format_args!("{line}"))),
         Format::Json => {
             let mut lines = Vec::new();

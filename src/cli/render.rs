@@ -13,8 +13,8 @@ use crate::engine::{Drafted, RouteSummary, summaries};
 use crate::model::{ActionKind, Change, Value};
 use crate::plan;
 
-/// Changes of one kind and route that are spelled out; more would hide what matters. `--format jsonl` has them all.
-pub(super) const SHOWN_MAX: usize = 20;
+/// Changes of one kind and route that are spelled out unless asked otherwise; more would hide what matters.
+pub(super) const SHOWN: usize = 10;
 
 /// Text from a directory, made safe for a terminal: control characters and marks that reorder text are spelled out.
 pub(super) fn inert(text: &str) -> String {
@@ -60,7 +60,7 @@ fn mark(kind: ActionKind) -> (&'static str, Style) {
 }
 
 /// The plan as text: by route, attribute by attribute, then totals.
-pub(super) fn text(drafted: &Drafted, config: &Config, out: &mut Output) {
+pub(super) fn text(drafted: &Drafted, config: &Config, show: usize, out: &mut Output) {
     for route in &drafted.plan.routes {
         if route.changes.is_empty() && route.held.is_empty() {
             continue;
@@ -69,18 +69,18 @@ pub(super) fn text(drafted: &Drafted, config: &Config, out: &mut Output) {
         out.line(format_args!("{bold}{}{bold:#}", route.route));
         for kind in ActionKind::ALL {
             let changes: Vec<&Change> = route.changes.iter().filter(|c| c.action.kind() == kind).collect();
-            changes.iter().take(SHOWN_MAX).for_each(|c| change(c, out));
-            if let Some(more) = changes.len().checked_sub(SHOWN_MAX).filter(|n| *n > 0) {
-                out.line(format_args!("  … and {more} more to {kind} (--format jsonl shows all)"));
+            changes.iter().take(show).for_each(|c| change(c, out));
+            if let Some(more) = changes.len().checked_sub(show).filter(|n| *n > 0) {
+                out.line(format_args!("  … and {more} more to {kind} (--show {} shows all)", changes.len()));
             }
         }
-        for held in route.held.iter().take(SHOWN_MAX) {
+        for held in route.held.iter().take(show) {
             let yellow = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
             let who = inert(&held.home.user_principal_name);
             out.line(format_args!("  {yellow}? held{yellow:#} {who}  {}", inert(&held.hold.to_string())));
         }
-        if let Some(more) = route.held.len().checked_sub(SHOWN_MAX).filter(|n| *n > 0) {
-            out.line(format_args!("  … and {more} more held (--format jsonl shows all)"));
+        if let Some(more) = route.held.len().checked_sub(show).filter(|n| *n > 0) {
+            out.line(format_args!("  … and {more} more held (--show {} shows all)", route.held.len()));
         }
         out.line(format_args!(""));
     }
@@ -99,13 +99,15 @@ fn change(change: &Change, out: &mut Output) {
     let who = inert(&change.home.user_principal_name);
     let who = if who.is_empty() { change.home.id.to_string() } else { who };
     out.line(format_args!("  {style}{sign} {kind}{style:#} {who}{account}  ({}; rules {})", change.why, change.rules));
+    if kind == ActionKind::Provision {
+        // A new account has no before: its attributes read best as one list.
+        let made: Vec<String> =
+            change.edits().iter().map(|(a, (_, after))| format!("{a} {}", value(after.as_ref()))).collect();
+        out.line(format_args!("      {}", made.join(", ")));
+        return;
+    }
     for (attribute, (before, after)) in change.edits() {
-        let after = value(after.as_ref());
-        if kind == ActionKind::Provision {
-            out.line(format_args!("      {attribute}: {after}"));
-        } else {
-            out.line(format_args!("      {attribute}: {} -> {after}", value(before.as_ref())));
-        }
+        out.line(format_args!("      {attribute}: {} -> {}", value(before.as_ref()), value(after.as_ref())));
     }
 }
 

@@ -130,8 +130,10 @@ fn signal(kind: tokio::signal::unix::SignalKind) -> Result<tokio::signal::unix::
     tokio::signal::unix::signal(kind).map_err(|e| format!("cannot listen for signals: {e}"))
 }
 
-// The one site of the simulator that asks the real clock: `clippy::disallowed_methods` is expected here.
-fn system_time() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+/// The simulated tenants' clock, outside of tests.
+pub(super) fn system_time() -> Timestamp {
+    #[expect(clippy::disallowed_methods, reason = "the simulator's own door to the world's time")]
+    let now = SystemTime::now();
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

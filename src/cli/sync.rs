@@ -127,17 +127,17 @@ fn show(report: &Report, out: &mut Output) {
         let made = if made.is_empty() { "nothing to do".to_owned() } else { made.join(", ") };
         out.line(format_args!("{route}: {made}"));
     }
-    for held in report.drafted.plan.routes.iter().flat_map(|r| &r.held).take(render::SHOWN_MAX) {
+    for held in report.drafted.plan.routes.iter().flat_map(|r| &r.held).take(render::SHOWN) {
         let who = render::inert(&held.home.user_principal_name);
         out.line(format_args!("{}: held {who}: {}", held.route, render::inert(&held.hold.to_string())));
     }
     plan::complaints(&report.drafted);
-    for failure in report.failed.iter().take(render::SHOWN_MAX) {
+    for failure in report.failed.iter().take(render::SHOWN) {
         let who = render::inert(&failure.home.user_principal_name);
         complain(format_args!("{}: {} of {who} failed: {}", failure.route, failure.action, failure.error));
     }
-    if report.failed.len() > render::SHOWN_MAX {
-        complain(format_args!("… and {} more; crosstie log has them all", report.failed.len() - render::SHOWN_MAX));
+    if report.failed.len() > render::SHOWN {
+        complain(format_args!("… and {} more; crosstie log has them all", report.failed.len() - render::SHOWN));
     }
     for (tenant, why) in &report.unwritten {
         complain(format_args!("{tenant} was given up for this cycle: {why}"));

@@ -1,6 +1,6 @@
 //! What would this cycle change?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Cycle, Drafted, EngineError, Readings, planned, steps, write_windows};
 use crate::config::{Config, Route};
 use crate::model::{Action, ActionKind, Change, Held, Hold, ObjectId, RouteName, TenantName};
-use crate::plan::{self, Decision, Plan, PlannedRoute, RoutePlan};
+use crate::plan::{self, Decision, Plan, PlannedRoute, Resolved, RoutePlan};
 use crate::ports::{Clock, DirectoryRead};
 use crate::quota;
 use crate::store::StoreError;
@@ -56,7 +56,8 @@ pub fn summaries(plan: &Plan, config: &Config) -> Vec<RouteSummary> {
 
 fn summary(plan: &RoutePlan, config: &Config) -> RouteSummary {
     let count = |kind| plan.changes.iter().filter(|c| c.action.kind() == kind).count() as u64;
-    let writes = plan.changes.iter().map(steps::writes_in_all).sum();
+    let own: u64 = plan.changes.iter().map(steps::writes_in_all).sum();
+    let writes = own + plan.references_to_follow();
     let windows = config.tenants.get(&plan.route.target).map(|t| write_windows(&t.limits));
     RouteSummary {
         route: plan.route.to_string(),
@@ -110,6 +111,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             held: Vec::new(),
             settled: 0,
             population: self.store.population(&route.name)?,
+            awaited: BTreeMap::new(),
             still_provisioning: BTreeSet::new(),
         };
         if let Some(user) = &self.focus.user {
@@ -140,7 +142,14 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             draft.still_provisioning.insert(home.clone());
         }
         match considered.decision {
-            Decision::Do(change) => draft.changes.push(change),
+            Decision::Do(change) => {
+                let unresolved = |(whom, to): (&ObjectId, &Resolved)| (*to == Resolved::Nobody).then(|| whom.clone());
+                let awaited: BTreeSet<ObjectId> = case.answers.references.iter().filter_map(unresolved).collect();
+                if !awaited.is_empty() {
+                    draft.awaited.insert(home.clone(), awaited);
+                }
+                draft.changes.push(change);
+            }
             Decision::Hold(hold) => draft.held.push(plan::hold_of(&route.name, &case.home, hold)),
             Decision::Settled => self.store.settle(&route.name, home)?,
             Decision::Waiting(until) => {

@@ -7,8 +7,8 @@ use super::matching::{self, Situation};
 use super::scope::{self, Verdict};
 use super::{Case, Considered, PlannedRoute, person};
 use crate::model::{
-    Action, Attribute, Attributes, Change, Edit, Edits, Hold, Link, ObjectId, Observed, Origin, Tie, Timestamp, Value,
-    Why, edits_between, same_value,
+    Action, Attribute, Attributes, Change, Edit, Edits, Hold, Link, ObjectId, Observed, Timestamp, Value, Why,
+    edits_between, same_value,
 };
 use crate::rules::{LeaverAction, RuleSet};
 
@@ -269,13 +269,4 @@ fn change(
     let had = |a: &Attribute| account.and_then(|o| o.attributes.get(a)).map(|v| (a.clone(), v.clone()));
     let before: BTreeMap<Attribute, Value> = written.iter().filter_map(had).collect();
     Change { route: route.name.clone(), home: person(&case.home), action, before, why, rules: rules.name.clone() }
-}
-
-/// How the account of a join becomes ours: one that we asked for is provisioned.
-pub(super) fn origin_of_join(link: Option<&Link>) -> Origin {
-    match link.map(|l| &l.tie) {
-        Some(Tie::Asked(_)) => Origin::Provisioned,
-        Some(Tie::Known { origin, .. }) => *origin,
-        None => Origin::Joined,
-    }
 }

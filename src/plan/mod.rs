@@ -11,7 +11,9 @@ mod scope;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::{Attribute, Change, Held, Hold, Link, ObjectId, Observed, Person, RouteName, Timestamp, folded};
+use crate::model::{
+    ActionKind, Attribute, Change, Held, Hold, Link, ObjectId, Observed, Person, RouteName, Timestamp, folded,
+};
 use crate::rules::RuleSet;
 
 pub use conflict::hold_shared;
@@ -126,6 +128,8 @@ pub struct RoutePlan {
     pub settled: u64,
     /// Links with a known account, before any change.
     pub population: u64,
+    /// References that follow once the account they lead to stands: by home user, to whom.
+    pub awaited: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
     /// Home users whose updates are part of their provisioning, and are not counted by the guard.
     pub still_provisioning: BTreeSet<ObjectId>,
 }
@@ -135,6 +139,15 @@ pub struct RoutePlan {
 pub struct Plan {
     /// One for each route that could be planned.
     pub routes: Vec<RoutePlan>,
+}
+
+impl RoutePlan {
+    /// References that this plan's own provisions and joins will make possible: writes that follow in the same run.
+    pub fn references_to_follow(&self) -> u64 {
+        let comes = |c: &&Change| matches!(c.action.kind(), ActionKind::Provision | ActionKind::Join);
+        let coming: BTreeSet<&ObjectId> = self.changes.iter().filter(comes).map(|c| &c.home.id).collect();
+        self.awaited.values().flatten().filter(|whom| coming.contains(whom)).count() as u64
+    }
 }
 
 impl Plan {
