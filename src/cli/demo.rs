@@ -165,9 +165,7 @@ impl Story<'_> {
     async fn plan(&mut self, expected: Exit) -> Result<(), Broken> {
         self.prompt("plan");
         let config = self.config()?;
-        let exit =
-            plan::dry_run(&self.global, &config, &plan::Arguments { show: 2, ..plan::Arguments::default() }, self.out)
-                .await;
+        let exit = plan::dry_run(&self.global, &config, &plan::Arguments::in_short(), self.out).await;
         self.ended("plan", exit.unwrap_or_else(|exit| exit), expected)
     }
     async fn sync(&mut self, expected: Exit) -> Result<(), Broken> {

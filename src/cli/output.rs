@@ -9,18 +9,18 @@ use super::{Exit, Global, LogFormat};
 
 /// The stream that data go to. Writing never panics: a reader that went away ends the output quietly, any other fault
 /// turns the exit code into failure.
-pub struct Output {
+pub(super) struct Output {
     stream: Box<dyn Write>,
     fault: Option<io::Error>,
 }
 
 impl Output {
     /// Standard output; colours are dropped where it is no terminal or `NO_COLOR` is set.
-    pub fn stdout() -> Self {
+    pub(super) fn stdout() -> Self {
         Self { stream: Box::new(io::BufWriter::new(anstream::stdout())), fault: None }
     }
     /// Writes without a line end.
-    pub fn put(&mut self, text: fmt::Arguments<'_>) {
+    pub(super) fn put(&mut self, text: fmt::Arguments<'_>) {
         if self.fault.is_none()
             && let Err(error) = self.stream.write_fmt(text)
         {
@@ -28,11 +28,11 @@ impl Output {
         }
     }
     /// Writes one line.
-    pub fn line(&mut self, text: fmt::Arguments<'_>) {
+    pub(super) fn line(&mut self, text: fmt::Arguments<'_>) {
         self.put(format_args!("{text}\n"));
     }
     /// Brings out what is buffered.
-    pub fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         if self.fault.is_none()
             && let Err(error) = self.stream.flush()
         {
@@ -40,11 +40,11 @@ impl Output {
         }
     }
     /// True once nobody reads any more: long outputs may stop.
-    pub fn is_closed(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         self.fault.is_some()
     }
     /// Brings out what is buffered, and the exit code that follows.
-    pub fn finish(mut self, exit: Exit) -> Exit {
+    pub(super) fn finish(mut self, exit: Exit) -> Exit {
         self.flush();
         match self.fault {
             Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {

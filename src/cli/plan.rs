@@ -31,7 +31,7 @@ pub(super) struct Arguments {
     offline: bool,
     /// Changes of one kind and route that the text spells out; the totals count all.
     #[arg(long, value_name = "N", default_value_t = render::SHOWN)]
-    pub(super) show: usize,
+    show: usize,
     /// Also write the whole plan to this file, as jsonl.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -50,9 +50,10 @@ enum Format {
     Jsonl,
 }
 
-impl Default for Arguments {
-    fn default() -> Self {
-        Self { route: None, user: None, offline: false, show: render::SHOWN, out: None, format: Format::Text }
+impl Arguments {
+    /// Everything, as text, with two examples of each kind and route.
+    pub(super) fn in_short() -> Self {
+        Self { route: None, user: None, offline: false, show: 2, out: None, format: Format::Text }
     }
 }
 

@@ -1,0 +1,321 @@
+//! Which parts does a cycle run on in these tests? All real ones: the client, the store's file, the simulator's router;
+//! only the time is paused.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crosstie::config::{self, Config, Credential};
+use crosstie::engine::{Cycle, Drafted, EngineError, Focus, Report};
+use crosstie::graph::{GraphClient, GraphWriter, Proof, RequestIds, RouterTransport};
+use crosstie::model::{Attribute, TenantName, Timestamp, Trigger};
+use crosstie::ports::Clock;
+use crosstie::sim::{App, Directory, Entry, Settings, TenantSpec, World, router};
+use crosstie::store::{Filter, LogEntry, Mode, Store, TenantSetup, Verified};
+use serde_json::{Value, json};
+
+/// 2026-11-23T00:00:00Z.
+const START: Timestamp = Timestamp(1_795_392_000_000);
+
+#[derive(Clone, Copy, Debug)]
+pub struct TestClock {
+    start: tokio::time::Instant,
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        START.plus_millis(u64::try_from(self.start.elapsed().as_millis()).unwrap())
+    }
+    async fn sleep_until(&self, at: Timestamp) {
+        tokio::time::sleep(Duration::from_millis(at.millis_since(self.now()))).await;
+    }
+}
+
+pub const RULES: &str = r#"
+account = "member"
+[[scope]]
+all = [{ attribute = "employeeType", operator = "EQUALS", value = "Staff" }]
+[[match]]
+target = "mail"
+source = "[mail]"
+[attributes]
+displayName = "[displayName]"
+jobTitle = "[jobTitle]"
+department = "[department]"
+manager = "[manager]"
+[leavers]
+deleted = "delete"
+out_of_scope = "delete"
+disabled = "disable"
+"#;
+
+pub struct Bench {
+    pub world: Arc<World>,
+    pub clock: TestClock,
+    folder: tempfile::TempDir,
+    transport: RouterTransport,
+    /// Makes each process draw other request ids.
+    processes: RefCell<u64>,
+}
+
+pub type Writer = GraphWriter<RouterTransport, TestClock>;
+
+impl Bench {
+    /// A mesh of these tenants under one rule set.
+    pub fn mesh(tenants: &[&str], rules: &str) -> Self {
+        let names: Vec<String> = tenants.iter().map(|t| format!("{t:?}")).collect();
+        let topology = format!("[topology]\nkind = \"mesh\"\ntenants = [{}]\nrules = \"staff\"\n", names.join(", "));
+        Self::new(tenants, &topology, &[("staff", rules)])
+    }
+
+    pub fn new(tenants: &[&str], topology: &str, rules: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("sync-rules")).unwrap();
+        let start = tokio::time::Instant::now();
+        let clock = TestClock { start };
+        let world = Arc::new(World::new(Arc::new(move || clock.now()), 7));
+        let mut text = String::from("[store]\npath = \"crosstie.db\"\n");
+        for (n, tenant) in (1..).zip(tenants) {
+            let id = format!("6f1c0d3e-0000-4000-8000-{n:012}");
+            let client = format!("0b9b0d64-0000-4000-8000-{n:012}");
+            std::fs::write(folder.path().join(format!("{tenant}.secret")), "s3cret").unwrap();
+            text += &format!(
+                "[tenants.{tenant}]\nid = \"{id}\"\nclient_id = \"{client}\"\nclient_secret = {{ file = \
+                 \"{tenant}.secret\" }}\nauthority = \"http://localhost\"\ngraph = \"http://localhost\"\n"
+            );
+            world.add_tenant(tenant, spec(tenant, id, client));
+        }
+        let bench = Self {
+            transport: RouterTransport::new(router(Arc::clone(&world))),
+            world,
+            clock,
+            folder,
+            processes: RefCell::new(0),
+        };
+        std::fs::write(bench.file("crosstie.toml"), text + topology).unwrap();
+        for (name, rules) in rules {
+            bench.write_rules(name, rules);
+        }
+        bench
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+    pub fn write_rules(&self, name: &str, rules: &str) {
+        std::fs::write(self.file(&format!("sync-rules/{name}.toml")), rules).unwrap();
+    }
+    pub fn config(&self) -> Config {
+        config::load(&self.file("crosstie.toml")).unwrap_or_else(|r| panic!("{}", r.render(false))).config
+    }
+    pub fn store(&self, mode: Mode) -> Store {
+        let config = self.config();
+        let store = Store::open(&config.store, mode).unwrap();
+        let setup = |t: &config::Tenant| {
+            let mut keyed = config.match_attributes(&t.name);
+            keyed.insert(Attribute::from(Attribute::MAIL));
+            TenantSetup { name: t.name.clone(), directory: t.id.clone(), keyed }
+        };
+        let setups: Vec<_> = config.tenants.values().map(setup).collect();
+        let routes: Vec<_> = config.routes.iter().map(|r| r.name.clone()).collect();
+        store.set_up(&setups, &routes).unwrap();
+        store
+    }
+    pub fn directories(&self, config: &Config, seed: u64) -> BTreeMap<TenantName, Writer> {
+        let connect = |t: &config::Tenant| {
+            let proof = match &t.credential {
+                Credential::Secret(source) => Proof::Secret(source.read().unwrap()),
+                Credential::FederatedToken(path) => Proof::AssertionFile(path.clone()),
+            };
+            let ids = RequestIds::seeded(seed);
+            let client = GraphClient::new(t, proof, self.transport.clone(), self.clock, ids).unwrap();
+            (t.name.clone(), GraphWriter::new(client))
+        };
+        config.tenants.values().map(connect).collect()
+    }
+
+    /// One process: opens everything, runs one cycle, closes everything.
+    pub async fn try_sync(&self, focus: Focus, approved: Option<&str>) -> Result<Report, EngineError> {
+        let process = self.processes.replace_with(|n| *n + 1);
+        let config = self.config();
+        let directories = self.directories(&config, process);
+        let store = self.store(Mode::Write);
+        let ids = RequestIds::seeded(1_000 + process);
+        let (_keep, stop) = tokio::sync::watch::channel(false);
+        let run = store.begin_run(Trigger::Manual, self.clock.now()).unwrap();
+        let cycle = Cycle {
+            config: &config,
+            store: &store,
+            clock: &self.clock,
+            directories: &directories,
+            focus,
+            request_ids: &|| ids.next_id(),
+            watch: &|_| {},
+            stop,
+        };
+        cycle.sync(Trigger::Manual, run, approved).await
+    }
+    pub async fn sync(&self) -> Report {
+        self.try_sync(Focus::default(), None).await.unwrap()
+    }
+    /// A dry run; asserts that it wrote to nobody and left the store byte-identical.
+    pub async fn plan(&self) -> Drafted {
+        let before = (std::fs::read(self.file("crosstie.db")).ok(), self.world.ledger().len());
+        let config = self.config();
+        let directories = self.directories(&config, 999);
+        let readers: BTreeMap<_, _> = directories.iter().map(|(n, d)| (n.clone(), d.reader())).collect();
+        let readers: BTreeMap<TenantName, Reader<'_>> = readers.into_iter().map(|(n, r)| (n, Reader(r))).collect();
+        let store = self.store(Mode::Copy);
+        let (_keep, stop) = tokio::sync::watch::channel(false);
+        let cycle = Cycle {
+            config: &config,
+            store: &store,
+            clock: &self.clock,
+            directories: &readers,
+            focus: Focus::default(),
+            request_ids: &String::new,
+            watch: &|_| {},
+            stop,
+        };
+        let drafted = cycle.dry_run().await.unwrap();
+        let after = (std::fs::read(self.file("crosstie.db")).ok(), self.world.ledger().len());
+        assert!(before == after, "a dry run left a trace");
+        drafted
+    }
+    /// A cycle that must do everything that is due, after which planning again changes nothing.
+    pub async fn settled_sync(&self) -> Report {
+        let report = self.sync().await;
+        assert!(report.complete(), "{report:#?}");
+        self.assert_settled().await;
+        report
+    }
+    pub async fn assert_settled(&self) {
+        let drafted = self.plan().await;
+        assert!(drafted.skipped.is_empty(), "{:?}", drafted.skipped);
+        let changes: Vec<_> = drafted.plan.routes.iter().flat_map(|r| &r.changes).collect();
+        assert!(changes.is_empty(), "planning again changes something: {changes:#?}");
+        self.assert_log_matches_ledger();
+    }
+    /// Every write that a tenant saw has exactly one entry, and every entry of a request was a write that left.
+    pub fn assert_log_matches_ledger(&self) {
+        let store = self.store(Mode::Look);
+        assert!(matches!(store.verify_log().unwrap(), Verified::Whole { .. }));
+        let entries = self.log();
+        let mut logged: Vec<(&str, bool)> = entries
+            .iter()
+            .filter(|e| !e.request_id.is_empty())
+            .map(|e| (e.request_id.as_str(), e.outcome == "applied"))
+            .collect();
+        let ledger = self.world.ledger();
+        let mut seen: Vec<(&str, bool)> =
+            ledger.iter().map(|e| (e.client_request_id.as_deref().unwrap_or(""), e.applied)).collect();
+        logged.sort_unstable();
+        seen.sort_unstable();
+        assert_eq!(logged, seen, "change log and ledger differ");
+    }
+    pub fn log(&self) -> Vec<LogEntry> {
+        let mut entries = Vec::new();
+        self.store(Mode::Look)
+            .log(&Filter::default(), |e| {
+                entries.push(e);
+                true
+            })
+            .unwrap();
+        entries
+    }
+    pub fn tenant(&self, name: &str) -> Directory<'_> {
+        self.world.tenant(name)
+    }
+    pub fn staff(&self, tenant: &str, name: &str) -> String {
+        self.person(tenant, name, "Staff", &json!({}))
+    }
+    /// A native user `name@tenant.example`; `more` overrides.
+    pub fn person(&self, tenant: &str, name: &str, kind: &str, more: &Value) -> String {
+        let mail = format!("{name}@{tenant}.example");
+        let mut user = json!({
+            "displayName": name, "mail": mail, "userPrincipalName": mail, "employeeType": kind, "userType": "Member",
+            "accountEnabled": true, "jobTitle": "Lecturer", "department": "Dance",
+        });
+        let more = more.as_object().unwrap();
+        user.as_object_mut().unwrap().extend(more.clone());
+        self.tenant(tenant).add_user(&user).unwrap()
+    }
+    /// External accounts of the tenant that hold the address.
+    pub fn guests(&self, tenant: &str, address: &str) -> Vec<Value> {
+        let holds = |u: &Value| u["mail"].as_str().is_some_and(|m| m.eq_ignore_ascii_case(address));
+        self.tenant(tenant).users().into_iter().filter(|u| holds(u) && u["creationType"] == "Invitation").collect()
+    }
+    /// The one account of this address.
+    pub fn guest(&self, tenant: &str, address: &str) -> Value {
+        let mut guests = self.guests(tenant, address);
+        assert_eq!(guests.len(), 1, "accounts of {address} in {tenant}: {guests:#?}");
+        guests.remove(0)
+    }
+    pub fn writes(&self) -> Vec<Entry> {
+        self.world.ledger()
+    }
+    pub fn settings(&self, tenant: &str, change: impl FnOnce(&mut Settings)) {
+        self.tenant(tenant).settings(change).unwrap();
+    }
+}
+
+fn spec(name: &str, id: String, client_id: String) -> TenantSpec {
+    let roles = ["User.ReadWrite.All", "User.Invite.All", "GroupMember.Read.All", "Directory.Read.All"];
+    let app =
+        App { client_id, secret: "s3cret".to_owned(), roles: roles.map(str::to_owned).to_vec(), ..App::default() };
+    TenantSpec {
+        id,
+        display_name: name.to_owned(),
+        initial_domain: format!("{name}.onmicrosoft.com"),
+        domains: vec![format!("{name}.example")],
+        extensions: Vec::new(),
+        contacts: std::collections::BTreeSet::new(),
+        change: 0,
+        apps: vec![app],
+        settings: Settings { page_size: 3, ..Settings::default() },
+    }
+}
+
+/// The reading door alone: a dry run cannot hold more.
+pub struct Reader<'a>(&'a GraphClient<RouterTransport, TestClock>);
+
+impl crosstie::ports::DirectoryRead for Reader<'_> {
+    fn tenant(&self) -> &TenantName {
+        self.0.tenant()
+    }
+    async fn delta_page(
+        &self,
+        selection: &crosstie::model::Selection,
+        from: &crosstie::model::Cursor,
+    ) -> Result<crosstie::model::DeltaPage, crosstie::ports::DirectoryError> {
+        self.0.delta_page(selection, from).await
+    }
+    async fn look(
+        &self,
+        selection: &crosstie::model::Selection,
+        objects: &[crosstie::model::ObjectId],
+    ) -> Vec<Result<crosstie::ports::Look, crosstie::ports::DirectoryError>> {
+        self.0.look(selection, objects).await
+    }
+    async fn find_by_address(
+        &self,
+        selection: &crosstie::model::Selection,
+        address: &str,
+    ) -> Result<Vec<(crosstie::model::ObjectId, crosstie::model::Edits)>, crosstie::ports::DirectoryError> {
+        self.0.find_by_address(selection, address).await
+    }
+    async fn group_members(
+        &self,
+        group: &str,
+    ) -> Result<Vec<crosstie::model::ObjectId>, crosstie::ports::DirectoryError> {
+        self.0.group_members(group).await
+    }
+    async fn directory_roles(
+        &self,
+        user: &crosstie::model::ObjectId,
+    ) -> Result<Vec<String>, crosstie::ports::DirectoryError> {
+        self.0.directory_roles(user).await
+    }
+}

@@ -1,0 +1,278 @@
+//! What is lost, doubled or deleted by mistake when things go wrong? Nothing.
+
+use crosstie::engine::Focus;
+use crosstie::model::ActionKind;
+use crosstie::sim::{Effect, Fault, Kind};
+use serde_json::json;
+
+use super::bench::{Bench, RULES};
+
+const MESH: [&str; 3] = ["north", "south", "west"];
+
+fn populated() -> (Bench, Vec<String>) {
+    let bench = Bench::mesh(&MESH, RULES);
+    let people = (0..8).map(|n| bench.staff("north", &format!("n{n}"))).collect();
+    bench.staff("south", "s0");
+    bench.staff("west", "w0");
+    (bench, people)
+}
+
+fn deletes(bench: &Bench) -> usize {
+    bench.writes().iter().filter(|e| e.kind == Kind::Delete).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_in_mid_round_deletes_nobody_and_loses_nothing() {
+    for effect in [Effect::Resync, Effect::Expired] {
+        let (bench, people) = populated();
+        bench.settled_sync().await;
+        bench.tenant("north").edit_user(&people[0], &json!({ "jobTitle": "Dean" })).unwrap();
+        bench.tenant("north").soft_delete(&people[1]).unwrap();
+        let fault = Fault { skip: 0, ..Fault::next(1, Kind::Delta, effect) };
+        bench.tenant("north").fault(fault).unwrap();
+        bench.settings("north", |s| s.delta.empty_page_chance = 0.5);
+        bench.settled_sync().await;
+        assert_eq!(deletes(&bench), 2, "the one leaver, in two targets");
+        assert_eq!(bench.guest("south", "n0@north.example")["jobTitle"], "Dean");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_in_the_middle_of_a_first_round_starts_it_over() {
+    let (bench, _) = populated();
+    bench.tenant("north").fault(Fault { skip: 2, ..Fault::next(1, Kind::Delta, Effect::Resync) }).unwrap();
+    bench.settled_sync().await;
+    assert_eq!(deletes(&bench), 0);
+    bench.guest("south", "n7@north.example");
+}
+
+#[tokio::test(start_paused = true)]
+async fn someone_deleted_for_good_while_the_watermark_was_lost_is_deleted_and_nobody_else() {
+    let (bench, people) = populated();
+    bench.settled_sync().await;
+    bench.tenant("north").hard_delete(&people[2]).unwrap();
+    bench.tenant("north").expire_links().unwrap();
+    bench.settled_sync().await;
+    assert_eq!(deletes(&bench), 2);
+    assert!(bench.guests("south", "n2@north.example").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_is_down_for_ever_loses_nobody_and_delays_nobody() {
+    let (bench, people) = populated();
+    bench.settled_sync().await;
+    bench.tenant("west").fault(Fault::always(Effect::throttled(503, "1"))).unwrap();
+    bench.tenant("north").soft_delete(&people[0]).unwrap();
+    bench.staff("south", "joiner");
+    let before = bench.tenant("west").users().len();
+    let report = bench.sync().await;
+    assert!(report.drafted.readings.unread.contains_key(&"west".into()));
+    assert!(!report.complete());
+    assert_eq!(deletes(&bench), 1, "in south, where it is due");
+    bench.guest("north", "joiner@south.example");
+    assert_eq!(bench.tenant("west").users().len(), before);
+    bench.tenant("west").clear_faults(None).unwrap();
+    bench.settled_sync().await;
+    bench.guest("west", "joiner@south.example");
+    assert!(bench.guests("west", "n0@north.example").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_home_that_breaks_off_after_an_empty_first_page_deletes_nobody() {
+    let (bench, _) = populated();
+    bench.settled_sync().await;
+    bench.tenant("north").expire_links().unwrap();
+    bench.settings("north", |s| s.delta.empty_page_chance = 1.0);
+    let down = Fault { skip: 2, kind: Some(Kind::Delta), ..Fault::always(Effect::status(503)) };
+    bench.tenant("north").fault(down).unwrap();
+    let report = bench.sync().await;
+    assert!(report.drafted.readings.unread.contains_key(&"north".into()), "{report:?}");
+    assert_eq!(deletes(&bench), 0);
+    bench.tenant("north").clear_faults(None).unwrap();
+    bench.settled_sync().await;
+    assert_eq!(deletes(&bench), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lost_answers_are_looked_up_before_anything_is_asked_twice() {
+    for kind in [Kind::Invite, Kind::Patch, Kind::Manager] {
+        for applied in [true, false] {
+            let bench = Bench::mesh(&["north", "south"], RULES);
+            let boss = bench.staff("north", "boss");
+            bench.person("north", "ada", "Staff", &json!({ "manager": boss }));
+            bench.tenant("south").fault(Fault::next(1, kind, Effect::Drop { applied })).unwrap();
+            let report = bench.sync().await;
+            if !report.complete() {
+                bench.sync().await;
+            }
+            let ada = bench.guest("south", "ada@north.example");
+            let boss = bench.guest("south", "boss@north.example");
+            assert_eq!(ada["manager"], boss["id"], "{kind:?} {applied}");
+            assert_eq!(ada["jobTitle"], "Lecturer");
+            let drafted = bench.plan().await;
+            assert!(drafted.plan.is_empty(), "{kind:?} {applied}: {drafted:#?}");
+            let applied_writes = bench.writes().iter().filter(|e| e.applied).count();
+            assert_eq!(applied_writes, 5, "{kind:?} {applied}: two invitations, two updates, one manager");
+            let entries = bench.log();
+            assert_eq!(entries.iter().filter(|e| e.outcome == "applied").count(), 5, "{entries:#?}");
+            assert_eq!(entries.iter().filter(|e| e.outcome == "unknown").count(), usize::from(!applied));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_to_a_delete_or_restore_is_looked_up_too() {
+    for applied in [true, false] {
+        let bench = Bench::mesh(&["north", "south"], RULES);
+        let ada = bench.staff("north", "ada");
+        bench.settled_sync().await;
+        bench.tenant("north").soft_delete(&ada).unwrap();
+        bench.tenant("south").fault(Fault::next(1, Kind::Delete, Effect::Drop { applied })).unwrap();
+        bench.sync().await;
+        assert!(bench.guests("south", "ada@north.example").is_empty());
+        bench.tenant("north").restore(&ada).unwrap();
+        bench.tenant("south").fault(Fault::next(1, Kind::Restore, Effect::Drop { applied })).unwrap();
+        bench.sync().await;
+        bench.guest("south", "ada@north.example");
+        assert!(bench.plan().await.plan.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttling_is_obeyed_and_nothing_is_lost_by_it() {
+    let (bench, _) = populated();
+    let throttle = Fault { times: Some(3), ..Fault::next(3, Kind::Invite, Effect::throttled(429, "2.5")) };
+    bench.tenant("south").fault(throttle).unwrap();
+    bench.settled_sync().await;
+    bench.guest("south", "n7@north.example");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_servers_own_windows_are_never_overrun_by_us() {
+    let bench = Bench::mesh(&["north", "south"], RULES);
+    for n in 0..400 {
+        bench.staff("north", &format!("n{n}"));
+    }
+    bench.settings("north", |s| s.page_size = 200);
+    let text = std::fs::read_to_string(bench.file("crosstie.toml")).unwrap();
+    let limits = "[tenants.south.limits]\nwrites = 100\nwindow_seconds = 30\nwrites_per_hour = 72000\n";
+    std::fs::write(bench.file("crosstie.toml"), text + limits).unwrap();
+    bench.settings("south", |s| {
+        s.limits.app_writes.count = 100;
+        s.limits.app_writes.seconds = 30;
+    });
+    let start = tokio::time::Instant::now();
+    bench.settled_sync().await;
+    assert!(bench.writes().iter().all(|e| e.status != 429), "no 429 was provoked");
+    // 800 writes at 100 in 30 s: the last window opens after 210 s.
+    let took = start.elapsed().as_secs();
+    assert!((210..=216).contains(&took), "took {took} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_shows_late_gets_its_attributes_in_the_same_run() {
+    let (bench, _) = populated();
+    for tenant in MESH {
+        bench.settings(tenant, |s| s.lag.created_millis = 6_000);
+    }
+    let report = bench.sync().await;
+    assert!(report.complete(), "{report:?}");
+    assert_eq!(bench.guest("south", "n0@north.example")["jobTitle"], "Lecturer");
+    bench.assert_settled().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invitation_that_never_becomes_an_account_is_asked_again() {
+    let bench = Bench::mesh(&["north", "south"], RULES);
+    bench.staff("north", "ada");
+    bench.settings("south", |s| s.invitations.silent = true);
+    let report = bench.sync().await;
+    assert!(!report.complete());
+    bench.settings("south", |s| s.invitations.silent = false);
+    tokio::time::sleep(std::time::Duration::from_secs(1_000)).await;
+    bench.sync().await;
+    bench.sync().await;
+    assert_eq!(bench.guest("south", "ada@north.example")["jobTitle"], "Lecturer");
+    assert!(bench.plan().await.plan.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn leavers_go_before_joiners() {
+    let (bench, people) = populated();
+    bench.settled_sync().await;
+    let before = bench.writes().len();
+    for n in 0..30 {
+        bench.staff("north", &format!("joiner{n}"));
+    }
+    bench.tenant("north").soft_delete(&people[5]).unwrap();
+    bench.settled_sync().await;
+    for tenant in ["south", "west"] {
+        let writes = bench.writes();
+        let into = |e: &&crosstie::sim::Entry| e.tenant == tenant;
+        assert_eq!(writes[before..].iter().find(into).unwrap().kind, Kind::Delete);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_may_repeat_replay_and_reorder() {
+    let (bench, people) = populated();
+    for tenant in MESH {
+        bench.settings(tenant, |s| {
+            s.delta.duplicate_chance = 0.5;
+            s.delta.reorder = true;
+            s.delta.replay = 5;
+            s.delta.empty_page_chance = 0.3;
+        });
+    }
+    bench.settled_sync().await;
+    let writes = bench.writes().len();
+    bench.settled_sync().await;
+    assert_eq!(bench.writes().len(), writes, "replays cost no write");
+    bench.tenant("north").edit_user(&people[3], &json!({ "jobTitle": "Dean" })).unwrap();
+    bench.settled_sync().await;
+    assert_eq!(bench.guest("west", "n3@north.example")["jobTitle"], "Dean");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_reading_without_news_writes_nothing() {
+    let (bench, _) = populated();
+    bench.settled_sync().await;
+    let writes = bench.writes().len();
+    let full = Focus { full: true, ..Focus::default() };
+    let report = bench.try_sync(full, None).await.unwrap();
+    assert!(report.complete());
+    assert_eq!(bench.writes().len(), writes);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_attribute_denied_does_not_lose_the_others() {
+    let rules = RULES.replace("manager = \"[manager]\"", "mobilePhone = \"[mobilePhone]\"");
+    let bench = Bench::mesh(&["north", "south"], &rules);
+    let ada = bench.person("north", "ada", "Staff", &json!({ "mobilePhone": "+44 1" }));
+    bench.settled_sync().await;
+    let account = bench.guest("south", "ada@north.example")["id"].as_str().unwrap().to_owned();
+    let role = json!({ "id": "2b1c0000-0000-4000-8000-00000000000a", "displayName": "Helpdesk Administrator",
+                       "directoryRole": true, "members": [account] });
+    bench.tenant("south").put_group(serde_json::from_value(role).unwrap()).unwrap();
+    bench.tenant("north").edit_user(&ada, &json!({ "mobilePhone": "+44 2", "jobTitle": "Dean" })).unwrap();
+    let report = bench.sync().await;
+    assert_eq!(report.failed.len(), 1);
+    let account = bench.guest("south", "ada@north.example");
+    assert_eq!((&account["jobTitle"], &account["mobilePhone"]), (&json!("Dean"), &json!("+44 1")));
+    bench.assert_log_matches_ledger();
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_route_or_the_user_that_was_asked_for_is_touched() {
+    let (bench, people) = populated();
+    let focus = Focus { route: Some("north->west").and_then(crosstie::model::RouteName::parse), ..Focus::default() };
+    bench.try_sync(focus, None).await.unwrap();
+    assert!(bench.guests("south", "n0@north.example").is_empty());
+    bench.guest("west", "n0@north.example");
+    let focus = Focus { user: Some("N3@north.example".to_owned()), ..Focus::default() };
+    let report = bench.try_sync(focus, None).await.unwrap();
+    assert_eq!(bench.guests("south", "n3@north.example").len(), 1, "{report:?}");
+    assert!(bench.guests("south", "n0@north.example").is_empty());
+    assert!(report.applied.keys().any(|(_, kind)| *kind == ActionKind::Provision));
+    let _ = people;
+}
