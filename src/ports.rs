@@ -167,3 +167,12 @@ pub trait Clock {
     /// Comes back at `at` or a little later; at once where that is past.
     fn sleep_until(&self, at: Timestamp) -> impl Future<Output = ()>;
 }
+
+impl<C: Clock> Clock for &C {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+    fn sleep_until(&self, at: Timestamp) -> impl Future<Output = ()> {
+        (**self).sleep_until(at)
+    }
+}

@@ -1,12 +1,131 @@
 //! Is what was configured sound?
 
-use clap::Args;
+use std::collections::BTreeMap;
 
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::output::say;
 use super::{Exit, Global, Output};
+use crate::config::{self, Config, Report};
+use crate::rules::RuleSet;
 
 #[derive(Args, Debug)]
-pub(super) struct Arguments {}
+pub(super) struct Arguments {
+    /// How the result is written to stdout.
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    format: Format,
+}
 
-pub(super) fn run(_global: &Global, _arguments: &Arguments, _out: &mut Output) -> Exit {
-    todo!()
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people; findings go to stderr.
+    Text,
+    /// One JSON document with the findings in it.
+    Json,
+}
+
+pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> Exit {
+    let (config, report) = match config::load(&global.config) {
+        Ok(loaded) => (Some(loaded.config), loaded.warnings),
+        Err(report) => (None, report),
+    };
+    match arguments.format {
+        Format::Json => out.line(format_args!("{}", document(config.as_ref(), &report))),
+        Format::Text => {
+            show(&report);
+            if let Some(config) = &config {
+                summary(config, out);
+            }
+        }
+    }
+    if config.is_some() { Exit::Done } else { Exit::Usage }
+}
+
+/// Findings on stderr, and how many there are.
+fn show(report: &Report) {
+    if report.is_empty() {
+        return;
+    }
+    say(format_args!("{}", report.render(true).trim_end()));
+    let (errors, warnings) = report.counts();
+    say(format_args!("\n{}, {}", count(errors, "error"), count(warnings, "warning")));
+}
+
+fn count(n: usize, thing: &str) -> String {
+    if n == 1 { format!("1 {thing}") } else { format!("{n} {thing}s") }
+}
+
+/// Every rule set that some route uses, by name.
+fn rule_sets(config: &Config) -> BTreeMap<&str, &RuleSet> {
+    config.routes.iter().flat_map(|r| &r.rules).map(|rules| (rules.name.as_str(), rules.as_ref())).collect()
+}
+
+fn summary(config: &Config, out: &mut Output) {
+    let sets = rule_sets(config);
+    let counts =
+        [count(config.tenants.len(), "tenant"), count(config.routes.len(), "route"), count(sets.len(), "rule set")];
+    out.line(format_args!("{} is sound: {}", config.path.display(), counts.join(", ")));
+    for tenant in config.tenants.values() {
+        out.line(format_args!(
+            "  tenant {}  {} at {}",
+            tenant.name,
+            tenant.id,
+            tenant.graph.as_str().trim_end_matches('/')
+        ));
+    }
+    for route in &config.routes {
+        let names: Vec<&str> = route.rules.iter().map(|rules| rules.name.as_str()).collect();
+        out.line(format_args!("  route  {}  {}", route.name, names.join(", ")));
+    }
+    for (name, rules) in sets {
+        let attributes = count(rules.attributes.len(), "attribute");
+        let scope = if rules.scope.is_empty() {
+            "every native user".to_owned()
+        } else {
+            count(rules.scope.len(), "scope table")
+        };
+        let account = rules.account.user_type().to_ascii_lowercase();
+        out.line(format_args!("  rules  {name}  {account}, {scope}, {attributes}  {}", rules.description));
+    }
+}
+
+fn document(config: Option<&Config>, report: &Report) -> Value {
+    let findings: Vec<Value> = report
+        .findings()
+        .iter()
+        .map(|l| {
+            json!({
+                "severity": if l.finding.is_error() { "error" } else { "warning" },
+                "id": l.finding.id,
+                "file": l.file.display().to_string(),
+                "line": l.line,
+                "column": l.column,
+                "message": l.finding.message,
+                "hint": l.finding.hint,
+            })
+        })
+        .collect();
+    let mut document = json!({ "sound": config.is_some(), "findings": findings });
+    if let (Some(config), Some(fields)) = (config, document.as_object_mut()) {
+        let tenants: Vec<Value> = config.tenants.values().map(|t| json!({"name": t.name, "id": t.id})).collect();
+        let routes: Vec<Value> = config
+            .routes
+            .iter()
+            .map(|r| {
+                let rules: Vec<&str> = r.rules.iter().map(|rules| rules.name.as_str()).collect();
+                json!({"route": r.name.to_string(), "rules": rules})
+            })
+            .collect();
+        let sets: Vec<Value> = rule_sets(config)
+            .values()
+            .map(
+                |rules| json!({"name": rules.name, "description": rules.description, "fingerprint": rules.fingerprint}),
+            )
+            .collect();
+        fields.insert("tenants".to_owned(), json!(tenants));
+        fields.insert("routes".to_owned(), json!(routes));
+        fields.insert("rules".to_owned(), json!(sets));
+    }
+    document
 }

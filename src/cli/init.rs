@@ -1,12 +1,121 @@
 //! What does a first configuration look like?
 
-use clap::Args;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::Path;
 
+use clap::{Args, ValueEnum};
+
+use super::output::complain;
 use super::{Exit, Global, Output};
 
 #[derive(Args, Debug)]
-pub(super) struct Arguments {}
+pub(super) struct Arguments {
+    /// The topology to begin with.
+    #[arg(value_enum, default_value_t = Topology::Mesh)]
+    topology: Topology,
+}
 
-pub(super) fn run(_global: &Global, _arguments: &Arguments, _out: &mut Output) -> Exit {
-    todo!()
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Topology {
+    /// Every tenant to every other.
+    Mesh,
+    /// Spokes to one hub.
+    Hub,
+}
+
+/// The rule set that ships with the source, so that it cannot drift from what is tested.
+const STAFF: &str = include_str!("../../sync-rules/staff.toml");
+
+const HEAD: &str = r#"# Which tenants there are, and which of them crosstie keeps in step.
+# Put in your own ids, set the two secrets, then: crosstie check
+
+[store]
+path = "crosstie.db"                      # what crosstie remembers; relative to this file
+
+[schedule]                                # used by `crosstie run`
+cron = "*/5 * * * *"                      # minute hour day month weekday
+time_zone = "UTC"                         # IANA name, e.g. "Europe/London"
+
+# The key is the tenant's name everywhere: on the command line, in logs, in the change log.
+[tenants.north]
+id = "00000000-0000-4000-8000-00000000000a"          # Entra admin center, Overview: Tenant ID
+client_id = "00000000-0000-4000-8000-0000000000a1"   # App registrations: Application (client) ID
+client_secret = { env = "NORTH_SECRET" }  # or { file = "secrets/north" }; a secret is never written here
+# federated_token = { file = "/var/run/secrets/token" }   # instead of a secret
+# cloud = "global"                        # global | us-gov | us-gov-dod | china
+# redirect_url = "https://myapplications.microsoft.com"   # where invited people land
+
+# [tenants.north.limits]                  # the defaults: what the vendor allows one app
+# writes = 3000
+# window_seconds = 150
+# writes_per_hour = 72000
+
+[tenants.south]
+id = "00000000-0000-4000-8000-00000000000b"
+client_id = "00000000-0000-4000-8000-0000000000b1"
+client_secret = { env = "SOUTH_SECRET" }
+
+"#;
+
+const MESH: &str = r#"[topology]
+kind = "mesh"                             # every tenant to every other
+tenants = ["north", "south"]
+rules = "staff"                           # sync-rules/staff.toml
+"#;
+
+const HUB: &str = r#"[topology]
+kind = "hub"
+hub = "north"
+spokes = ["south"]
+direction = "in"                          # in: spokes -> hub | out: hub -> spokes | both
+rules = "staff"                           # sync-rules/staff.toml
+"#;
+
+const TAIL: &str = r#"
+# A route of its own. For a pair of the topology it replaces the topology's rule set.
+# [[route]]
+# home = "south"
+# target = "north"
+# rules = ["contractors", "staff"]        # the first rule set whose scope takes a user has that user
+"#;
+
+/// Never overwrites: a configuration that stands is a usage error (64), and nothing is written. A rule set that stands
+/// is kept.
+pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> Exit {
+    let config = &global.config;
+    let rules = config.parent().unwrap_or(Path::new("")).join("sync-rules").join("staff.toml");
+    if config.exists() {
+        let hint = "name another file with --config, or remove this one";
+        complain(format_args!("{} is there already; nothing was written\nhint: {hint}", config.display()));
+        return Exit::Usage;
+    }
+    let topology = match arguments.topology {
+        Topology::Mesh => MESH,
+        Topology::Hub => HUB,
+    };
+    for (path, text) in [(&rules, STAFF.to_owned()), (config, format!("{HEAD}{topology}{TAIL}"))] {
+        match write_new(path, &text) {
+            Ok(true) => out.line(format_args!("wrote {}", path.display())),
+            Ok(false) => out.line(format_args!("kept {}, which was there already", path.display())),
+            Err(error) => {
+                complain(format_args!("cannot write {}: {error}", path.display()));
+                return Exit::Failed;
+            }
+        }
+    }
+    out.line(format_args!("next: put in your tenants' ids, then `crosstie check`"));
+    Exit::Done
+}
+
+/// False where the file was there already, even if it came this very moment.
+fn write_new(path: &Path, text: &str) -> io::Result<bool> {
+    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    match OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(mut file) => file.write_all(text.as_bytes()).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
 }

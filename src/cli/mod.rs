@@ -1,6 +1,7 @@
 //! What does a person type, and which verb answers? One file a verb.
 
 mod check;
+mod clock;
 mod demo;
 mod eval;
 mod exit;
@@ -8,6 +9,9 @@ mod init;
 mod log;
 mod output;
 mod plan;
+mod progress;
+mod render;
+mod session;
 mod sim;
 mod status;
 mod sync;

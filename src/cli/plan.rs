@@ -1,12 +1,153 @@
 //! What would a cycle change?
 
-use clap::Args;
+use std::fs::OpenOptions;
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
-use super::{Exit, Global, Output};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::clock::SystemClock;
+use super::output::complain;
+use super::progress::Progress;
+use super::{Exit, Global, Output, render, session};
+use crate::config::Config;
+use crate::engine::{Cycle, Drafted, Focus};
+use crate::graph::RequestIds;
+use crate::store::Mode;
 
 #[derive(Args, Debug)]
-pub(super) struct Arguments {}
+pub(super) struct Arguments {
+    /// Only this route, written HOME->TARGET.
+    #[arg(long, value_name = "H->T")]
+    route: Option<String>,
+    /// Only this home user: object id or user principal name.
+    #[arg(long, value_name = "U")]
+    user: Option<String>,
+    /// Read nothing: plan from what the store remembers.
+    #[arg(long)]
+    offline: bool,
+    /// Also write the whole plan to this file, as jsonl.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// How the plan is written to stdout.
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    format: Format,
+}
 
-pub(super) fn run(_global: &Global, _arguments: &Arguments, _out: &mut Output) -> Exit {
-    todo!()
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people: by route, attribute by attribute, then totals.
+    Text,
+    /// One JSON document.
+    Json,
+    /// One JSON object a line: changes, holds, then a summary.
+    Jsonl,
+}
+
+pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> Exit {
+    match try_run(global, arguments, out) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn try_run(global: &Global, arguments: &Arguments, out: &mut Output) -> Result<Exit, Exit> {
+    let config = session::configuration(global)?;
+    let route = session::route(&config, arguments.route.as_deref())?;
+    let runtime = session::runtime()?;
+    let drafted = runtime.block_on(async {
+        let clock = SystemClock::start();
+        let directories =
+            if arguments.offline { std::collections::BTreeMap::new() } else { session::connect(&config, clock)? };
+        let store = session::store(&config, Mode::Copy)?;
+        let progress = Progress::new(global);
+        let ids = RequestIds::random().map_err(session::failed)?;
+        let focus = Focus { route, user: arguments.user.clone(), full: false, offline: arguments.offline };
+        let drafted = session::until_stopped(async |stop| {
+            let cycle = Cycle {
+                config: &config,
+                store: &store,
+                clock: &clock,
+                directories: &directories,
+                focus,
+                request_ids: &|| ids.next_id(),
+                watch: &|event| progress.hear(&event),
+                stop: stop.clone(),
+            };
+            let drafted = cycle.dry_run().await;
+            (drafted, *stop.borrow())
+        })
+        .await;
+        progress.clear();
+        match drafted {
+            (_, true) => Err(session::failed("stopped before the plan was whole; nothing was written")),
+            (drafted, false) => drafted.map_err(session::failed),
+        }
+    })?;
+    show(&drafted, &config, arguments, out);
+    if let Some(path) = &arguments.out {
+        save(&drafted, &config, path).map_err(|e| session::failed(format_args!("{}: {e}", path.display())))?;
+    }
+    Ok(exit(&drafted))
+}
+
+fn show(drafted: &Drafted, config: &Config, arguments: &Arguments, out: &mut Output) {
+    match arguments.format {
+        Format::Text => render::text(drafted, config, out),
+        Format::Jsonl => render::lines(drafted, config, |line| out.line(format_args!("{line}"))),
+        Format::Json => {
+            let mut lines = Vec::new();
+            render::lines(drafted, config, |line| lines.push(line));
+            let summary = lines.pop();
+            let of = |kind: &str| -> Vec<_> { lines.iter().filter(|l| l["type"] == kind).collect() };
+            let document = json!({ "changes": of("change"), "held": of("held"), "summary": summary });
+            out.line(format_args!("{document:#}"));
+        }
+    }
+    complaints(drafted);
+}
+
+/// What kept the plan from being whole, on stderr.
+pub(super) fn complaints(drafted: &Drafted) {
+    for (route, why) in &drafted.skipped {
+        complain(format_args!("{route} was not planned: {why}"));
+    }
+    for (tenant, users) in &drafted.readings.doubtful {
+        complain(format_args!("{tenant}: {users} users could not be looked at; nothing was concluded about them"));
+    }
+    for refusal in &drafted.refusals {
+        complain(format_args!(
+            "{refusal}\nhint: look at the plan; if it is meant, let exactly it through: crosstie sync --approve {}",
+            drafted.digest
+        ));
+    }
+}
+
+/// Written beside its place and moved there, so that no half plan is ever found.
+fn save(drafted: &Drafted, config: &Config, path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let beside = folder.join(name);
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    let mut file = BufWriter::new(file);
+    let mut fault = None;
+    render::lines(drafted, config, |line| {
+        if fault.is_none() {
+            fault = writeln!(file, "{line}").err();
+        }
+    });
+    fault.map_or(Ok(()), Err)?;
+    file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+    std::fs::rename(&beside, path)
+}
+
+fn exit(drafted: &Drafted) -> Exit {
+    let held = drafted.plan.routes.iter().any(|r| !r.held.is_empty());
+    let incomplete = held || !drafted.skipped.is_empty() || !drafted.readings.complete();
+    let changes = if drafted.plan.is_empty() { Exit::Done } else { Exit::Changes };
+    let refused = if drafted.refusals.is_empty() { Exit::Done } else { Exit::Refused };
+    let incomplete = if incomplete { Exit::Incomplete } else { Exit::Done };
+    changes.and(refused).and(incomplete)
 }

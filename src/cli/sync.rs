@@ -1,12 +1,162 @@
 //! How does one cycle go?
 
+use std::collections::BTreeMap;
+
 use clap::Args;
+use serde_json::json;
 
-use super::{Exit, Global, Output};
+use super::clock::SystemClock;
+use super::output::complain;
+use super::progress::Progress;
+use super::{Exit, Global, Output, plan, render, session};
+use crate::config::Config;
+use crate::engine::{Cycle, Focus, Report};
+use crate::graph::RequestIds;
+use crate::model::{ActionKind, Timestamp, Trigger};
+use crate::ports::Clock;
+use crate::store::{Mode, Store};
 
-#[derive(Args, Debug)]
-pub(super) struct Arguments {}
+#[derive(Args, Debug, Default)]
+pub(super) struct Arguments {
+    /// Only this route, written HOME->TARGET.
+    #[arg(long, value_name = "H->T")]
+    route: Option<String>,
+    /// Only this home user: object id or user principal name.
+    #[arg(long, value_name = "U")]
+    user: Option<String>,
+    /// Let the plan with this digest pass the guard, once.
+    #[arg(long, value_name = "DIGEST")]
+    approve: Option<String>,
+    /// Read every tenant from the start, whatever the watermarks say.
+    #[arg(long)]
+    full: bool,
+}
 
-pub(super) fn run(_global: &Global, _arguments: &Arguments, _out: &mut Output) -> Exit {
-    todo!()
+pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> Exit {
+    match try_run(global, arguments, out) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn try_run(global: &Global, arguments: &Arguments, out: &mut Output) -> Result<Exit, Exit> {
+    let config = session::configuration(global)?;
+    session::route(&config, arguments.route.as_deref())?;
+    session::runtime()?.block_on(cycle(global, &config, arguments, out))
+}
+
+/// One cycle on an open runtime: what `sync` does, and the demo.
+pub(super) async fn cycle(
+    global: &Global,
+    config: &Config,
+    arguments: &Arguments,
+    out: &mut Output,
+) -> Result<Exit, Exit> {
+    let clock = SystemClock::start();
+    let directories = session::writers(session::connect(config, clock)?);
+    let store = session::store(config, Mode::Write)?;
+    let route = session::route(config, arguments.route.as_deref())?;
+    let focus = Focus { route, user: arguments.user.clone(), full: arguments.full, offline: false };
+    let progress = Progress::new(global);
+    let ids = RequestIds::random().map_err(session::failed)?;
+    store.forget_spent(clock.now()).map_err(session::failed)?;
+    let run = store.begin_run(Trigger::Manual, clock.now()).map_err(session::failed)?;
+    let result = session::until_stopped(async |stop| {
+        let cycle = Cycle {
+            config,
+            store: &store,
+            clock: &clock,
+            directories: &directories,
+            focus,
+            request_ids: &|| ids.next_id(),
+            watch: &|event| progress.hear(&event),
+            stop,
+        };
+        cycle.sync(Trigger::Manual, run, arguments.approve.as_deref()).await
+    })
+    .await;
+    progress.clear();
+    let report = match result {
+        Ok(report) => report,
+        Err(error) => {
+            let exit = session::failed(format_args!(
+                "{error}\nrun {run} ended early; everything that was answered is recorded, and the next run goes on"
+            ));
+            return end(&store, &report_of_failure(run), clock.now(), exit);
+        }
+    };
+    show(&report, out);
+    let exit = exit(&report, arguments.approve.as_deref());
+    end(&store, &report, clock.now(), exit)
+}
+
+fn report_of_failure(run: crate::model::RunId) -> Report {
+    Report { run: Some(run), ..Report::default() }
+}
+
+fn end(store: &Store, report: &Report, now: Timestamp, exit: Exit) -> Result<Exit, Exit> {
+    let Some(run) = report.run else { return Ok(exit) };
+    store.end_run(run, now, exit.code(), &summary(report)).map_err(session::failed)?;
+    Ok(exit)
+}
+
+fn summary(report: &Report) -> String {
+    let mut applied: BTreeMap<String, BTreeMap<&str, u64>> = BTreeMap::new();
+    for ((route, kind), n) in &report.applied {
+        applied.entry(route.to_string()).or_default().insert(kind.as_str(), *n);
+    }
+    let held: usize = report.drafted.plan.routes.iter().map(|r| r.held.len()).sum();
+    let names = |keys: Vec<String>| keys;
+    json!({
+        "applied": applied,
+        "failed": report.failed.len(),
+        "held": held,
+        "waiting": report.waiting,
+        "unread": names(report.drafted.readings.unread.keys().map(ToString::to_string).collect()),
+        "unwritten": names(report.unwritten.keys().map(ToString::to_string).collect()),
+        "refused": names(report.drafted.refusals.iter().map(|r| r.route.to_string()).collect()),
+    })
+    .to_string()
+}
+
+fn show(report: &Report, out: &mut Output) {
+    let mut routes: Vec<_> = report.drafted.plan.routes.iter().map(|r| &r.route).collect();
+    routes.sort();
+    for route in routes {
+        let made = |kind: ActionKind| report.applied.get(&(route.clone(), kind)).map(|n| format!("{n} {kind}"));
+        let made: Vec<String> = ActionKind::ALL.into_iter().filter_map(made).collect();
+        let made = if made.is_empty() { "nothing to do".to_owned() } else { made.join(", ") };
+        out.line(format_args!("{route}: {made}"));
+    }
+    for held in report.drafted.plan.routes.iter().flat_map(|r| &r.held).take(render::SHOWN_MAX) {
+        let who = render::inert(&held.home.user_principal_name);
+        out.line(format_args!("{}: held {who}: {}", held.route, render::inert(&held.hold.to_string())));
+    }
+    plan::complaints(&report.drafted);
+    for failure in report.failed.iter().take(render::SHOWN_MAX) {
+        let who = render::inert(&failure.home.user_principal_name);
+        complain(format_args!("{}: {} of {who} failed: {}", failure.route, failure.action, failure.error));
+    }
+    if report.failed.len() > render::SHOWN_MAX {
+        complain(format_args!("… and {} more; crosstie log has them all", report.failed.len() - render::SHOWN_MAX));
+    }
+    for (tenant, why) in &report.unwritten {
+        complain(format_args!("{tenant} was given up for this cycle: {why}"));
+    }
+    if report.waiting > 0 {
+        complain(format_args!("{} changes wait for the next cycle", report.waiting));
+    }
+}
+
+fn exit(report: &Report, approved: Option<&str>) -> Exit {
+    let mut exit = if report.complete() { Exit::Done } else { Exit::Incomplete };
+    if !report.drafted.refusals.is_empty() {
+        exit = exit.and(Exit::Refused);
+        if let Some(digest) = approved {
+            complain(format_args!(
+                "the plan is not the one that was approved ({digest}): its digest is now {}",
+                report.drafted.digest
+            ));
+        }
+    }
+    if report.stopped { exit.and(Exit::Failed) } else { exit }
 }

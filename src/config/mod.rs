@@ -1,13 +1,24 @@
 //! Which tenants, routes and limits are there? `crosstie.toml` and its rule sets, read and checked as one.
 
-use std::collections::BTreeMap;
+mod load;
+mod report;
+mod schedule;
+mod secret;
+mod tenant;
+mod topology;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use url::Url;
 
-use crate::model::{RouteName, Selection, TenantName};
+use crate::model::{Attribute, RouteName, Selection, TenantName};
 use crate::rules::RuleSet;
+
+pub use load::{Loaded, load, load_with};
+pub use report::{Located, Report};
+pub use secret::{SecretError, environment, read_file};
 
 /// Everything that was configured, checked.
 #[derive(Clone, Debug)]
@@ -92,9 +103,48 @@ pub struct Route {
     pub rules: Vec<Arc<RuleSet>>,
 }
 
+/// What our laws need of every user: who the person is at home, whether the account is theirs, and whether it is blocked.
+const LAWFUL: [&str; 6] = [
+    Attribute::USER_PRINCIPAL_NAME,
+    Attribute::ACCOUNT_ENABLED,
+    Attribute::USER_TYPE,
+    Attribute::CREATION_TYPE,
+    Attribute::EXTERNAL_USER_STATE,
+    Attribute::MAIL,
+];
+
 impl Config {
     /// What a tenant is asked for: what the rules of its routes read or write there, and what our laws need.
-    pub fn selection(&self, _tenant: &TenantName) -> Selection {
-        todo!()
+    pub fn selection(&self, tenant: &TenantName) -> Selection {
+        let home = self.leaving(tenant).flat_map(|rules| rules.home_attributes());
+        let target = self.entering(tenant).flat_map(|rules| rules.target_attributes());
+        Selection(LAWFUL.into_iter().map(Attribute::from).chain(home).chain(target).collect())
+    }
+    /// Attributes of this tenant's accounts that some `[[match]]` looks accounts up by.
+    pub fn match_attributes(&self, tenant: &TenantName) -> BTreeSet<Attribute> {
+        self.entering(tenant).flat_map(|rules| rules.matches.iter().map(|m| m.target.clone())).collect()
+    }
+    /// Groups of this tenant whose members some scope asks for.
+    pub fn home_groups(&self, tenant: &TenantName) -> BTreeSet<String> {
+        self.leaving(tenant).flat_map(|rules| rules.groups()).collect()
+    }
+    /// The route of that name.
+    pub fn route(&self, name: &RouteName) -> Option<&Route> {
+        self.routes.iter().find(|route| route.name == *name)
+    }
+    /// Rule sets of the routes that leave this tenant.
+    fn leaving(&self, tenant: &TenantName) -> impl Iterator<Item = &Arc<RuleSet>> {
+        self.routes.iter().filter(move |r| r.name.home == *tenant).flat_map(|r| &r.rules)
+    }
+    /// Rule sets of the routes that enter this tenant.
+    fn entering(&self, tenant: &TenantName) -> impl Iterator<Item = &Arc<RuleSet>> {
+        self.routes.iter().filter(move |r| r.name.target == *tenant).flat_map(|r| &r.rules)
+    }
+}
+
+impl Route {
+    /// When it changes, every user of the route is considered anew.
+    pub fn fingerprint(&self) -> String {
+        self.rules.iter().map(|rules| rules.fingerprint.as_str()).collect::<Vec<_>>().join("+")
     }
 }

@@ -1,1 +1,287 @@
-//! x
+//! In which order does it all happen? Observe, draft, guard, apply: doors and decisions meet here, none is taken.
+
+mod apply;
+mod draft;
+mod follow;
+mod lanes;
+mod observe;
+mod recover;
+mod retry;
+mod steps;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use tokio::sync::watch;
+
+use crate::config::{Config, Route};
+use crate::model::{ActionKind, Person, RouteName, RunId, TenantName, Timestamp, Trigger};
+use crate::plan::{self, Plan, PlannedRoute, Refusal};
+use crate::ports::{Clock, DirectoryError, DirectoryRead, DirectoryWrite};
+use crate::quota::{INVITATIONS, Window};
+use crate::store::{Store, StoreError};
+
+pub use draft::{RouteSummary, summaries};
+pub use retry::pause_seconds;
+
+/// What ends a whole cycle.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Nothing can be remembered: no further write may leave.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A tenant could not be read.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// A reading made no sense.
+    #[error("{tenant}: {what}")]
+    Reading {
+        /// Which tenant.
+        tenant: TenantName,
+        /// What was odd.
+        what: String,
+    },
+    /// Asked for by name, and not there.
+    #[error("{0}")]
+    NoSuch(String),
+}
+
+/// Which part of the work?
+#[derive(Clone, Debug, Default)]
+pub struct Focus {
+    /// Only this route.
+    pub route: Option<RouteName>,
+    /// Only this home user (object id or sign-in name).
+    pub user: Option<String>,
+    /// Read everything anew, whatever the watermarks say.
+    pub full: bool,
+    /// Read nothing: plan from what is remembered.
+    pub offline: bool,
+}
+
+/// What happens, for progress bars.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// A page of a tenant was read.
+    Page {
+        /// Which tenant.
+        tenant: &'a TenantName,
+        /// Items on it.
+        items: usize,
+    },
+    /// A tenant was read to the end, or could not be.
+    Read {
+        /// Which tenant.
+        tenant: &'a TenantName,
+    },
+    /// So many changes are about to be made.
+    Applying {
+        /// How many.
+        changes: usize,
+    },
+    /// A change reached its end, good or bad.
+    Finished {
+        /// On which route.
+        route: &'a RouteName,
+        /// Which kind.
+        action: ActionKind,
+    },
+    /// A target makes us wait.
+    Waiting {
+        /// Which tenant.
+        tenant: &'a TenantName,
+        /// Until when.
+        until: Timestamp,
+    },
+}
+
+/// Everything that a cycle needs, none of it global.
+pub struct Cycle<'a, D, C> {
+    /// What was configured.
+    pub config: &'a Config,
+    /// What is remembered.
+    pub store: &'a Store,
+    /// Time.
+    pub clock: &'a C,
+    /// A door to each tenant. For a dry run these can only read.
+    pub directories: &'a BTreeMap<TenantName, D>,
+    /// Which part of the work.
+    pub focus: Focus,
+    /// Makes `client-request-id`s.
+    pub request_ids: &'a dyn Fn() -> String,
+    /// Hears of progress.
+    pub watch: &'a dyn Fn(Event<'_>),
+    /// True: finish what is under way, begin nothing.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// What was read.
+#[derive(Clone, Debug, Default)]
+pub struct Readings {
+    /// Tenants that were not read to the end, with the reason.
+    pub unread: BTreeMap<TenantName, String>,
+    /// Home tenants whose groups could not be read, with the reason.
+    pub groupless: BTreeMap<TenantName, String>,
+    /// Users that are in doubt and could not be looked at.
+    pub doubtful: BTreeMap<TenantName, u64>,
+}
+
+impl Readings {
+    /// Nothing is missing.
+    pub fn complete(&self) -> bool {
+        self.unread.is_empty() && self.groupless.is_empty() && self.doubtful.is_empty()
+    }
+    /// Why a route cannot be planned on what was read; `None` where it can.
+    fn obstacle(&self, route: &Route) -> Option<String> {
+        let name = &route.name;
+        let unread = |t: &TenantName| self.unread.get(t).map(|why| format!("{t} could not be read: {why}"));
+        let groups = || {
+            let needs = route.rules.iter().any(|r| !r.groups().is_empty());
+            self.groupless.get(&name.home).filter(|_| needs).map(|why| format!("groups of {}: {why}", name.home))
+        };
+        unread(&name.home).or_else(|| unread(&name.target)).or_else(groups)
+    }
+}
+
+/// A plan, and what kept it from being whole.
+#[derive(Clone, Debug, Default)]
+pub struct Drafted {
+    /// What would be written.
+    pub plan: Plan,
+    /// Routes that could not be planned, with the reason.
+    pub skipped: BTreeMap<RouteName, String>,
+    /// What was read.
+    pub readings: Readings,
+    /// Limits that routes are over.
+    pub refusals: Vec<Refusal>,
+    /// `sha256:…` of the plan.
+    pub digest: String,
+}
+
+/// One change that did not come to be.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// On which route.
+    pub route: RouteName,
+    /// For whom.
+    pub home: Person,
+    /// Which kind.
+    pub action: ActionKind,
+    /// Why.
+    pub error: String,
+}
+
+/// How a cycle went.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// The run's number.
+    pub run: Option<RunId>,
+    /// What was planned.
+    pub drafted: Drafted,
+    /// Changes made, by route and kind.
+    pub applied: BTreeMap<(RouteName, ActionKind), u64>,
+    /// Changes that did not come to be.
+    pub failed: Vec<Failure>,
+    /// Targets that were given up for this cycle, with the reason.
+    pub unwritten: BTreeMap<TenantName, String>,
+    /// Changes that wait for the next cycle.
+    pub waiting: u64,
+    /// Somebody asked us to stop.
+    pub stopped: bool,
+}
+
+impl Report {
+    /// Everything that was due was done.
+    pub fn complete(&self) -> bool {
+        self.drafted.readings.complete()
+            && self.drafted.skipped.is_empty()
+            && self.drafted.plan.routes.iter().all(|r| r.held.is_empty())
+            && self.failed.is_empty()
+            && self.unwritten.is_empty()
+            && self.waiting == 0
+    }
+}
+
+/// The windows of a target's object writes.
+pub fn write_windows(limits: &crate::config::Limits) -> [Window; 2] {
+    [
+        Window { writes_max: limits.writes, millis: u64::from(limits.window_seconds) * 1000 },
+        Window { writes_max: limits.writes_per_hour, millis: 3_600_000 },
+    ]
+}
+
+/// The budgets that writes into a tenant are charged to, by name: object writes of this app, and invitations of all.
+pub fn budgets(tenant: &crate::config::Tenant) -> [(String, Vec<Window>); 2] {
+    let (id, app) = (tenant.id.to_lowercase(), tenant.client_id.to_lowercase());
+    [
+        (format!("writes {app} in {id}"), write_windows(&tenant.limits).to_vec()),
+        (format!("invitations in {id}"), vec![INVITATIONS]),
+    ]
+}
+
+impl<D, C: Clock> Cycle<'_, D, C> {
+    /// The routes that this cycle is about.
+    pub fn routes(&self) -> Vec<Rc<Route>> {
+        let wanted = |r: &&Route| self.focus.route.as_ref().is_none_or(|only| *only == r.name);
+        self.config.routes.iter().filter(wanted).map(|r| Rc::new(r.clone())).collect()
+    }
+    fn tenants(&self) -> BTreeSet<TenantName> {
+        self.routes().iter().flat_map(|r| [r.name.home.clone(), r.name.target.clone()]).collect()
+    }
+    fn stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+}
+
+impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
+    /// The dry run: everything that a cycle does up to the writing door.
+    ///
+    /// # Errors
+    /// The store's. What a tenant refuses is part of the answer.
+    pub async fn dry_run(&self) -> Result<Drafted, EngineError> {
+        let readings = self.observe_all().await?;
+        self.draft(readings).await
+    }
+}
+
+impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
+    /// One cycle. `approved`: the digest of a plan that may pass the guard.
+    ///
+    /// # Errors
+    /// The store's: from then on nothing is written any more, and what is known is kept.
+    pub async fn sync(&self, trigger: Trigger, run: RunId, approved: Option<&str>) -> Result<Report, EngineError> {
+        let mut report = Report { run: Some(run), ..Report::default() };
+        let readings = self.observe_all().await?;
+        if self.stopped() {
+            report.stopped = true;
+            return Ok(report);
+        }
+        self.recover(&readings).await?;
+        let mut drafted = self.draft(readings.clone()).await?;
+        if approved == Some(drafted.digest.as_str()) {
+            drafted.refusals.clear();
+        }
+        let refused: BTreeSet<RouteName> = drafted.refusals.iter().map(|r| r.route.clone()).collect();
+        let passed = |plan: &Plan| -> Vec<_> {
+            let allowed = plan.routes.iter().filter(|r| !refused.contains(&r.route));
+            allowed.flat_map(|r| r.changes.clone()).collect()
+        };
+        let changes = passed(&drafted.plan);
+        report.drafted = drafted;
+        self.apply(changes, trigger, run, &mut report).await?;
+        self.follow_up(trigger, run, readings, &refused, &mut report).await?;
+        Ok(report)
+    }
+}
+
+/// Comes back once somebody asks us to stop. Where nobody can any more, never.
+async fn asked_to_stop(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// The planner's view of a configured route.
+pub fn planned(route: &Route) -> PlannedRoute {
+    plan::PlannedRoute { name: route.name.clone(), rules: route.rules.clone() }
+}

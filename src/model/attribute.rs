@@ -167,3 +167,8 @@ pub fn edited(mut attributes: Attributes, edits: &Edits) -> Attributes {
     }
     attributes
 }
+
+/// The form in which two texts are compared when accounts are matched: case is no difference.
+pub fn folded(text: &str) -> String {
+    text.trim().to_lowercase()
+}

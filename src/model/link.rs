@@ -46,7 +46,10 @@ pub struct Link {
     pub home: ObjectId,
     /// The account, or the question for it.
     pub tie: Tie,
-    /// The values of create-only attributes have been written (or the account was joined, and never gets them).
+    /// The rule set that took the user last: its leavers rule treats the account when nobody takes the user any more.
+    pub rules: String,
+    /// The account has once been found as the rules want it (or it was joined). Until then it is still being provisioned:
+    /// create-only attributes are written, and its updates are part of the provisioning.
     pub initialised: bool,
     /// We blocked the account, so we may unblock it.
     pub disabled_by_us: bool,

@@ -8,7 +8,7 @@ mod link;
 mod observed;
 mod time;
 
-pub use attribute::{Attribute, Attributes, Edit, Edits, Value, edited, edits_between, same_value};
+pub use attribute::{Attribute, Attributes, Edit, Edits, Value, edited, edits_between, folded, same_value};
 pub use change::{Action, ActionKind, Change, Held, Hold, Outcome, Person, Trigger, Why, WriteError};
 pub use delta::{Cursor, DeltaItem, DeltaPage, News, Removal, Selection, Then};
 pub use id::{ObjectId, RouteName, RunId, TenantName};

@@ -1,1 +1,192 @@
-//! x
+//! What should change? Pure, one user of one route at a time: same case in, same decision out.
+
+mod conflict;
+mod decide;
+mod digest;
+mod guard;
+mod mapping;
+mod matching;
+mod scope;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::model::{Attribute, Change, Held, Hold, Link, ObjectId, Observed, Person, RouteName, Timestamp, folded};
+use crate::rules::RuleSet;
+
+pub use conflict::hold_shared;
+pub use decide::Decision;
+pub use digest::{change_line, digest, held_line};
+pub use guard::{Refusal, population_counts, refusals};
+pub use mapping::{INVITED_WITH, Wanted};
+pub use matching::Situation;
+pub use scope::Verdict;
+
+/// A route as the planner sees it.
+#[derive(Clone, Debug)]
+pub struct PlannedRoute {
+    /// Home and target.
+    pub name: RouteName,
+    /// The first whose scope takes a user has that user.
+    pub rules: Vec<Arc<RuleSet>>,
+}
+
+impl PlannedRoute {
+    /// Changes whenever any rule set of the route does: then everyone is considered anew.
+    pub fn fingerprint(&self) -> String {
+        let parts: Vec<String> = self.rules.iter().map(|r| format!("{}={}", r.name, r.fingerprint)).collect();
+        parts.join(";")
+    }
+    /// The rule set of that name, or the first: a route has at least one.
+    fn rules_named(&self, name: &str) -> Option<&Arc<RuleSet>> {
+        self.rules.iter().find(|r| r.name == name).or_else(|| self.rules.first())
+    }
+}
+
+/// An account that answers a question, and whether another home user has it.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The account.
+    pub account: Observed,
+    /// Linked to another home user, on whichever route.
+    pub taken: bool,
+}
+
+/// What a reference to another home user leads to in the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolved {
+    /// That user's account.
+    To(ObjectId),
+    /// That user has no account there.
+    Nobody,
+    /// That user's account is on its way, or in deletedItems: leave the reference as it is.
+    Pending,
+}
+
+/// Everything known about one home user on one route, as values.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The home user.
+    pub home: Observed,
+    /// Home groups, named by the route's rules, that the user is in.
+    pub member_of: BTreeSet<String>,
+    /// The tie to its account.
+    pub link: Option<Link>,
+    /// The account that the link knows.
+    pub account: Option<Observed>,
+    /// What [`question`] asked for.
+    pub answers: Answers,
+    /// Readings of the target that have run to their end.
+    pub readings: u64,
+}
+
+/// What must be looked up in the target before a case can be judged. Empty for users with a known account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Question {
+    /// Match ladder, in order of precedence: an attribute and the folded value that it must have.
+    pub rungs: Vec<(Attribute, String)>,
+    /// The address that would be invited.
+    pub address: Option<String>,
+    /// Other home users that the user refers to.
+    pub references: BTreeSet<ObjectId>,
+}
+
+/// The answers to a [`Question`].
+#[derive(Clone, Debug, Default)]
+pub struct Answers {
+    /// For each rung: present accounts, native ones too.
+    pub rungs: Vec<Vec<Answer>>,
+    /// Present accounts that hold the address.
+    pub address: Vec<Answer>,
+    /// By home user.
+    pub references: BTreeMap<ObjectId, Resolved>,
+}
+
+/// A decision, and the link as it shall be remembered from now on.
+#[derive(Clone, Debug)]
+pub struct Considered {
+    /// What to do.
+    pub decision: Decision,
+    /// The link, where what we remember of the person changes without a write.
+    pub link: Option<Link>,
+}
+
+/// A plan for one route.
+#[derive(Clone, Debug)]
+pub struct RoutePlan {
+    /// Which route.
+    pub route: RouteName,
+    /// Fingerprint of its rules.
+    pub fingerprint: String,
+    /// In order of the home users' ids.
+    pub changes: Vec<Change>,
+    /// Seen, not decidable.
+    pub held: Vec<Held>,
+    /// Linked users to whom nothing happens.
+    pub settled: u64,
+    /// Links with a known account, before any change.
+    pub population: u64,
+    /// Home users whose updates are part of their provisioning, and are not counted by the guard.
+    pub still_provisioning: BTreeSet<ObjectId>,
+}
+
+/// What would be written.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// One for each route that could be planned.
+    pub routes: Vec<RoutePlan>,
+}
+
+impl Plan {
+    /// True where nothing would change.
+    pub fn is_empty(&self) -> bool {
+        self.routes.iter().all(|r| r.changes.is_empty())
+    }
+}
+
+/// What the store must look up before [`consider`] can judge.
+pub fn question(
+    route: &PlannedRoute,
+    home: &Observed,
+    member_of: &BTreeSet<String>,
+    link: Option<&Link>,
+    now: Timestamp,
+) -> Question {
+    let judged = scope::judge(route, home, member_of, link);
+    let Some(rules) = judged.rules else { return Question::default() };
+    let references = match judged.verdict {
+        Verdict::In | Verdict::Disabled => mapping::references(rules, home),
+        _ => BTreeSet::new(),
+    };
+    if link.is_some_and(|l| l.account().is_some()) {
+        return Question { references, ..Question::default() };
+    }
+    let wants_account = judged.verdict == Verdict::In || link.is_some();
+    if !wants_account {
+        return Question::default();
+    }
+    let asked = link.and_then(|l| match &l.tie {
+        crate::model::Tie::Asked(asked) => Some(asked.address.clone()),
+        crate::model::Tie::Known { .. } => None,
+    });
+    Question {
+        rungs: matching::rungs(rules, home, now),
+        address: asked.or_else(|| mapping::address(rules, home, now)).map(|a| folded(&a)),
+        references,
+    }
+}
+
+/// What should happen to this user's account on this route?
+pub fn consider(route: &PlannedRoute, case: &Case, now: Timestamp) -> Considered {
+    decide::decide(route, case, now)
+}
+
+/// How people know the home user.
+pub fn person(home: &Observed) -> Person {
+    Person { id: home.object.clone(), user_principal_name: home.user_principal_name().to_owned() }
+}
+
+/// A change or a hold of one considered case, as the plan lists it.
+pub fn hold_of(route: &RouteName, home: &Observed, hold: Hold) -> Held {
+    Held { route: route.clone(), home: person(home), hold }
+}

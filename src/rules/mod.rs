@@ -1,16 +1,22 @@
 //! What did the admin write? A rule set as a value, checked: scope, match, attributes, leavers, guard.
 
+mod attributes;
 pub mod diagnostic;
 pub mod expression;
+mod fingerprint;
+mod parse;
+pub mod properties;
 mod scope;
+pub mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Attribute, Value};
 
 pub use diagnostic::{Diagnostic, Severity};
-pub use expression::{EvalError, Expression, Inputs, Output};
-pub use scope::{Clause, Operator};
+pub use expression::{EvalError, Expression, Inputs, Output, ParseError};
+pub use parse::is_guid;
+pub use scope::{Clause, OPERATORS, Operator};
 
 /// One file of `sync-rules/`.
 #[derive(Clone, Debug)]

@@ -1,1 +1,241 @@
-//! x
+//! What do we remember? Observations, links and what was done: never pending work. All SQL lives in this room.
+
+mod cases;
+mod codec;
+mod links;
+mod log;
+mod observations;
+mod open;
+mod readings;
+mod runs;
+mod status;
+mod writes;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::model::{Attribute, RouteName, TenantName};
+
+pub use links::LinkChange;
+pub use log::{EditEntry, Filter, LogEntry, Party, Verified};
+pub use observations::LAG_ALLOWANCE_SECONDS;
+pub use open::Mode;
+pub use readings::{Progress, Reading, Round};
+pub use runs::RunRow;
+pub use status::{RouteStatus, StatusReport, TenantStatus, Unsettled};
+pub use writes::{Ask, AskKind, Record};
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite refused: full disk, I/O error, busy, …
+    #[error("{path}: {source}")]
+    Sqlite {
+        /// The file.
+        path: String,
+        /// SQLite's word.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// SQLite refused a statement.
+    #[error("store: {0}")]
+    Statement(#[from] rusqlite::Error),
+    /// The file cannot be opened or made.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// The system's word.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another process writes this store.
+    #[error(
+        "{path} is in use by another crosstie ({holder})\nhint: wait for it to end, or stop it; a lock left by a dead process frees itself"
+    )]
+    Locked {
+        /// The file.
+        path: String,
+        /// Who, as it said itself.
+        holder: String,
+    },
+    /// A newer crosstie made this file.
+    #[error(
+        "{path} has schema version {found}, newer than {known} that this crosstie knows\nhint: use the newer crosstie; an older one never writes a newer store"
+    )]
+    Newer {
+        /// The file.
+        path: String,
+        /// Its version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// The file is no store of ours.
+    #[error("{path} is not a crosstie store: {what}\nhint: check [store] path; nothing was changed")]
+    NotAStore {
+        /// The file.
+        path: String,
+        /// What gave it away.
+        what: String,
+    },
+    /// The file's contents contradict themselves.
+    #[error(
+        "the store is damaged: {0}\nhint: restore it from a backup; `crosstie log verify` says whether the change log is whole"
+    )]
+    Damaged(String),
+    /// A tenant's name now stands for another directory.
+    #[error(
+        "tenant {tenant:?} was directory {was} in this store and is {now} in the configuration\nhint: give the other directory another name, or use another store"
+    )]
+    OtherDirectory {
+        /// The name.
+        tenant: String,
+        /// What the store says.
+        was: String,
+        /// What the configuration says.
+        now: String,
+    },
+    /// The configuration does not define it.
+    #[error("the store was not set up for {0}")]
+    Unknown(String),
+}
+
+/// A tenant as the store has to know it.
+#[derive(Clone, Debug)]
+pub struct TenantSetup {
+    /// Its name.
+    pub name: TenantName,
+    /// Its GUID.
+    pub directory: String,
+    /// Attributes by which its accounts are found, `mail` included.
+    pub keyed: BTreeSet<Attribute>,
+}
+
+#[derive(Clone, Debug)]
+struct TenantRow {
+    id: i64,
+    keyed: BTreeSet<Attribute>,
+    /// Routes that have this tenant as home.
+    routes_out: Vec<i64>,
+}
+
+/// Stands for a tenant or route that the file has never seen; row ids begin at 1.
+const UNSEEN: i64 = 0;
+
+fn same_directory(tenant: &TenantSetup, was: &str) -> Result<(), StoreError> {
+    if was.eq_ignore_ascii_case(&tenant.directory) {
+        return Ok(());
+    }
+    let (name, now) = (tenant.name.to_string(), tenant.directory.clone());
+    Err(StoreError::OtherDirectory { tenant: name, was: was.to_owned(), now })
+}
+
+/// The store: one SQLite file, or a copy of one in memory for a dry run.
+pub struct Store {
+    connection: Connection,
+    tenants: RefCell<BTreeMap<TenantName, TenantRow>>,
+    routes: RefCell<BTreeMap<RouteName, i64>>,
+    /// Held as long as the store is open for writing.
+    _lock: Option<std::fs::File>,
+}
+
+impl Store {
+    /// Makes the tenants and routes of the configuration known, and rebuilds what depends on them.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherDirectory`] where a name has moved to another directory; SQLite's errors.
+    pub fn set_up(&self, tenants: &[TenantSetup], routes: &[RouteName]) -> Result<(), StoreError> {
+        self.transaction(|c| {
+            for tenant in tenants {
+                self.set_up_tenant(c, tenant)?;
+            }
+            for route in routes {
+                let (home, target) = (self.tenant(&route.home)?.id, self.tenant(&route.target)?.id);
+                c.execute("INSERT OR IGNORE INTO routes (home, target) VALUES (?1, ?2)", params![home, target])?;
+                let id =
+                    c.query_row("SELECT id FROM routes WHERE home = ?1 AND target = ?2", params![home, target], |r| {
+                        r.get::<_, i64>(0)
+                    })?;
+                self.routes.borrow_mut().insert(route.clone(), id);
+                if let Some(row) = self.tenants.borrow_mut().get_mut(&route.home)
+                    && !row.routes_out.contains(&id)
+                {
+                    row.routes_out.push(id);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes known what the store already holds of the configuration, and changes nothing. Tenants and routes that it has
+    /// never seen are empty ones.
+    ///
+    /// # Errors
+    /// As [`Store::set_up`].
+    pub fn get_to_know(&self, tenants: &[TenantSetup], routes: &[RouteName]) -> Result<(), StoreError> {
+        for tenant in tenants {
+            let sql = "SELECT id, directory FROM tenants WHERE name = ?1";
+            let read = |r: &rusqlite::Row<'_>| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?));
+            let found = self.connection.query_row(sql, [tenant.name.as_str()], read).optional()?;
+            let (id, was) = found.unwrap_or((UNSEEN, tenant.directory.clone()));
+            same_directory(tenant, &was)?;
+            let row = TenantRow { id, keyed: tenant.keyed.clone(), routes_out: Vec::new() };
+            self.tenants.borrow_mut().insert(tenant.name.clone(), row);
+        }
+        for route in routes {
+            let (home, target) = (self.tenant(&route.home)?.id, self.tenant(&route.target)?.id);
+            let sql = "SELECT id FROM routes WHERE home = ?1 AND target = ?2";
+            let id = self.connection.query_row(sql, params![home, target], |r| r.get(0)).optional()?;
+            self.routes.borrow_mut().insert(route.clone(), id.unwrap_or(UNSEEN));
+        }
+        Ok(())
+    }
+
+    fn set_up_tenant(&self, c: &Connection, tenant: &TenantSetup) -> Result<(), StoreError> {
+        let name = tenant.name.as_str();
+        c.execute("INSERT OR IGNORE INTO tenants (name, directory) VALUES (?1, ?2)", params![name, tenant.directory])?;
+        let (id, directory, keyed) =
+            c.query_row("SELECT id, directory, keyed FROM tenants WHERE name = ?1", [name], |r| {
+                Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?, r.get::<_, String>(2)?))
+            })?;
+        same_directory(tenant, &directory)?;
+        let row = TenantRow { id, keyed: tenant.keyed.clone(), routes_out: Vec::new() };
+        self.tenants.borrow_mut().insert(tenant.name.clone(), row);
+        let names: Vec<&str> = tenant.keyed.iter().map(Attribute::as_str).collect();
+        let names = names.join(",");
+        if names != keyed {
+            observations::rebuild_keys(c, id, &tenant.keyed)?;
+            c.execute("UPDATE tenants SET keyed = ?2 WHERE id = ?1", params![id, names])?;
+        }
+        Ok(())
+    }
+
+    fn tenant(&self, name: &TenantName) -> Result<TenantRow, StoreError> {
+        self.tenants.borrow().get(name).cloned().ok_or_else(|| StoreError::Unknown(format!("tenant {name}")))
+    }
+
+    fn route(&self, name: &RouteName) -> Result<i64, StoreError> {
+        self.routes.borrow().get(name).copied().ok_or_else(|| StoreError::Unknown(format!("route {name}")))
+    }
+
+    /// All of it or nothing.
+    fn transaction<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let done = work(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+
+    fn meta(c: &Connection, name: &str) -> Result<Option<String>, StoreError> {
+        Ok(c.query_row("SELECT value FROM meta WHERE name = ?1", [name], |r| r.get(0)).optional()?)
+    }
+
+    fn set_meta(c: &Connection, name: &str, value: &str) -> Result<(), StoreError> {
+        c.prepare_cached("INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2")?
+            .execute([name, value])?;
+        Ok(())
+    }
+}

@@ -1,14 +1,24 @@
 //! What does an expression give for a user? Parsed once with spans, evaluated totally and within bounds.
 
+mod evaluate;
+mod functions;
+mod lexer;
+mod parser;
+mod tree;
+
 use std::collections::BTreeSet;
+use std::fmt;
 use std::ops::Range;
 
 use crate::model::{Attribute, Attributes, Timestamp, Value};
+use evaluate::{Evaluation, Stop};
+use tree::{Kind, Node};
 
 /// A parsed expression of the Entra provisioning dialect.
 #[derive(Clone, Debug)]
 pub struct Expression {
     source: String,
+    root: Node,
 }
 
 /// Everything that an evaluation may see: a plan is reproducible because nothing else is.
@@ -56,7 +66,8 @@ pub struct ParseError {
 impl Expression {
     /// Parses and checks names and numbers of arguments.
     pub fn parse(source: &str) -> Result<Self, ParseError> {
-        Ok(Self { source: source.to_owned() })
+        let root = parser::parse(source)?;
+        Ok(Self { source: source.to_owned(), root })
     }
     /// The text as written.
     pub fn source(&self) -> &str {
@@ -64,10 +75,42 @@ impl Expression {
     }
     /// Attributes that it reads.
     pub fn attributes(&self) -> BTreeSet<Attribute> {
-        todo!()
+        let mut found = BTreeSet::new();
+        self.root.collect(&mut found);
+        found
+    }
+    /// Where it first reads the attribute of that name (bytes of the source).
+    pub fn span_of(&self, attribute: &str) -> Option<Range<usize>> {
+        self.root.find(attribute)
+    }
+    /// The attribute, where the whole expression is `[attribute]`.
+    pub fn as_attribute(&self) -> Option<&Attribute> {
+        match &self.root.kind {
+            Kind::Attribute(attribute) => Some(attribute),
+            _ => None,
+        }
+    }
+    /// The text, where the whole expression is `"text"`.
+    pub fn as_constant(&self) -> Option<&str> {
+        match &self.root.kind {
+            Kind::Text(text) => Some(text),
+            _ => None,
+        }
     }
     /// Its result for a user.
-    pub fn evaluate(&self, _inputs: Inputs<'_>) -> Result<Output, EvalError> {
-        todo!()
+    pub fn evaluate(&self, inputs: Inputs<'_>) -> Result<Output, EvalError> {
+        match Evaluation::new(inputs).value(&self.root) {
+            Ok(value) => Ok(Output::Value(value)),
+            Err(Stop::IgnoreAttribute) => Ok(Output::IgnoreAttribute),
+            Err(Stop::IgnoreObject) => Ok(Output::IgnoreObject),
+            Err(Stop::Error(error)) => Err(error),
+        }
+    }
+}
+
+/// The canonical form: two expressions that differ only in spaces are written alike.
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.root.kind)
     }
 }

@@ -1,0 +1,196 @@
+//! How does a plan look to a person?
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{CellAlignment, Table, presets};
+use serde_json::json;
+
+use super::Output;
+use crate::config::Config;
+use crate::engine::{Drafted, RouteSummary, summaries};
+use crate::model::{ActionKind, Change, Value};
+use crate::plan;
+
+/// Changes of one kind and route that are spelled out; more would hide what matters. `--format jsonl` has them all.
+pub(super) const SHOWN_MAX: usize = 20;
+
+/// Text from a directory, made safe for a terminal: control characters and marks that reorder text are spelled out.
+pub(super) fn inert(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        let reorders = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || reorders {
+            let _ = write!(safe, "\\u{{{:x}}}", u32::from(c));
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// A value in quotes; nothing for no value.
+pub(super) fn value(value: Option<&Value>) -> String {
+    match value {
+        None => "(none)".to_owned(),
+        Some(Value::Text(text)) => format!("\"{}\"", inert(text)),
+        Some(Value::List(items)) => format!("[{}]", items.iter().map(|i| inert(i)).collect::<Vec<_>>().join(", ")),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// Seconds as people say them: `45 s`, `12 min`, `2 h 58 min`.
+pub(super) fn duration(seconds: u64) -> String {
+    match seconds {
+        0..=90 => format!("{seconds} s"),
+        91..=5_399 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+    }
+}
+
+fn mark(kind: ActionKind) -> (&'static str, Style) {
+    let colour = |c: AnsiColor| Style::new().fg_color(Some(c.into()));
+    match kind {
+        ActionKind::Provision | ActionKind::Restore | ActionKind::Enable => ("+", colour(AnsiColor::Green)),
+        ActionKind::Join => ("=", colour(AnsiColor::Cyan)),
+        ActionKind::Update => ("~", colour(AnsiColor::Yellow)),
+        ActionKind::Disable | ActionKind::Delete | ActionKind::Unlink => ("-", colour(AnsiColor::Red)),
+    }
+}
+
+/// The plan as text: by route, attribute by attribute, then totals.
+pub(super) fn text(drafted: &Drafted, config: &Config, out: &mut Output) {
+    for route in &drafted.plan.routes {
+        if route.changes.is_empty() && route.held.is_empty() {
+            continue;
+        }
+        let bold = Style::new().bold();
+        out.line(format_args!("{bold}{}{bold:#}", route.route));
+        for kind in ActionKind::ALL {
+            let changes: Vec<&Change> = route.changes.iter().filter(|c| c.action.kind() == kind).collect();
+            changes.iter().take(SHOWN_MAX).for_each(|c| change(c, out));
+            if let Some(more) = changes.len().checked_sub(SHOWN_MAX).filter(|n| *n > 0) {
+                out.line(format_args!("  … and {more} more to {kind} (--format jsonl shows all)"));
+            }
+        }
+        for held in route.held.iter().take(SHOWN_MAX) {
+            let yellow = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
+            let who = inert(&held.home.user_principal_name);
+            out.line(format_args!("  {yellow}? held{yellow:#} {who}  {}", inert(&held.hold.to_string())));
+        }
+        if let Some(more) = route.held.len().checked_sub(SHOWN_MAX).filter(|n| *n > 0) {
+            out.line(format_args!("  … and {more} more held (--format jsonl shows all)"));
+        }
+        out.line(format_args!(""));
+    }
+    let totals = summaries(&drafted.plan, config);
+    if !totals.is_empty() {
+        out.line(format_args!("{}", table(&totals)));
+    }
+    bounds(&totals, config, out);
+    out.line(format_args!("digest {}", drafted.digest));
+}
+
+fn change(change: &Change, out: &mut Output) {
+    let kind = change.action.kind();
+    let (sign, style) = mark(kind);
+    let account = change.action.account().map(|a| format!("  account {a}")).unwrap_or_default();
+    let who = inert(&change.home.user_principal_name);
+    let who = if who.is_empty() { change.home.id.to_string() } else { who };
+    out.line(format_args!("  {style}{sign} {kind}{style:#} {who}{account}  ({}; rules {})", change.why, change.rules));
+    for (attribute, (before, after)) in change.edits() {
+        let after = value(after.as_ref());
+        if kind == ActionKind::Provision {
+            out.line(format_args!("      {attribute}: {after}"));
+        } else {
+            out.line(format_args!("      {attribute}: {} -> {after}", value(before.as_ref())));
+        }
+    }
+}
+
+fn table(totals: &[RouteSummary]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    let head = [
+        "route",
+        "provision",
+        "join",
+        "update",
+        "restore",
+        "disable",
+        "enable",
+        "delete",
+        "unlink",
+        "held",
+        "settled",
+        "writes",
+        "takes",
+    ];
+    table.set_header(head);
+    for t in totals {
+        let numbers = [
+            t.provision,
+            t.join,
+            t.update,
+            t.restore,
+            t.disable,
+            t.enable,
+            t.delete,
+            t.unlink,
+            t.held,
+            t.settled,
+            t.writes,
+        ];
+        let mut row = vec![t.route.clone()];
+        row.extend(numbers.map(|n| n.to_string()));
+        row.push(duration(t.eta_seconds));
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// How long the quota of each target makes it take, all routes into it together.
+fn bounds(totals: &[RouteSummary], config: &Config, out: &mut Output) {
+    let mut writes: BTreeMap<&str, u64> = BTreeMap::new();
+    for total in totals {
+        if let Some((_, target)) = total.route.split_once("->") {
+            *writes.entry(target).or_insert(0) += total.writes;
+        }
+    }
+    for (target, writes) in writes.into_iter().filter(|(_, n)| *n > 0) {
+        let Some(tenant) = config.tenants.get(&target.into()) else { continue };
+        let windows = crate::engine::write_windows(&tenant.limits);
+        let takes = duration(crate::quota::eta_seconds(&windows, writes));
+        let limits = tenant.limits;
+        out.line(format_args!(
+            "{target}: {writes} writes take {takes} at {} in {} s",
+            limits.writes, limits.window_seconds
+        ));
+    }
+}
+
+/// One line a change, one a hold, then the summary.
+pub(super) fn lines(drafted: &Drafted, config: &Config, mut each: impl FnMut(serde_json::Value)) {
+    for route in &drafted.plan.routes {
+        route.changes.iter().for_each(|c| each(plan::change_line(c)));
+        route.held.iter().for_each(|h| each(plan::held_line(h)));
+    }
+    each(summary(drafted, config));
+}
+
+/// The promised summary.
+pub(super) fn summary(drafted: &Drafted, config: &Config) -> serde_json::Value {
+    let skipped: BTreeMap<String, &String> = drafted.skipped.iter().map(|(r, why)| (r.to_string(), why)).collect();
+    let refused: Vec<String> = drafted.refusals.iter().map(ToString::to_string).collect();
+    json!({
+        "type": "summary",
+        "digest": drafted.digest,
+        "routes": summaries(&drafted.plan, config),
+        "skipped": skipped,
+        "refused": refused,
+    })
+}

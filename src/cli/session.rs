@@ -1,0 +1,142 @@
+//! What does a verb need before it can begin: configuration, store, connections, signals?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use super::clock::SystemClock;
+use super::output::{complain, say};
+use super::{Exit, Global};
+use crate::config::{self, Config, Credential, Tenant};
+use crate::graph::{GraphClient, GraphError, GraphWriter, HttpTransport, Proof, RequestIds};
+use crate::model::{Attribute, RouteName, TenantName};
+use crate::store::{Mode, Store, StoreError, TenantSetup};
+
+/// A connection that can only read.
+pub(super) type Reader = GraphClient<HttpTransport, SystemClock>;
+/// A connection that can write too.
+pub(super) type Writer = GraphWriter<HttpTransport, SystemClock>;
+
+/// Reads the configuration; findings go to stderr.
+pub(super) fn configuration(global: &Global) -> Result<Config, Exit> {
+    match config::load(&global.config) {
+        Ok(loaded) => {
+            if !loaded.warnings.is_empty() && !global.quiet {
+                say(format_args!("{}", loaded.warnings.render(true).trim_end()));
+            }
+            Ok(loaded.config)
+        }
+        Err(report) => {
+            say(format_args!("{}", report.render(true).trim_end()));
+            Err(Exit::Usage)
+        }
+    }
+}
+
+/// Opens the store that the configuration names, and makes its tenants and routes known.
+pub(super) fn store(config: &Config, mode: Mode) -> Result<Store, Exit> {
+    let opened = || -> Result<Store, StoreError> {
+        let store = Store::open(&config.store, mode)?;
+        match mode {
+            Mode::Look => store.get_to_know(&setups(config), &routes(config))?,
+            Mode::Write | Mode::Copy => store.set_up(&setups(config), &routes(config))?,
+        }
+        Ok(store)
+    };
+    opened().map_err(failed)
+}
+
+fn setups(config: &Config) -> Vec<TenantSetup> {
+    let setup = |t: &Tenant| {
+        let mut keyed: BTreeSet<Attribute> = config.match_attributes(&t.name);
+        keyed.insert(Attribute::from(Attribute::MAIL));
+        TenantSetup { name: t.name.clone(), directory: t.id.clone(), keyed }
+    };
+    config.tenants.values().map(setup).collect()
+}
+
+fn routes(config: &Config) -> Vec<RouteName> {
+    config.routes.iter().map(|r| r.name.clone()).collect()
+}
+
+/// Says what went wrong; exit 1.
+pub(super) fn failed(error: impl std::fmt::Display) -> Exit {
+    complain(format_args!("{error}"));
+    Exit::Failed
+}
+
+/// The route of that name, or a usage error that lists those there are.
+pub(super) fn route(config: &Config, text: Option<&str>) -> Result<Option<RouteName>, Exit> {
+    let Some(text) = text else { return Ok(None) };
+    match RouteName::parse(text).filter(|name| config.route(name).is_some()) {
+        Some(name) => Ok(Some(name)),
+        None => {
+            let names: Vec<String> = config.routes.iter().map(|r| r.name.to_string()).collect();
+            complain(format_args!("there is no route {text:?}\nhint: the routes are {}", names.join(", ")));
+            Err(Exit::Usage)
+        }
+    }
+}
+
+/// One connection for each tenant. A credential that is not to be had is a configuration error: nothing was sent yet.
+pub(super) fn connect(config: &Config, clock: SystemClock) -> Result<BTreeMap<TenantName, Reader>, Exit> {
+    let missing = config.missing_secrets();
+    for (tenant, error) in &missing {
+        complain(format_args!("tenant {tenant}: {error}"));
+    }
+    if !missing.is_empty() {
+        return Err(Exit::Usage);
+    }
+    let transport = HttpTransport::new().map_err(failed)?;
+    let connect = |t: &Tenant| -> Result<(TenantName, Reader), Exit> {
+        let proof = match &t.credential {
+            Credential::Secret(source) => Proof::Secret(source.read().map_err(failed)?),
+            Credential::FederatedToken(path) => Proof::AssertionFile(path.clone()),
+        };
+        let made = || -> Result<Reader, GraphError> {
+            GraphClient::new(t, proof, transport.clone(), clock, RequestIds::random()?)
+        };
+        Ok((t.name.clone(), made().map_err(failed)?))
+    };
+    config.tenants.values().map(connect).collect()
+}
+
+/// The same connections, able to write.
+pub(super) fn writers(readers: BTreeMap<TenantName, Reader>) -> BTreeMap<TenantName, Writer> {
+    readers.into_iter().map(|(name, reader)| (name, GraphWriter::new(reader))).collect()
+}
+
+/// One thread: SQLite calls are short and inline, and everything else waits for the network.
+pub(super) fn runtime() -> Result<Runtime, Exit> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)
+}
+
+/// Runs `work` to its end; Ctrl-C and SIGTERM ask it to stop after the writes that are under way.
+pub(super) async fn until_stopped<T>(work: impl AsyncFnOnce(watch::Receiver<bool>) -> T) -> T {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (stop, stopped) = watch::channel(false);
+    let signals = async {
+        let terminate = async {
+            match signal(SignalKind::terminate()) {
+                Ok(mut signal) => drop(signal.recv().await),
+                Err(_) => std::future::pending().await,
+            }
+        };
+        let interrupt = async {
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        futures_util::future::select(std::pin::pin!(terminate), std::pin::pin!(interrupt)).await;
+        say(format_args!("stopping after the writes that are under way"));
+        // Nobody listens any more only when the work is over.
+        let _ = stop.send(true);
+        std::future::pending::<()>().await;
+    };
+    let work = work(stopped);
+    match futures_util::future::select(std::pin::pin!(work), std::pin::pin!(signals)).await {
+        futures_util::future::Either::Left((done, _)) => done,
+        futures_util::future::Either::Right(((), work)) => work.await,
+    }
+}

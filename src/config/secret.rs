@@ -1,0 +1,108 @@
+//! Where is a secret, and is it there? The configuration holds the place only.
+
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use secrecy::zeroize::Zeroize;
+
+use super::{Config, Credential, SecretSource};
+use crate::model::TenantName;
+
+/// Client secrets have 40 characters, tokens a few KiB: a longer file is another file.
+const SECRET_BYTES_MAX: u64 = 64 * 1024;
+
+/// Why a secret is not to be had. No variant holds any part of a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The environment does not have it.
+    #[error("the environment variable {0} is not set")]
+    NoVariable(String),
+    /// The file cannot be read.
+    #[error("cannot read {path}")]
+    NoFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It is there, and there is nothing in it.
+    #[error("{0} is empty")]
+    Empty(String),
+    /// The file is too long for a secret, or is not text.
+    #[error("{0} holds no secret: it is too long, or not text")]
+    NotASecret(PathBuf),
+}
+
+impl SecretSource {
+    /// Reads it. Trailing line ends are cut.
+    pub fn read(&self) -> Result<SecretString, SecretError> {
+        self.read_with(&environment)
+    }
+    pub(super) fn read_with(&self, environment: &dyn Fn(&str) -> Option<String>) -> Result<SecretString, SecretError> {
+        match self {
+            SecretSource::Env(name) => {
+                let value = environment(name).ok_or_else(|| SecretError::NoVariable(name.clone()))?;
+                trimmed(value).ok_or_else(|| SecretError::Empty(format!("the environment variable {name}")))
+            }
+            SecretSource::File(path) => read_file(path),
+        }
+    }
+}
+
+/// Reads a file that holds a secret or a token. Trailing line ends are cut.
+pub fn read_file(path: &Path) -> Result<SecretString, SecretError> {
+    let no_file = |source| SecretError::NoFile { path: path.to_owned(), source };
+    let length = std::fs::metadata(path).map_err(no_file)?.len();
+    if length > SECRET_BYTES_MAX {
+        return Err(SecretError::NotASecret(path.to_owned()));
+    }
+    let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::InvalidData => SecretError::NotASecret(path.to_owned()),
+        _ => no_file(source),
+    })?;
+    trimmed(text).ok_or_else(|| SecretError::Empty(path.display().to_string()))
+}
+
+fn trimmed(mut text: String) -> Option<SecretString> {
+    let secret = text.trim_end_matches(['\r', '\n']).to_owned();
+    text.zeroize();
+    (!secret.is_empty()).then(|| SecretString::from(secret))
+}
+
+/// The process's environment: the one place that reads it, besides the command line's own options.
+// Once clippy.toml bans the call elsewhere, `#[expect(clippy::disallowed_methods)]` belongs here.
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// May others read this file of secrets? Always false where the system has no such permissions.
+#[cfg(unix)]
+pub(super) fn is_open_to_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o077 != 0)
+}
+/// May others read this file of secrets? Always false where the system has no such permissions.
+#[cfg(not(unix))]
+pub(super) fn is_open_to_others(_path: &Path) -> bool {
+    false
+}
+
+impl Credential {
+    /// Is what it names there? The secret itself is dropped at once.
+    pub(super) fn try_out(&self, environment: &dyn Fn(&str) -> Option<String>) -> Result<(), SecretError> {
+        match self {
+            Credential::Secret(source) => source.read_with(environment).map(drop),
+            Credential::FederatedToken(path) => read_file(path).map(drop),
+        }
+    }
+}
+
+impl Config {
+    /// Tenants whose credential is not to be had right now. Verbs that go online ask this first, and refuse (exit 64)
+    /// while nothing has been read or written.
+    pub fn missing_secrets(&self) -> Vec<(TenantName, SecretError)> {
+        let try_out = |t: &super::Tenant| t.credential.try_out(&environment).err().map(|e| (t.name.clone(), e));
+        self.tenants.values().filter_map(try_out).collect()
+    }
+}

@@ -1,0 +1,222 @@
+//! What would this cycle change?
+
+use std::collections::BTreeSet;
+
+use futures_util::stream::{self, StreamExt};
+use serde::Serialize;
+
+use super::{Cycle, Drafted, EngineError, Readings, planned, steps, write_windows};
+use crate::config::{Config, Route};
+use crate::model::{Action, ActionKind, Change, Held, Hold, ObjectId, RouteName, TenantName};
+use crate::plan::{self, Decision, Plan, PlannedRoute, RoutePlan};
+use crate::ports::{Clock, DirectoryRead};
+use crate::quota;
+use crate::store::StoreError;
+
+/// Cases gathered in one transaction.
+const CASES_AT_ONCE: u32 = 1_000;
+/// Role look-ups under way at once; reads are cheap, and joins are rare after the first cycle.
+const ROLE_LOOKUPS_AT_ONCE: usize = 8;
+
+/// Totals of one route's plan: the promised summary.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RouteSummary {
+    /// `home->target`.
+    pub route: String,
+    /// Accounts to invite.
+    pub provision: u64,
+    /// Accounts to join.
+    pub join: u64,
+    /// Accounts to update.
+    pub update: u64,
+    /// Accounts to restore.
+    pub restore: u64,
+    /// Accounts to block.
+    pub disable: u64,
+    /// Accounts to unblock.
+    pub enable: u64,
+    /// Accounts to delete.
+    pub delete: u64,
+    /// Links to forget.
+    pub unlink: u64,
+    /// People held.
+    pub held: u64,
+    /// Linked people to whom nothing happens.
+    pub settled: u64,
+    /// Object writes that it takes.
+    pub writes: u64,
+    /// Whole seconds that the target's quota makes it take at the least.
+    pub eta_seconds: u64,
+}
+
+/// The totals of each route.
+pub fn summaries(plan: &Plan, config: &Config) -> Vec<RouteSummary> {
+    plan.routes.iter().map(|r| summary(r, config)).collect()
+}
+
+fn summary(plan: &RoutePlan, config: &Config) -> RouteSummary {
+    let count = |kind| plan.changes.iter().filter(|c| c.action.kind() == kind).count() as u64;
+    let writes = plan.changes.iter().map(steps::writes_in_all).sum();
+    let windows = config.tenants.get(&plan.route.target).map(|t| write_windows(&t.limits));
+    RouteSummary {
+        route: plan.route.to_string(),
+        provision: count(ActionKind::Provision),
+        join: count(ActionKind::Join),
+        update: count(ActionKind::Update),
+        restore: count(ActionKind::Restore),
+        disable: count(ActionKind::Disable),
+        enable: count(ActionKind::Enable),
+        delete: count(ActionKind::Delete),
+        unlink: count(ActionKind::Unlink),
+        held: plan.held.len() as u64,
+        settled: plan.settled,
+        writes,
+        eta_seconds: windows.map_or(0, |w| quota::eta_seconds(&w, writes)),
+    }
+}
+
+impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
+    /// Plans every route on which both tenants were read to the end: absence is not a fact before.
+    pub(super) async fn draft(&self, readings: Readings) -> Result<Drafted, EngineError> {
+        let mut drafted = Drafted { readings, ..Drafted::default() };
+        let routes = self.routes();
+        for route in &routes {
+            match drafted.readings.obstacle(route) {
+                Some(why) => drop(drafted.skipped.insert(route.name.clone(), why)),
+                None => drafted.plan.routes.push(self.draft_route(route)?),
+            }
+        }
+        plan::hold_shared(&mut drafted.plan);
+        if !self.focus.offline {
+            self.hold_privileged(&mut drafted.plan).await;
+        }
+        for route in &routes {
+            if let Some(plan) = drafted.plan.routes.iter().find(|p| p.route == route.name) {
+                drafted.refusals.extend(plan::refusals(plan, &route.rules));
+                self.store.together(|| self.explain(plan))?;
+            }
+        }
+        drafted.digest = plan::digest(&drafted.plan);
+        Ok(drafted)
+    }
+
+    fn draft_route(&self, route: &Route) -> Result<RoutePlan, EngineError> {
+        let planned = planned(route);
+        self.store.notice_rules(&route.name, &planned.fingerprint())?;
+        let mut draft = RoutePlan {
+            route: route.name.clone(),
+            fingerprint: planned.fingerprint(),
+            changes: Vec::new(),
+            held: Vec::new(),
+            settled: 0,
+            population: self.store.population(&route.name)?,
+            still_provisioning: BTreeSet::new(),
+        };
+        if let Some(user) = &self.focus.user {
+            if let Some(home) = self.store.find_user(&route.name.home, user)? {
+                self.consider(&planned, &home, &mut draft)?;
+            }
+        } else {
+            let mut after: Option<ObjectId> = None;
+            loop {
+                let some = self.store.unsettled(&route.name, after.as_ref(), CASES_AT_ONCE)?;
+                let Some(last) = some.last() else { break };
+                after = Some(last.clone());
+                self.store.together(|| some.iter().try_for_each(|home| self.consider(&planned, home, &mut draft)))?;
+            }
+        }
+        draft.settled = draft.population.saturating_sub(self.linked_among(&draft)?);
+        Ok(draft)
+    }
+
+    fn consider(&self, route: &PlannedRoute, home: &ObjectId, draft: &mut RoutePlan) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let case = self.store.case(route, home, now)?;
+        let considered = plan::consider(route, &case, now);
+        if let Some(link) = &considered.link {
+            self.store.remember_link(link)?;
+        }
+        if case.link.as_ref().is_some_and(|l| !l.initialised) {
+            draft.still_provisioning.insert(home.clone());
+        }
+        match considered.decision {
+            Decision::Do(change) => draft.changes.push(change),
+            Decision::Hold(hold) => draft.held.push(plan::hold_of(&route.name, &case.home, hold)),
+            Decision::Settled => self.store.settle(&route.name, home)?,
+            Decision::Waiting(until) => {
+                self.store.explain_unsettled(&route.name, home, "waiting", &until.rfc3339())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many of the people in the draft have a known account: the rest of the population is settled.
+    fn linked_among(&self, draft: &RoutePlan) -> Result<u64, StoreError> {
+        let mut linked = 0;
+        let changed = draft.changes.iter().map(|c| &c.home.id);
+        for home in changed.chain(draft.held.iter().map(|h| &h.home.id)) {
+            if self.store.link(&draft.route, home)?.is_some_and(|l| l.account().is_some()) {
+                linked += 1;
+            }
+        }
+        Ok(linked)
+    }
+
+    fn explain(&self, plan: &RoutePlan) -> Result<(), StoreError> {
+        for change in &plan.changes {
+            let kind = change.action.kind().as_str();
+            self.store.explain_unsettled(&plan.route, &change.home.id, "pending", kind)?;
+        }
+        for held in &plan.held {
+            self.store.explain_unsettled(&plan.route, &held.home.id, "held", &held.hold.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// An account that holds a directory role is never joined by a match: whoever can set a mail address at home would
+    /// otherwise steer an administrator's account.
+    async fn hold_privileged(&self, plan: &mut Plan) {
+        for route in &mut plan.routes {
+            let joins: Vec<(ObjectId, ObjectId)> = route.changes.iter().filter_map(joined_account).collect();
+            let (name, target) = (route.route.clone(), route.route.target.clone());
+            let looks = stream::iter(joins.into_iter().map(|(home, account)| {
+                let target = target.clone();
+                async move { (home, self.roles(&target, &account).await, account) }
+            }));
+            let found: Vec<_> = looks.buffer_unordered(ROLE_LOOKUPS_AT_ONCE).collect().await;
+            for (home, roles, account) in found {
+                if let Some(roles) = roles {
+                    hold_join(route, &name, &home, &Hold::Privileged { account, roles });
+                }
+            }
+        }
+    }
+
+    /// What speaks against joining the account; `None`: nothing.
+    async fn roles(&self, target: &TenantName, account: &ObjectId) -> Option<String> {
+        let directory = match self.door(target) {
+            Ok(directory) => directory,
+            Err(error) => return Some(error.to_string()),
+        };
+        match directory.directory_roles(account).await {
+            Ok(roles) if roles.is_empty() => None,
+            Ok(roles) => Some(format!("it holds a directory role ({})", roles.join(", "))),
+            Err(error) => Some(format!("its directory roles could not be read: {error}")),
+        }
+    }
+}
+
+fn joined_account(change: &Change) -> Option<(ObjectId, ObjectId)> {
+    match &change.action {
+        Action::Join { account, .. } => Some((change.home.id.clone(), account.clone())),
+        _ => None,
+    }
+}
+
+fn hold_join(plan: &mut RoutePlan, route: &RouteName, home: &ObjectId, hold: &Hold) {
+    let joins = |c: &Change| c.home.id == *home && c.action.kind() == ActionKind::Join;
+    if let Some(at) = plan.changes.iter().position(joins) {
+        let change = plan.changes.remove(at);
+        plan.held.push(Held { route: route.clone(), home: change.home, hold: hold.clone() });
+    }
+}

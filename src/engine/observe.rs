@@ -1,0 +1,170 @@
+//! What has changed in each tenant?
+
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use futures_util::future::{Either, join_all, select};
+
+use super::{Cycle, EngineError, Event, Readings};
+use crate::model::{Cursor, DeltaItem, Selection, TenantName, Then};
+use crate::ports::{Clock, DirectoryRead, Retry};
+use crate::store::Round;
+
+/// Directory delta links live seven days (delta query overview); a day before that we do not rely on them any more.
+const LINK_TRUSTED_SECONDS: u64 = 6 * 86_400;
+/// Resets within one reading: a tenant that resets its own fresh links has to be left alone until the next cycle.
+const RESETS_MAX: u32 = 3;
+/// Users looked at in one go: 25 full batches of 20.
+const LOOKED_AT_ONCE: usize = 500;
+
+impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
+    /// Reads every tenant once, whatever number of routes it takes part in, all of them at the same time.
+    pub(super) async fn observe_all(&self) -> Result<Readings, EngineError> {
+        let mut readings = Readings::default();
+        if self.focus.offline {
+            return self.offline_readings();
+        }
+        let tenants = self.tenants();
+        let work = join_all(tenants.iter().map(|t| self.observe(t)));
+        let mut stop = self.stop.clone();
+        let stopped = std::pin::pin!(super::asked_to_stop(&mut stop));
+        let results = match select(std::pin::pin!(work), stopped).await {
+            Either::Left((results, _)) => results,
+            // Readings are idempotent: one that is dropped goes on from its last page.
+            Either::Right(_) => return Ok(readings),
+        };
+        for (tenant, result) in tenants.iter().zip(results) {
+            (self.watch)(Event::Read { tenant });
+            match result {
+                Ok(0) => {}
+                Ok(doubtful) => drop(readings.doubtful.insert(tenant.clone(), doubtful)),
+                Err(EngineError::Store(error)) => return Err(error.into()),
+                Err(error) => {
+                    tracing::error!(%tenant, "{error}");
+                    readings.unread.insert(tenant.clone(), error.to_string());
+                }
+            }
+        }
+        for tenant in &tenants {
+            if let Err(error) = self.observe_groups(tenant).await? {
+                tracing::error!(%tenant, "{error}");
+                readings.groupless.insert(tenant.clone(), error);
+            }
+        }
+        Ok(readings)
+    }
+
+    /// Without reading, a tenant counts as read once it has been read to its end.
+    fn offline_readings(&self) -> Result<Readings, EngineError> {
+        let mut readings = Readings::default();
+        for tenant in self.tenants() {
+            if self.store.reading(&tenant)?.readings == 0 {
+                readings.unread.insert(tenant, "it was never read to its end".to_owned());
+            }
+        }
+        Ok(readings)
+    }
+
+    /// One reading; answers how many users stay in doubt.
+    async fn observe(&self, tenant: &TenantName) -> Result<u64, EngineError> {
+        let directory = self.door(tenant)?;
+        let selection = self.config.selection(tenant);
+        let (mut round, mut cursor) = self.resume(tenant, &selection)?;
+        let (mut resets, mut seen) = (0, BTreeSet::new());
+        loop {
+            match directory.delta_page(&round.selection, &cursor).await {
+                Ok(page) => {
+                    let (tenant_name, items) = (tenant, page.items.len());
+                    self.store.record_page(tenant, &round, &page, self.clock.now())?;
+                    tracing::info!(%tenant, items, full = round.full, "read a page");
+                    (self.watch)(Event::Page { tenant: tenant_name, items });
+                    match page.then {
+                        Then::Done(_) => break,
+                        Then::More(link) if seen.insert(fingerprint(&link)) => cursor = Cursor::Link(link),
+                        Then::More(_) => {
+                            let what = "a nextLink leads back to a page of the same reading".to_owned();
+                            return Err(EngineError::Reading { tenant: tenant.clone(), what });
+                        }
+                    }
+                }
+                Err(error) if error.retry == Retry::StartOver && resets < RESETS_MAX => {
+                    tracing::warn!(%tenant, "{error}: reading everything anew");
+                    resets += 1;
+                    seen.clear();
+                    round = self.store.begin_round(tenant, true, &selection, self.clock.now())?;
+                    cursor = Cursor::Start;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.look_at_suspects(tenant, &selection).await
+    }
+
+    /// Where the reading goes on: from an interrupted one, from the watermark, or from nothing.
+    fn resume(&self, tenant: &TenantName, selection: &Selection) -> Result<(Round, Cursor), EngineError> {
+        let now = self.clock.now();
+        let reading = self.store.reading(tenant)?;
+        let fresh = |since: crate::model::Timestamp| now.seconds_since(since) < LINK_TRUSTED_SECONDS;
+        if !self.focus.full {
+            if let Some(progress) = reading.progress
+                && progress.round.selection == *selection
+                && fresh(progress.round.began)
+            {
+                return Ok((progress.round, Cursor::Link(progress.link)));
+            }
+            if let Some(link) = reading.link
+                && reading.selection == *selection
+                && fresh(reading.issued_at)
+            {
+                let round = self.store.begin_round(tenant, false, selection, now)?;
+                return Ok((round, Cursor::Link(link)));
+            }
+        }
+        Ok((self.store.begin_round(tenant, true, selection, now)?, Cursor::Start))
+    }
+
+    /// Absence is no proof: users that a full round did not mention, or mentioned without a value that was known, are
+    /// asked for by name before anything is concluded.
+    async fn look_at_suspects(&self, tenant: &TenantName, selection: &Selection) -> Result<u64, EngineError> {
+        let directory = self.door(tenant)?;
+        let suspects = self.store.suspects(tenant, self.clock.now())?;
+        let mut doubtful = 0;
+        for some in suspects.chunks(LOOKED_AT_ONCE) {
+            let looks = directory.look(selection, some).await;
+            for (object, look) in some.iter().zip(looks) {
+                match look {
+                    Ok(look) => {
+                        let item = DeltaItem { object: object.clone(), news: look.news() };
+                        self.store.record_look(tenant, item, self.clock.now())?;
+                    }
+                    Err(error) => {
+                        tracing::warn!(%tenant, user = %object, "{error}: nothing is concluded about this user");
+                        doubtful += 1;
+                    }
+                }
+            }
+        }
+        Ok(doubtful)
+    }
+
+    /// Members of the groups that rules name. `Err` inside: they could not be read, and nothing is concluded.
+    async fn observe_groups(&self, tenant: &TenantName) -> Result<Result<(), String>, EngineError> {
+        for group in self.config.home_groups(tenant) {
+            match self.door(tenant)?.group_members(&group).await {
+                Ok(members) => self.store.record_members(tenant, &group, &members)?,
+                Err(error) => return Ok(Err(format!("group {group}: {error}"))),
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    pub(super) fn door(&self, tenant: &TenantName) -> Result<&D, EngineError> {
+        self.directories.get(tenant).ok_or_else(|| EngineError::NoSuch(format!("no connection to tenant {tenant}")))
+    }
+}
+
+fn fingerprint(link: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    link.hash(&mut hasher);
+    hasher.finish()
+}

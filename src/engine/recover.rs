@@ -1,0 +1,148 @@
+//! What became of a write that was never answered?
+
+use super::{Cycle, EngineError, Readings, budgets, steps};
+use crate::config::Tenant;
+use crate::model::{
+    Attribute, DeltaItem, Edits, News, ObjectId, Observed, Outcome, Presence, Selection, Standing, TenantName, Value,
+    WriteError, folded, same_value,
+};
+use crate::ports::{Clock, DirectoryError, DirectoryRead, DirectoryWrite, Look};
+use crate::store::{Ask, AskKind, LinkChange, Record, Store};
+
+/// What a look at the tenant says of an unanswered write.
+#[derive(Clone, Debug)]
+pub(super) enum Seen {
+    /// It happened; this is what is there.
+    Applied { account: Option<ObjectId>, learned: DeltaItem },
+    /// No trace of it: it did not happen, or does not show yet.
+    NoTrace,
+}
+
+impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
+    /// Settles every question that an earlier run left open, before anything is asked again. A target where that fails
+    /// counts as unread: what was asked of it may have happened.
+    pub(super) async fn recover(&self, readings: &Readings) -> Result<(), EngineError> {
+        for tenant in self.tenants() {
+            if readings.unread.contains_key(&tenant) {
+                continue;
+            }
+            for (id, ask) in self.store.open_asks(&tenant)? {
+                tracing::warn!(%tenant, request_id = %ask.request_id, "an earlier run ended before this write was answered; looking");
+                let seen = self.trace(&tenant, &ask).await?;
+                self.settle_ask(&tenant, id, &ask, seen)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for the write a few times; an account may not show at once.
+    async fn trace(&self, tenant: &TenantName, ask: &Ask) -> Result<Seen, EngineError> {
+        let directory = self.door(tenant)?;
+        let selection = self.config.selection(tenant);
+        Ok(look_for(directory, self.store, &selection, ask).await?)
+    }
+
+    /// One entry for the unanswered write, with what could be found out.
+    pub(super) fn settle_ask(&self, tenant: &TenantName, id: i64, ask: &Ask, seen: Seen) -> Result<(), EngineError> {
+        let at = self.clock.now();
+        let before = self.store.link(&ask.route(), &ask.home.id)?;
+        let (outcome, account, learned, link) = match seen {
+            Seen::Applied { account, learned } => {
+                let link = steps::applied_link(ask, before.as_ref(), account.as_ref(), at);
+                (Outcome::Applied, account, Some(learned), link)
+            }
+            Seen::NoTrace => (Outcome::Unknown(unanswered()), None, None, LinkChange::Same),
+        };
+        let budgets = self.config.tenants.get(tenant).map(|t| charged(t, ask.kind)).unwrap_or_default();
+        let record = Record { asked: Some(id), ask: ask.clone(), outcome, at, account, learned, link, budgets };
+        self.store.record(record)?;
+        Ok(())
+    }
+}
+
+fn unanswered() -> WriteError {
+    let message = "no answer came, and the tenant shows no trace of the write".to_owned();
+    WriteError { code: "Unanswered".to_owned(), message }
+}
+
+/// The budgets that a write of this kind is charged to.
+pub(super) fn charged(tenant: &Tenant, kind: AskKind) -> Vec<String> {
+    let [(writes, _), (invitations, _)] = budgets(tenant);
+    match kind {
+        AskKind::None => Vec::new(),
+        AskKind::Invite => vec![writes, invitations],
+        _ => vec![writes],
+    }
+}
+
+/// One look for the trace of an unanswered write.
+pub(super) async fn look_for<D: DirectoryRead>(
+    directory: &D,
+    store: &Store,
+    selection: &Selection,
+    ask: &Ask,
+) -> Result<Seen, DirectoryError> {
+    if ask.kind == AskKind::Invite {
+        return find_invited(directory, store, selection, ask).await;
+    }
+    let Some(account) = ask.account.clone() else { return Ok(Seen::NoTrace) };
+    let mut selection = selection.clone();
+    selection.0.extend(ask.edits.keys().cloned());
+    let mut looks = directory.look(&selection, std::slice::from_ref(&account)).await;
+    let look = match looks.pop() {
+        Some(look) => look?,
+        None => return Ok(Seen::NoTrace),
+    };
+    let happened = match (&look, ask.kind) {
+        (Look::Removed(_), AskKind::Delete) | (Look::Present(_), AskKind::Restore) => true,
+        (Look::Present(edits), AskKind::Patch | AskKind::Manager) => shows(edits, ask),
+        _ => false,
+    };
+    if happened {
+        let learned = DeltaItem { object: account.clone(), news: look.news() };
+        Ok(Seen::Applied { account: Some(account), learned })
+    } else {
+        Ok(Seen::NoTrace)
+    }
+}
+
+fn shows(now: &Edits, ask: &Ask) -> bool {
+    let has = |(a, (_, after)): (&Attribute, &(Option<Value>, Option<Value>))| {
+        same_value(now.get(a).and_then(|e| e.value()), after.as_ref())
+    };
+    ask.edits.iter().all(has)
+}
+
+/// The account of an unanswered invitation: external, nobody else's, holding the address that was free when we asked.
+async fn find_invited<D: DirectoryRead>(
+    directory: &D,
+    store: &Store,
+    selection: &Selection,
+    ask: &Ask,
+) -> Result<Seen, DirectoryError> {
+    let address = ask.address.clone().unwrap_or_default();
+    let found = directory.find_by_address(selection, &address).await?;
+    let tenant = directory.tenant();
+    let mut accounts: Vec<DeltaItem> = Vec::new();
+    for (object, edits) in found {
+        let item = DeltaItem { object: object.clone(), news: News::Seen(edits) };
+        let observed = Observed::fold(None, item.clone());
+        let linked = store.is_linked(tenant, &object).unwrap_or(true);
+        let stands = observed.presence == Presence::Present && observed.standing() == Standing::External;
+        if stands && !linked && holds(&observed, &address) {
+            accounts.push(item);
+        }
+    }
+    match (accounts.pop(), accounts.is_empty()) {
+        (Some(learned), true) => Ok(Seen::Applied { account: Some(learned.object.clone()), learned }),
+        _ => Ok(Seen::NoTrace),
+    }
+}
+
+/// As mail, or in the sign-in name that an invitation makes.
+fn holds(observed: &Observed, address: &str) -> bool {
+    let mail = observed.attributes.get(Attribute::MAIL).and_then(Value::as_text).map(folded);
+    let name = observed.user_principal_name().to_lowercase();
+    let invited = name.split_once("#ext#").map(|(before, _)| before.to_owned());
+    mail == Some(folded(address)) || invited == Some(folded(address).replace('@', "_"))
+}

@@ -1,0 +1,51 @@
+//! Which plan exactly did a person approve?
+
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+
+use super::Plan;
+use crate::model::{Change, Held};
+
+/// A change as one JSON object, the promised `jsonl` shape.
+pub fn change_line(change: &Change) -> Json {
+    let mut edits = serde_json::Map::new();
+    for (attribute, (before, after)) in change.edits() {
+        edits.insert(attribute.to_string(), json!({ "before": before, "after": after }));
+    }
+    json!({
+        "type": "change",
+        "route": change.route.to_string(),
+        "action": change.action.kind(),
+        "home": change.home,
+        "account": change.action.account().map(|id| json!({ "id": id })),
+        "edits": edits,
+        "why": change.why.as_str(),
+        "rules": change.rules,
+    })
+}
+
+/// A hold as one JSON object, the promised `jsonl` shape.
+pub fn held_line(held: &Held) -> Json {
+    json!({
+        "type": "held",
+        "route": held.route.to_string(),
+        "home": held.home,
+        "reason": held.hold.to_string(),
+    })
+}
+
+/// `sha256:…` over routes, rules, changes and before-values; the order in which they were found does not matter.
+pub fn digest(plan: &Plan) -> String {
+    let routes = plan.routes.iter().map(|r| format!("route {} {}", r.route, r.fingerprint));
+    let changes = plan.routes.iter().flat_map(|r| &r.changes).map(|c| change_line(c).to_string());
+    let mut lines: Vec<String> = routes.chain(changes).collect();
+    lines.sort_unstable();
+    let mut hash = Sha256::new();
+    hash.update(b"crosstie plan v1\n");
+    for line in lines {
+        hash.update((line.len() as u64).to_be_bytes());
+        hash.update(line.as_bytes());
+    }
+    let hex: String = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
+    format!("sha256:{hex}")
+}

@@ -1,0 +1,170 @@
+//! What should the account look like?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Resolved;
+use crate::model::{Attribute, Attributes, ObjectId, Observed, Timestamp, Value};
+use crate::rules::{Apply, Inputs, Mapping, Output, RuleSet, Source, WhenEmpty};
+
+/// What an invitation itself sets; everything else follows as an update.
+pub const INVITED_WITH: [&str; 3] = [Attribute::DISPLAY_NAME, Attribute::USER_TYPE, Attribute::MAIL];
+
+/// Properties that Graph refuses to clear ("Update user", v1.0): an empty result leaves them as they are.
+const NEVER_CLEARED: [&str; 5] = [
+    Attribute::MAIL,
+    Attribute::USER_TYPE,
+    Attribute::ACCOUNT_ENABLED,
+    Attribute::USER_PRINCIPAL_NAME,
+    "usageLocation",
+];
+
+/// Properties that Graph keeps as collections: a single text becomes a list of one.
+const COLLECTIONS: [&str; 2] = ["businessPhones", "otherMails"];
+
+/// Properties that Graph keeps as booleans: the dialect's `"True"` and `"False"` become one.
+const BOOLEANS: [&str; 2] = [Attribute::ACCOUNT_ENABLED, "showInAddressList"];
+
+/// What the rules make of a home user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Attributes that shall have a value.
+    pub values: Attributes,
+    /// Attributes that the rules decide about for this user; one that is here and not in `values` shall be empty.
+    pub managed: BTreeSet<Attribute>,
+    /// Managed attributes that are written only while the account is being provisioned.
+    pub create_only: BTreeSet<Attribute>,
+    /// Managed attributes that are written only when the home's value changes.
+    pub on_change: BTreeSet<Attribute>,
+}
+
+/// Why there is no [`Wanted`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unmapped {
+    /// The rules leave this user out of the flow for now (`IgnoreObjectFlow`).
+    Ignored,
+    /// An expression gave no usable value.
+    Unusable { attribute: Attribute, reason: String },
+}
+
+/// Applies every mapping of the rule set to the home user.
+pub(super) fn wanted(
+    rules: &RuleSet,
+    home: &Observed,
+    references: &BTreeMap<ObjectId, Resolved>,
+    now: Timestamp,
+) -> Result<Wanted, Unmapped> {
+    let mut wanted = Wanted::default();
+    for (target, mapping) in &rules.attributes {
+        let value = match made(target, mapping, home, references, now)? {
+            Made::Value(value) => value.filter(|v| !v.is_empty()),
+            Made::LeftAlone => continue,
+        };
+        if value.is_none() {
+            if target.as_str() == Attribute::DISPLAY_NAME {
+                let reason = "no value, and every account needs one".to_owned();
+                return Err(Unmapped::Unusable { attribute: target.clone(), reason });
+            }
+            if mapping.when_empty == WhenEmpty::Keep || NEVER_CLEARED.contains(&target.as_str()) {
+                continue;
+            }
+        }
+        wanted.managed.insert(target.clone());
+        match mapping.apply {
+            Apply::Always => {}
+            Apply::OnChange => drop(wanted.on_change.insert(target.clone())),
+            Apply::Create => drop(wanted.create_only.insert(target.clone())),
+        }
+        if let Some(value) = value {
+            wanted.values.insert(target.clone(), value);
+        }
+    }
+    let user_type = Attribute::from(Attribute::USER_TYPE);
+    if !rules.attributes.contains_key(&user_type) {
+        // `account` is the type of accounts that are provisioned; later it is the target's own affair.
+        wanted.values.insert(user_type.clone(), rules.account.user_type().into());
+        wanted.managed.insert(user_type.clone());
+        wanted.create_only.insert(user_type);
+    }
+    Ok(wanted)
+}
+
+enum Made {
+    Value(Option<Value>),
+    LeftAlone,
+}
+
+fn made(
+    target: &Attribute,
+    mapping: &Mapping,
+    home: &Observed,
+    references: &BTreeMap<ObjectId, Resolved>,
+    now: Timestamp,
+) -> Result<Made, Unmapped> {
+    let unusable = |reason: String| Unmapped::Unusable { attribute: target.clone(), reason };
+    match &mapping.source {
+        Source::Constant(value) => Ok(Made::Value(Some(value.clone()))),
+        Source::Reference(attribute) => {
+            let Some(whom) = home.attributes.get(attribute).and_then(Value::as_text) else {
+                return Ok(Made::Value(None));
+            };
+            match references.get(&ObjectId::from(whom)) {
+                Some(Resolved::To(account)) => Ok(Made::Value(Some(account.as_str().into()))),
+                Some(Resolved::Nobody) => Ok(Made::Value(None)),
+                Some(Resolved::Pending) | None => Ok(Made::LeftAlone),
+            }
+        }
+        Source::Expression(expression) => match expression.evaluate(Inputs { user: &home.attributes, now }) {
+            Ok(Output::Value(value)) => value.map(|v| shaped(target, v)).transpose().map(Made::Value).map_err(unusable),
+            Ok(Output::IgnoreAttribute) => Ok(Made::LeftAlone),
+            Ok(Output::IgnoreObject) => Err(Unmapped::Ignored),
+            Err(error) => Err(unusable(error.message)),
+        },
+    }
+}
+
+/// The value in the shape that Graph keeps the property in.
+fn shaped(target: &Attribute, value: Value) -> Result<Value, String> {
+    let name = target.as_str();
+    match value {
+        Value::Text(text) if BOOLEANS.contains(&name) => match text.to_ascii_lowercase().as_str() {
+            "true" => Ok(Value::Bool(true)),
+            "false" => Ok(Value::Bool(false)),
+            _ => Err(format!("{text:?} is neither true nor false")),
+        },
+        Value::Text(text) if COLLECTIONS.contains(&name) && !text.is_empty() => Ok(Value::List(vec![text])),
+        Value::List(items) if !COLLECTIONS.contains(&name) => match items.as_slice() {
+            [] => Ok(Value::List(items)),
+            [one] => Ok(Value::Text(one.clone())),
+            _ => Err(format!("{} values for a property that holds one", items.len())),
+        },
+        Value::Bool(b) if !BOOLEANS.contains(&name) => Ok(Value::Text(if b { "True" } else { "False" }.to_owned())),
+        Value::Integer(n) => Ok(Value::Text(n.to_string())),
+        other => Ok(other),
+    }
+}
+
+/// Home users that the rules refer to for this user.
+pub(super) fn references(rules: &RuleSet, home: &Observed) -> BTreeSet<ObjectId> {
+    let whom = |m: &Mapping| match &m.source {
+        Source::Reference(a) => home.attributes.get(a).and_then(Value::as_text).map(ObjectId::from),
+        Source::Expression(_) | Source::Constant(_) => None,
+    };
+    rules.attributes.values().filter_map(whom).collect()
+}
+
+/// The address that an invitation goes to: the mapped `mail`, else the home user's mail, else its sign-in name.
+pub(super) fn address(rules: &RuleSet, home: &Observed, now: Timestamp) -> Option<String> {
+    let text = |v: Option<Value>| match v {
+        Some(Value::Text(t)) if !t.trim().is_empty() => Some(t.trim().to_owned()),
+        _ => None,
+    };
+    let mapped = rules.attributes.get(Attribute::MAIL).and_then(|m| match &m.source {
+        Source::Expression(e) => match e.evaluate(Inputs { user: &home.attributes, now }) {
+            Ok(Output::Value(value)) => text(value),
+            _ => None,
+        },
+        Source::Constant(_) | Source::Reference(_) => None,
+    });
+    let own = |name: &str| text(home.attributes.get(name).cloned());
+    mapped.or_else(|| own(Attribute::MAIL)).or_else(|| own(Attribute::USER_PRINCIPAL_NAME))
+}

@@ -1,0 +1,152 @@
+//! What does `[attributes]` say each target attribute is made from?
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml::de::DeValue;
+
+use super::diagnostic::Diagnostic;
+use super::parse::{Reading, constant};
+use super::properties::{Access, Kind, Known, Property, fitted, look_up};
+use super::table::{Field, Section, Word};
+use super::{Apply, Mapping, Source, WhenEmpty};
+use crate::model::{Attribute, Value};
+
+/// Reads the table. A dotted key (`employeeOrgData.division = …`) is a table inside a table to TOML, and one flat
+/// attribute to us.
+pub(super) fn read<'t>(reading: &mut Reading<'t>, section: &Section<'t>) -> BTreeMap<Attribute, Mapping> {
+    let mut attributes = BTreeMap::new();
+    let mut add = |reading: &mut Reading<'t>, name: &str, field: &Field<'t>| {
+        writable(reading, name, field.key_span.clone());
+        let Some(mapping) = mapping(reading, name, field) else { return };
+        if attributes.insert(Attribute::new(name), mapping).is_some() {
+            let finding = Diagnostic::error("duplicate-key", format!("`{name}` is written twice"));
+            reading.findings.push(finding.at(field.key_span.clone()).hint("keep one of the two"));
+        }
+    };
+    for field in section.fields() {
+        let prefix = match field.key {
+            "employeeOrgData" => Some("employeeOrgData."),
+            "onPremisesExtensionAttributes" => Some(""),
+            _ => None,
+        };
+        match (prefix, field.value) {
+            (Some(prefix), DeValue::Table(_)) => {
+                let members = field.section(field.key.to_owned(), &mut reading.findings);
+                for member in members.iter().flat_map(Section::fields) {
+                    add(reading, &format!("{prefix}{}", member.key), &member);
+                }
+            }
+            _ => add(reading, field.key, &field),
+        }
+    }
+    attributes
+}
+
+fn writable(reading: &mut Reading<'_>, name: &str, span: Range<usize>) {
+    match look_up(name) {
+        Known::Property(Property { access: Access::ReadOnly(why), .. }) => {
+            let finding = Diagnostic::error("read-only", format!("`{name}` cannot be written: {why}"));
+            reading.findings.push(finding.at(span).hint("remove the line"));
+        }
+        _ => reading.readable(name, span),
+    }
+}
+
+fn mapping<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -> Option<Mapping> {
+    let DeValue::Table(_) = field.value else {
+        let source = match field.value {
+            DeValue::String(_) => from_expression(reading, name, field)?,
+            _ => from_constant(reading, name, field)?,
+        };
+        return Some(Mapping { source, apply: Apply::Always, when_empty: WhenEmpty::Clear });
+    };
+    let section = field.section(format!("the attribute `{name}`"), &mut reading.findings)?;
+    section.only(&["expression", "constant", "when_empty", "apply"], &mut reading.findings);
+    let applies = [("always", Apply::Always), ("on-change", Apply::OnChange), ("create", Apply::Create)];
+    let apply = section.choice("apply", &applies, &mut reading.findings).unwrap_or(Apply::Always);
+    let empties = [("clear", WhenEmpty::Clear), ("keep", WhenEmpty::Keep)];
+    let when_empty = section.choice("when_empty", &empties, &mut reading.findings).unwrap_or(WhenEmpty::Clear);
+    let source = match (section.field("expression"), section.field("constant")) {
+        (Some(expression), None) => from_expression(reading, name, &expression)?,
+        (None, Some(constant)) => from_constant(reading, name, &constant)?,
+        (Some(_), Some(constant)) => {
+            let finding = Diagnostic::error("two-sources", format!("`{name}` has an expression and a constant"));
+            reading.findings.push(finding.at(constant.key_span).hint("keep one of the two"));
+            return None;
+        }
+        (None, None) => {
+            reading.findings.push(section.missing("expression"));
+            return None;
+        }
+    };
+    Some(Mapping { source, apply, when_empty })
+}
+
+fn from_expression<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -> Option<Source> {
+    let word = field.word(&mut reading.findings)?;
+    let target = Attribute::new(name);
+    let expression = reading.expression(&word, target.is_reference())?;
+    if target.is_reference() {
+        return match expression.as_attribute() {
+            Some(source) if source.is_reference() => Some(Source::Reference(source.clone())),
+            _ => {
+                let message = format!("`{name}` is another user's account, and no expression makes one");
+                let finding = Diagnostic::error("reference", message).at(word.span);
+                reading.findings.push(finding.hint("write `manager = \"[manager]\"`, or remove the line"));
+                None
+            }
+        };
+    }
+    if let Some(text) = expression.as_constant() {
+        fits(reading, &target, Value::Text(text.to_owned()), &word);
+    }
+    Some(Source::Expression(expression))
+}
+
+fn from_constant<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -> Option<Source> {
+    let target = Attribute::new(name);
+    let Some(value) = constant(field.value) else {
+        let finding = match field.value {
+            DeValue::Array(_) => {
+                Diagnostic::error("wrong-type", format!("the list `{}` must hold texts only", field.key))
+            }
+            _ => field.should_be("an expression, a Boolean, a whole number or a list of texts"),
+        };
+        let hint = format!("an expression: `{name} = '\"text\"'`; or true, 5, [\"a\", \"b\"]");
+        reading.findings.push(finding.at(field.span.clone()).hint(hint));
+        return None;
+    };
+    if target.is_reference() {
+        let finding = Diagnostic::error("reference", format!("`{name}` is another user's account, not a constant"));
+        reading.findings.push(finding.at(field.span.clone()).hint("write `manager = \"[manager]\"`"));
+        return None;
+    }
+    let place = Word { text: "", span: field.span.clone() };
+    fits(reading, &target, value, &place).map(Source::Constant)
+}
+
+/// The constant in the type of its attribute, or a complaint.
+fn fits(reading: &mut Reading<'_>, target: &Attribute, value: Value, place: &Word<'_>) -> Option<Value> {
+    let fitted = fitted(target, value).and_then(|value| match (target.as_str(), &value) {
+        (Attribute::USER_TYPE, Value::Text(text)) if text != "Guest" && text != "Member" => {
+            Err("userType is Guest or Member".to_owned())
+        }
+        ("usageLocation", Value::Text(text)) if text.len() != 2 || !text.bytes().all(|b| b.is_ascii_uppercase()) => {
+            Err("a usage location is two capital letters (ISO 3166)".to_owned())
+        }
+        _ => Ok(value),
+    });
+    match fitted {
+        Ok(value) => Some(value),
+        Err(why) => {
+            let finding = Diagnostic::error("constant-type", format!("this does not fit `{target}`: {why}"));
+            let boolean = matches!(look_up(target.as_str()), Known::Property(Property { kind: Kind::Bool, .. }));
+            let value = if boolean { "true" } else { "[…]" };
+            reading
+                .findings
+                .push(finding.at(place.span.clone()).hint(format!("write a value that fits: `{target} = {value}`")));
+            None
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Is this an expression, and which one?
+
+use std::ops::Range;
+
+use super::ParseError;
+use super::functions::{self, Function};
+use super::lexer::{Lexeme, Token, lex};
+use super::tree::{Kind, Node};
+use crate::model::Attribute;
+
+/// The longest expression. The portal takes 10,000 characters; what fits there fits here.
+pub(super) const SOURCE_CHARACTERS_MAX: usize = 10_000;
+
+/// How deep calls and brackets may nest. The deepest expression in the vendor's guides has 9 levels; 64 leaves room,
+/// and keeps recursion far from the end of any stack.
+pub(super) const DEPTH_MAX: usize = 64;
+
+/// Parses and checks names and numbers of arguments.
+pub(super) fn parse(source: &str) -> Result<Node, ParseError> {
+    let whole = 0..source.len();
+    if source.chars().count() > SOURCE_CHARACTERS_MAX {
+        let message = format!("an expression has at most {SOURCE_CHARACTERS_MAX} characters");
+        return Err(ParseError { message, span: whole, hint: None });
+    }
+    let lexemes = lex(source)?;
+    if lexemes.is_empty() {
+        let hint = Some("write \"\" for an empty text".to_owned());
+        return Err(ParseError { message: "the expression is empty".to_owned(), span: whole, hint });
+    }
+    let mut parser = Parser { lexemes: &lexemes, at: 0, end: source.len(), depth: 0 };
+    let node = parser.comparison()?;
+    match parser.next() {
+        None => Ok(node),
+        Some(extra) => Err(parser.leftover(extra)),
+    }
+}
+
+struct Parser<'a> {
+    lexemes: &'a [Lexeme],
+    at: usize,
+    end: usize,
+    depth: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn peek(&self) -> Option<&'a Token> {
+        self.lexemes.get(self.at).map(|l| &l.token)
+    }
+    fn next(&mut self) -> Option<&'a Lexeme> {
+        let lexeme = self.lexemes.get(self.at)?;
+        self.at += 1;
+        Some(lexeme)
+    }
+    /// Where the next token is, or the end of the source.
+    fn here(&self) -> Range<usize> {
+        self.lexemes.get(self.at).map_or(self.end..self.end, |l| l.span.clone())
+    }
+
+    fn comparison(&mut self) -> Result<Node, ParseError> {
+        let left = self.operand()?;
+        let Some(Token::Compare(comparison)) = self.peek() else { return Ok(left) };
+        self.at += 1;
+        let right = self.operand()?;
+        if let Some(Token::Compare(_)) = self.peek() {
+            let hint = "combine them: And([a] = \"x\", [b] = \"y\")";
+            return Err(error("comparisons cannot be chained", self.here(), hint));
+        }
+        let span = left.span.start..right.span.end;
+        Ok(Node { kind: Kind::Compare(*comparison, Box::new(left), Box::new(right)), span })
+    }
+
+    fn operand(&mut self) -> Result<Node, ParseError> {
+        let here = self.here();
+        let Some(lexeme) = self.next() else {
+            return Err(error("the expression ends too early", here, ""));
+        };
+        let span = lexeme.span.clone();
+        let kind = match &lexeme.token {
+            Token::Attribute(name) => Kind::Attribute(Attribute::new(name.as_str())),
+            Token::Text(text) => Kind::Text(text.clone()),
+            Token::Integer(n) => Kind::Integer(*n),
+            Token::Name(name) => return self.name(name, span),
+            Token::Open => {
+                self.enter(&span)?;
+                let mut inner = self.comparison()?;
+                self.depth -= 1;
+                let end = self.close("this bracket is not closed", &span)?;
+                inner.span = span.start..end;
+                return Ok(inner);
+            }
+            Token::Close | Token::Comma | Token::Compare(_) => {
+                return Err(error("a value is missing here", span, "an empty text is written \"\""));
+            }
+        };
+        Ok(Node { kind, span })
+    }
+
+    fn enter(&mut self, span: &Range<usize>) -> Result<(), ParseError> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            let message = format!("calls and brackets nest at most {DEPTH_MAX} deep");
+            return Err(error(message, span.clone(), ""));
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, complaint: &str, opened: &Range<usize>) -> Result<usize, ParseError> {
+        match self.next() {
+            Some(Lexeme { token: Token::Close, span }) => Ok(span.end),
+            Some(extra) => Err(self.leftover(extra)),
+            None => Err(error(complaint, opened.clone(), "")),
+        }
+    }
+
+    /// A word is a function's name before `(`, and otherwise one of two words that stand alone.
+    fn name(&mut self, name: &str, span: Range<usize>) -> Result<Node, ParseError> {
+        if self.peek() == Some(&Token::Open) {
+            let function =
+                functions::find(name).map_err(|(message, hint)| ParseError { message, span: span.clone(), hint })?;
+            self.at += 1;
+            self.enter(&span)?;
+            let (arguments, end) = self.arguments(&span)?;
+            self.depth -= 1;
+            return call(function, arguments, span.start..end, span);
+        }
+        let kind = match name {
+            "IgnoreAttributeFlow" => Kind::IgnoreAttribute,
+            "IgnoreObjectFlow" => Kind::IgnoreObject,
+            _ => {
+                let message = format!("`{name}` is neither a text, nor an attribute, nor a call");
+                let hint = format!("a text is written \"{name}\", an attribute [{name}], a call {name}(…)");
+                return Err(error(message, span, &hint));
+            }
+        };
+        Ok(Node { kind, span })
+    }
+
+    /// Arguments up to and with the closing bracket. Nothing between two commas is an argument without a value.
+    fn arguments(&mut self, opened: &Range<usize>) -> Result<(Vec<Node>, usize), ParseError> {
+        let mut arguments = Vec::new();
+        if self.peek() == Some(&Token::Close) {
+            let end = self.close("", opened)?;
+            return Ok((arguments, end));
+        }
+        loop {
+            let here = self.here();
+            match self.peek() {
+                Some(Token::Comma | Token::Close) => {
+                    arguments.push(Node { kind: Kind::Empty, span: here.start..here.start });
+                }
+                _ => arguments.push(self.comparison()?),
+            }
+            match self.next() {
+                Some(Lexeme { token: Token::Comma, .. }) => {}
+                Some(Lexeme { token: Token::Close, span }) => return Ok((arguments, span.end)),
+                Some(extra) => return Err(self.leftover(extra)),
+                None => return Err(error("the list of arguments is not closed", opened.clone(), "add `)`")),
+            }
+        }
+    }
+
+    /// A token that cannot follow what stands before it.
+    fn leftover(&self, extra: &Lexeme) -> ParseError {
+        let hint = match &extra.token {
+            Token::Name(word) if word.eq_ignore_ascii_case("and") || word.eq_ignore_ascii_case("or") => {
+                "conditions are combined with And(a, b) and Or(a, b)"
+            }
+            Token::Close => "there is one `)` too many",
+            Token::Compare(_) => "combine comparisons with And(a, b)",
+            _ => "arguments are separated by commas",
+        };
+        error("this cannot follow what stands before it", extra.span.clone(), hint)
+    }
+}
+
+fn error(message: impl Into<String>, span: Range<usize>, hint: &str) -> ParseError {
+    ParseError { message: message.into(), span, hint: (!hint.is_empty()).then(|| hint.to_owned()) }
+}
+
+/// Checks the number of arguments, and that only those are left empty that may be.
+fn call(
+    function: &'static Function,
+    mut arguments: Vec<Node>,
+    span: Range<usize>,
+    name: Range<usize>,
+) -> Result<Node, ParseError> {
+    // Documented expressions end in spare commas: `ToLower([a], )`.
+    while arguments.last().is_some_and(Node::is_empty)
+        && (arguments.len() > function.most || !function.empties && arguments.len() > function.least)
+    {
+        arguments.pop();
+    }
+    let usage = format!("it is written {}", function.usage);
+    let given = arguments.len();
+    if given < function.least || given > function.most {
+        let arguments = |n: usize| if n == 1 { "1 argument".to_owned() } else { format!("{n} arguments") };
+        let message = if given < function.least {
+            format!("{} takes at least {}, here it has {given}", function.name, arguments(function.least))
+        } else {
+            format!("{} takes at most {}, here it has {given}", function.name, arguments(function.most))
+        };
+        return Err(error(message, name, &usage));
+    }
+    if !function.empties
+        && let Some(i) = arguments.iter().position(Node::is_empty)
+    {
+        return Err(error(format!("argument {} of {} is missing", i + 1, function.name), span, &usage));
+    }
+    if let Some(check) = function.check {
+        check(&arguments).map_err(|message| error(message, span.clone(), &usage))?;
+    }
+    Ok(Node { kind: Kind::Call(function, arguments), span })
+}

@@ -1,0 +1,161 @@
+//! Which operation does a path name, what may do it, and what does it cost?
+
+use crate::sim::ledger::Kind;
+
+use super::call::Call;
+
+/// Every operation that is simulated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    Delta,
+    ListUsers,
+    GetUser(String),
+    PatchUser(String),
+    DeleteUser(String),
+    GetManager(String),
+    SetManager(String),
+    ClearManager(String),
+    MemberOf { user: String, transitive: bool, cast: Option<String> },
+    ListGroups,
+    Group(String),
+    Members { group: String, transitive: bool, cast: Option<String> },
+    ListDeleted,
+    GetDeleted(String),
+    Restore(String),
+    PurgeDeleted(String),
+    Invite,
+    Organization,
+    AuthorizationPolicy,
+    Batch,
+    Unknown,
+}
+
+const USER_READERS: &[&str] =
+    &["User.Read.All", "User.ReadWrite.All", "User.ReadUpdate.All", "Directory.Read.All", "Directory.ReadWrite.All"];
+const USER_WRITERS: &[&str] = &["User.ReadWrite.All", "User.ReadUpdate.All", "Directory.ReadWrite.All"];
+const MANAGER_WRITERS: &[&str] = &["User.ReadWrite.All", "Directory.ReadWrite.All"];
+const USER_DELETERS: &[&str] = &["User.ReadWrite.All", "User.DeleteRestore.All"];
+const INVITERS: &[&str] = &["User.Invite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"];
+const GROUP_READERS: &[&str] = &[
+    "GroupMember.Read.All",
+    "GroupMember.ReadWrite.All",
+    "Group.Read.All",
+    "Group.ReadWrite.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+];
+const ORGANIZATION_READERS: &[&str] =
+    &["Organization.Read.All", "Organization.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"];
+const POLICY_READERS: &[&str] = &["Policy.Read.All", "Policy.ReadWrite.Authorization"];
+
+impl Operation {
+    pub(super) fn read(call: &Call) -> Operation {
+        let parts: Vec<&str> = call.segments.iter().map(String::as_str).collect();
+        let ["v1.0", rest @ ..] = parts.as_slice() else { return Operation::Unknown };
+        let own = |text: &str| text.to_owned();
+        let method = call.method.as_str();
+        match (method, rest) {
+            ("GET", ["users", "delta" | "microsoft.graph.delta"]) => Operation::Delta,
+            ("GET", ["users"]) => Operation::ListUsers,
+            ("GET", ["users", id]) => Operation::GetUser(own(id)),
+            ("PATCH", ["users", id]) => Operation::PatchUser(own(id)),
+            ("DELETE", ["users", id]) => Operation::DeleteUser(own(id)),
+            ("GET", ["users", id, "manager"] | ["users", id, "manager", "$ref"]) => Operation::GetManager(own(id)),
+            ("PUT", ["users", id, "manager", "$ref"]) => Operation::SetManager(own(id)),
+            ("DELETE", ["users", id, "manager", "$ref"]) => Operation::ClearManager(own(id)),
+            ("GET", ["users", id, of @ ("memberOf" | "transitiveMemberOf"), cast @ ..]) if cast.len() <= 1 => {
+                let cast = cast.first().map(|c| own(c));
+                Operation::MemberOf { user: own(id), transitive: *of == "transitiveMemberOf", cast }
+            }
+            ("GET", ["groups"]) => Operation::ListGroups,
+            ("GET", ["groups" | "directoryRoles", id]) => Operation::Group(own(id)),
+            ("GET", ["groups" | "directoryRoles", id, of @ ("members" | "transitiveMembers"), cast @ ..])
+                if cast.len() <= 1 =>
+            {
+                let cast = cast.first().map(|c| own(c));
+                Operation::Members { group: own(id), transitive: *of == "transitiveMembers", cast }
+            }
+            ("GET", ["directory", "deletedItems", "microsoft.graph.user"]) => Operation::ListDeleted,
+            (_, ["directory", "deletedItems", "microsoft.graph.user", rest @ ..])
+            | (_, ["directory", "deletedItems", rest @ ..]) => match (method, rest) {
+                ("GET", [id]) => Operation::GetDeleted(own(id)),
+                ("POST", [id, "restore" | "microsoft.graph.restore"]) => Operation::Restore(own(id)),
+                ("DELETE", [id]) => Operation::PurgeDeleted(own(id)),
+                _ => Operation::Unknown,
+            },
+            ("POST", ["invitations"]) => Operation::Invite,
+            ("GET", ["organization"]) => Operation::Organization,
+            ("GET", ["policies", "authorizationPolicy"]) => Operation::AuthorizationPolicy,
+            ("POST", ["$batch"]) => Operation::Batch,
+            _ => Operation::Unknown,
+        }
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Operation::Delta => Kind::Delta,
+            Operation::ListUsers => Kind::List,
+            Operation::GetUser(_) | Operation::GetManager(_) => Kind::Get,
+            Operation::PatchUser(_) => Kind::Patch,
+            Operation::DeleteUser(_) | Operation::PurgeDeleted(_) => Kind::Delete,
+            Operation::SetManager(_) | Operation::ClearManager(_) => Kind::Manager,
+            Operation::MemberOf { .. } | Operation::ListGroups | Operation::Group(_) | Operation::Members { .. } => {
+                Kind::Groups
+            }
+            Operation::ListDeleted | Operation::GetDeleted(_) => Kind::Deleted,
+            Operation::Restore(_) => Kind::Restore,
+            Operation::Invite => Kind::Invite,
+            Operation::Organization | Operation::AuthorizationPolicy => Kind::Policy,
+            Operation::Batch => Kind::Batch,
+            Operation::Unknown => Kind::Other,
+        }
+    }
+
+    /// Any one of these app roles will do.
+    pub(super) fn roles(&self) -> &'static [&'static str] {
+        match self {
+            Operation::Delta
+            | Operation::ListUsers
+            | Operation::GetUser(_)
+            | Operation::GetManager(_)
+            | Operation::ListDeleted
+            | Operation::GetDeleted(_) => USER_READERS,
+            Operation::PatchUser(_) => USER_WRITERS,
+            Operation::SetManager(_) | Operation::ClearManager(_) => MANAGER_WRITERS,
+            Operation::DeleteUser(_) | Operation::Restore(_) => USER_DELETERS,
+            Operation::MemberOf { .. } | Operation::ListGroups | Operation::Group(_) | Operation::Members { .. } => {
+                GROUP_READERS
+            }
+            Operation::Invite => INVITERS,
+            Operation::Organization => ORGANIZATION_READERS,
+            Operation::AuthorizationPolicy => POLICY_READERS,
+            Operation::PurgeDeleted(_) | Operation::Batch | Operation::Unknown => &[],
+        }
+    }
+
+    /// The object that the path names.
+    pub(super) fn object(&self) -> Option<&str> {
+        match self {
+            Operation::PatchUser(id)
+            | Operation::DeleteUser(id)
+            | Operation::SetManager(id)
+            | Operation::ClearManager(id)
+            | Operation::Restore(id)
+            | Operation::PurgeDeleted(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Resource units, by the table of the throttling page: the header tells them, no limit counts them here.
+    pub(super) fn cost(&self, call: &Call) -> i64 {
+        let base = match self {
+            Operation::ListUsers | Operation::MemberOf { .. } => 2,
+            Operation::Members { transitive: false, .. } => 3,
+            Operation::Members { transitive: true, .. } => 5,
+            _ => 1,
+        };
+        let small = call.option("$top").and_then(|t| t.parse::<u32>().ok()).is_some_and(|t| t < 20);
+        let minus = i64::from(call.option("$select").is_some()) + i64::from(small);
+        (base - minus + i64::from(call.option("$expand").is_some())).max(1)
+    }
+}

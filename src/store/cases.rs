@@ -1,0 +1,231 @@
+//! Who has to be considered, and what is known of them?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::params;
+
+use super::codec::{self, signed};
+use super::{Store, StoreError, observations};
+use crate::model::{
+    Attribute, Attributes, ObjectId, Observed, Presence, RouteName, Standing, TenantName, Timestamp, Value,
+};
+use crate::plan::{self, Answer, Answers, Case, PlannedRoute, Question, Resolved};
+
+impl Store {
+    /// Marks everyone of the route if its rules have changed since the marks were last made.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn notice_rules(&self, route: &RouteName, fingerprint: &str) -> Result<(), StoreError> {
+        let id = self.route(route)?;
+        let home = self.tenant(&route.home)?.id;
+        self.transaction(|c| {
+            let known: String = c.query_row("SELECT fingerprint FROM routes WHERE id = ?1", [id], |r| r.get(0))?;
+            if known == fingerprint {
+                return Ok(());
+            }
+            let natives = "INSERT OR IGNORE INTO unsettled (route, home) \
+                           SELECT ?1, object FROM observations WHERE tenant = ?2 AND external = 0";
+            c.execute(natives, params![id, home])?;
+            let linked = "INSERT OR IGNORE INTO unsettled (route, home) SELECT route, home FROM links WHERE route = ?1";
+            c.execute(linked, [id])?;
+            c.execute("UPDATE routes SET fingerprint = ?2 WHERE id = ?1", params![id, fingerprint])?;
+            Ok(())
+        })
+    }
+
+    /// The next home users to consider, in order of their keys, after `after`.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn unsettled(
+        &self,
+        route: &RouteName,
+        after: Option<&ObjectId>,
+        at_most: u32,
+    ) -> Result<Vec<ObjectId>, StoreError> {
+        let sql = "SELECT home FROM unsettled WHERE route = ?1 AND home > ?2 ORDER BY home LIMIT ?3";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let after = after.map(codec::object).unwrap_or_default();
+        let mut rows = statement.query(params![self.route(route)?, after, at_most])?;
+        let mut homes = Vec::new();
+        while let Some(row) = rows.next()? {
+            homes.push(codec::object_id(&row.get::<_, Vec<u8>>(0)?)?);
+        }
+        Ok(homes)
+    }
+
+    /// Nothing to do for this user until something changes.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn settle(&self, route: &RouteName, home: &ObjectId) -> Result<(), StoreError> {
+        let sql = "DELETE FROM unsettled WHERE route = ?1 AND home = ?2";
+        self.connection.prepare_cached(sql)?.execute(params![self.route(route)?, codec::object(home)])?;
+        Ok(())
+    }
+
+    /// Why this user is not settled: `pending`, `held`, `failed` or `waiting`, with a reason for `status`.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn explain_unsettled(
+        &self,
+        route: &RouteName,
+        home: &ObjectId,
+        state: &str,
+        detail: &str,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO unsettled (route, home, state, detail) VALUES (?1, ?2, ?3, ?4) \
+                   ON CONFLICT DO UPDATE SET state = ?3, detail = ?4";
+        let row = params![self.route(route)?, codec::object(home), state, detail];
+        self.connection.prepare_cached(sql)?.execute(row)?;
+        Ok(())
+    }
+
+    /// Runs `work` in one transaction.
+    ///
+    /// # Errors
+    /// Those of `work`, which then changed nothing, and SQLite's.
+    pub fn together<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.transaction(|_| work())
+    }
+
+    /// Everything known of one home user on one route.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn case(&self, route: &PlannedRoute, home: &ObjectId, now: Timestamp) -> Result<Case, StoreError> {
+        let observed = self.observed(&route.name.home, home)?.unwrap_or_else(|| Observed {
+            object: home.clone(),
+            presence: Presence::Gone,
+            attributes: Attributes::new(),
+        });
+        let member_of = self.member_of(&route.name.home, home)?;
+        let link = self.link(&route.name, home)?;
+        let account = match link.as_ref().and_then(|l| l.account()) {
+            Some(account) => self.observed(&route.name.target, account)?,
+            None => None,
+        };
+        let question = plan::question(route, &observed, &member_of, link.as_ref(), now);
+        let answers = self.answer(&route.name, home, &question)?;
+        let readings = self.reading(&route.name.target)?.readings;
+        Ok(Case { home: observed, member_of, link, account, answers, readings })
+    }
+
+    fn answer(&self, route: &RouteName, home: &ObjectId, question: &Question) -> Result<Answers, StoreError> {
+        let mut answers = Answers::default();
+        for (attribute, value) in &question.rungs {
+            let keys = [(attribute.as_str(), value.clone())];
+            answers.rungs.push(self.answering(route, home, &keys)?);
+        }
+        if let Some(address) = &question.address {
+            answers.address = self.answering(route, home, &observations::address_keys(address))?;
+        }
+        let resolve = |whom: &ObjectId| Ok((whom.clone(), self.resolve(route, whom)?));
+        answers.references = question.references.iter().map(resolve).collect::<Result<BTreeMap<_, _>, StoreError>>()?;
+        Ok(answers)
+    }
+
+    /// Present accounts of the target that hold any of the keys.
+    fn answering(
+        &self,
+        route: &RouteName,
+        home: &ObjectId,
+        keys: &[(&str, String)],
+    ) -> Result<Vec<Answer>, StoreError> {
+        let target = self.tenant(&route.target)?.id;
+        let sql = "SELECT object FROM keys WHERE tenant = ?1 AND attribute = ?2 AND value = ?3";
+        let mut found: BTreeSet<ObjectId> = BTreeSet::new();
+        for (attribute, value) in keys {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut rows = statement.query(params![target, attribute, value])?;
+            while let Some(row) = rows.next()? {
+                found.insert(codec::object_id(&row.get::<_, Vec<u8>>(0)?)?);
+            }
+        }
+        let mut answers = Vec::new();
+        for object in found {
+            let Some(account) = self.observed(&route.target, &object)? else { continue };
+            let own = (self.route(route)?, codec::object(home));
+            let taken = self.holder(target, &object)?.is_some_and(|holder| holder != own);
+            answers.push(Answer { account, taken });
+        }
+        Ok(answers)
+    }
+
+    fn resolve(&self, route: &RouteName, whom: &ObjectId) -> Result<Resolved, StoreError> {
+        let Some(link) = self.link(route, whom)? else { return Ok(Resolved::Nobody) };
+        let Some(account) = link.account() else { return Ok(Resolved::Pending) };
+        let present = self.observed(&route.target, account)?.is_some_and(|o| o.presence == Presence::Present);
+        Ok(if present { Resolved::To(account.clone()) } else { Resolved::Pending })
+    }
+
+    fn member_of(&self, tenant: &TenantName, object: &ObjectId) -> Result<BTreeSet<String>, StoreError> {
+        let sql = "SELECT grp FROM memberships WHERE tenant = ?1 AND object = ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params![self.tenant(tenant)?.id, codec::object(object)], |r| r.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Replaces what is known of a group's members, all at once, and marks those who came or went.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn record_members(&self, tenant: &TenantName, group: &str, members: &[ObjectId]) -> Result<(), StoreError> {
+        let row = self.tenant(tenant)?;
+        let new: BTreeSet<Vec<u8>> = members.iter().map(codec::object).collect();
+        self.transaction(|c| {
+            let sql = "SELECT object FROM memberships WHERE tenant = ?1 AND grp = ?2";
+            let mut statement = c.prepare_cached(sql)?;
+            let old: BTreeSet<Vec<u8>> =
+                statement.query_map(params![row.id, group], |r| r.get(0))?.collect::<Result<_, _>>()?;
+            let delete = "DELETE FROM memberships WHERE tenant = ?1 AND object = ?2 AND grp = ?3";
+            let insert = "INSERT OR IGNORE INTO memberships (tenant, object, grp) VALUES (?1, ?2, ?3)";
+            for (sql, objects) in [(delete, old.difference(&new)), (insert, new.difference(&old))] {
+                for object in objects {
+                    c.prepare_cached(sql)?.execute(params![row.id, object, group])?;
+                    for route in &row.routes_out {
+                        observations::mark_one(c, *route, object)?;
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The one home user that this id or sign-in name means, native users first.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn find_user(&self, tenant: &TenantName, text: &str) -> Result<Option<ObjectId>, StoreError> {
+        let by_id = ObjectId::from(text);
+        if self.observed(tenant, &by_id)?.is_some() {
+            return Ok(Some(by_id));
+        }
+        // Rare and by hand: a scan, so that no index has to be paid for by every reading.
+        let wanted = text.to_lowercase();
+        let sql = "SELECT object, attributes FROM observations WHERE tenant = ?1 ORDER BY external, presence";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([self.tenant(tenant)?.id])?;
+        while let Some(row) = rows.next()? {
+            let attributes = codec::read_attributes(&row.get::<_, String>(1)?)?;
+            let name = attributes.get(Attribute::USER_PRINCIPAL_NAME).and_then(Value::as_text).unwrap_or_default();
+            if name.to_lowercase() == wanted {
+                return Ok(Some(codec::object_id(&row.get::<_, Vec<u8>>(0)?)?));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Present accounts of a tenant, for tests and reports: how many of them are external.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn count_present(&self, tenant: &TenantName, standing: Standing) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM observations WHERE tenant = ?1 AND presence = 0 AND external = ?2";
+        let external = standing == Standing::External;
+        let n: i64 = self.connection.query_row(sql, params![self.tenant(tenant)?.id, external], |r| r.get(0))?;
+        Ok(codec::unsigned(n.max(signed(0))))
+    }
+}

@@ -1,0 +1,94 @@
+//! In which form do values lie in the file?
+
+use uuid::Uuid;
+
+use super::StoreError;
+use crate::model::{Attributes, ObjectId, Presence};
+
+/// Never part of UTF-8: marks an id that is stored as text.
+const TEXT: u8 = 0xff;
+
+/// A GUID in its usual form takes 16 bytes; any other text is kept as it is, behind a mark and never 16 bytes long.
+pub(super) fn object(id: &ObjectId) -> Vec<u8> {
+    let text = id.as_str();
+    if let Ok(guid) = Uuid::try_parse(text)
+        && guid.hyphenated().to_string() == text
+    {
+        return guid.as_bytes().to_vec();
+    }
+    let mut bytes = vec![TEXT];
+    bytes.extend_from_slice(text.as_bytes());
+    if bytes.len() == 16 {
+        bytes.push(TEXT);
+    }
+    bytes
+}
+
+/// Back from [`object`].
+pub(super) fn object_id(bytes: &[u8]) -> Result<ObjectId, StoreError> {
+    if let Ok(guid) = Uuid::from_slice(bytes) {
+        return Ok(ObjectId::new(guid.hyphenated().to_string()));
+    }
+    let text = bytes.strip_prefix(&[TEXT]).map(|b| b.strip_suffix(&[TEXT]).unwrap_or(b));
+    match text.map(std::str::from_utf8) {
+        Some(Ok(text)) => Ok(ObjectId::from(text)),
+        _ => Err(StoreError::Damaged("an object id is neither a GUID nor text".to_owned())),
+    }
+}
+
+/// JSON with sorted keys: equal attributes are equal text.
+pub(super) fn attributes(attributes: &Attributes) -> Result<String, StoreError> {
+    serde_json::to_string(attributes).map_err(|e| StoreError::Damaged(e.to_string()))
+}
+
+/// Back from [`attributes`].
+pub(super) fn read_attributes(text: &str) -> Result<Attributes, StoreError> {
+    serde_json::from_str(text).map_err(|e| StoreError::Damaged(format!("attributes of an observation: {e}")))
+}
+
+pub(super) fn presence(presence: Presence) -> i64 {
+    match presence {
+        Presence::Present => 0,
+        Presence::SoftDeleted => 1,
+        Presence::Gone => 2,
+    }
+}
+
+pub(super) fn read_presence(n: i64) -> Result<Presence, StoreError> {
+    match n {
+        0 => Ok(Presence::Present),
+        1 => Ok(Presence::SoftDeleted),
+        2 => Ok(Presence::Gone),
+        _ => Err(StoreError::Damaged(format!("presence {n} of an observation"))),
+    }
+}
+
+/// SQLite keeps signed numbers; times and counters never reach the sign.
+pub(super) fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// Back from [`signed`].
+pub(super) fn unsigned(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_id_comes_back(text in "\\PC{0,40}") {
+            let id = ObjectId::new(text);
+            prop_assert_eq!(object_id(&object(&id)).unwrap(), id);
+        }
+        #[test]
+        fn every_guid_takes_sixteen_bytes(bytes in prop::array::uniform16(0u8..)) {
+            let id = ObjectId::new(Uuid::from_bytes(bytes).hyphenated().to_string());
+            prop_assert_eq!(object(&id).len(), 16);
+            prop_assert_eq!(object_id(&object(&id)).unwrap(), id);
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! What was done, and can the record be trusted?
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::Value as Sql};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::codec::{signed, unsigned};
+use super::{Store, StoreError};
+use crate::model::{ActionKind, Attribute, ObjectId, Timestamp, Trigger, Value, WriteError};
+
+/// Hashed before every entry: no other text of ours can pass for an entry.
+const DOMAIN: &[u8] = b"crosstie change log v1\n";
+/// What the first entry names as its predecessor.
+const GENESIS: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+/// In `meta`: number and hash of the last entry. A log whose tail was cut does not end there.
+const HEAD: &str = "log_head";
+
+/// Before and after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EditEntry {
+    /// What the account had, as far as we knew.
+    pub before: Option<Value>,
+    /// What was written.
+    pub after: Option<Value>,
+}
+
+/// A user or account in an entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Party {
+    /// In which tenant.
+    pub tenant: String,
+    /// Its object id there.
+    pub id: ObjectId,
+    /// Its sign-in name, for home users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_principal_name: Option<String>,
+}
+
+/// One write that was tried. Field order is the order of the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogEntry {
+    /// Counted up by one, without gaps.
+    pub seq: u64,
+    /// When its outcome was known, RFC 3339 in UTC.
+    pub at: String,
+    /// Of which run.
+    pub run: u64,
+    /// What set the run off.
+    pub trigger: Trigger,
+    /// On which route.
+    pub route: String,
+    /// Whose rule set asked for it.
+    pub rules: String,
+    /// What.
+    pub action: ActionKind,
+    /// For whom.
+    pub home: Party,
+    /// On which account, where one is known.
+    pub account: Option<Party>,
+    /// What was written.
+    pub edits: BTreeMap<Attribute, EditEntry>,
+    /// Why.
+    pub why: String,
+    /// `applied`, `failed` or `unknown`.
+    pub outcome: String,
+    /// For `failed` and `unknown`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<WriteError>,
+    /// Our `client-request-id`; empty where no request was needed.
+    pub request_id: String,
+    /// Hash of the entry before.
+    pub previous: String,
+    /// Hash of this entry; not part of what is hashed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hash: String,
+}
+
+/// Which entries?
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Id or sign-in name of the home user, or id of the account.
+    pub user: Option<String>,
+    /// As home or target.
+    pub tenant: Option<String>,
+    /// `home->target`.
+    pub route: Option<String>,
+    /// A run.
+    pub run: Option<u64>,
+    /// Not before.
+    pub since: Option<Timestamp>,
+    /// Not after.
+    pub until: Option<Timestamp>,
+    /// A kind.
+    pub action: Option<ActionKind>,
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// Whole, up to this entry.
+    Whole {
+        /// How many entries.
+        entries: u64,
+        /// The last one's hash; the same as kept elsewhere means the same log.
+        head: String,
+    },
+    /// The first entry that does not follow from the ones before.
+    Broken {
+        /// Its number.
+        seq: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+fn hash(body: &str) -> String {
+    let digest = Sha256::new().chain_update(DOMAIN).chain_update(body.as_bytes()).finalize();
+    let hex: String = digest.iter().map(|b| format!("{b:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+/// Appends; `entry.seq`, `previous` and `hash` are filled in here.
+pub(super) fn append(c: &Connection, mut entry: LogEntry, at: Timestamp) -> Result<LogEntry, StoreError> {
+    let sql = "SELECT seq, hash FROM log ORDER BY seq DESC LIMIT 1";
+    let last: Option<(i64, String)> =
+        c.prepare_cached(sql)?.query_row([], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+    let (seq, previous) = last.unwrap_or((0, GENESIS.to_owned()));
+    entry.seq = unsigned(seq) + 1;
+    entry.previous = previous;
+    entry.hash = String::new();
+    let body = serde_json::to_string(&entry).map_err(|e| StoreError::Damaged(e.to_string()))?;
+    entry.hash = hash(&body);
+    let sql = "INSERT INTO log (seq, at, run, home, target, action, outcome, body, hash) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let (home, target) = entry.route.split_once("->").unwrap_or((entry.route.as_str(), ""));
+    c.prepare_cached(sql)?.execute(params![
+        signed(entry.seq),
+        signed(at.0),
+        signed(entry.run),
+        home,
+        target,
+        entry.action.as_str(),
+        entry.outcome,
+        body,
+        entry.hash
+    ])?;
+    Store::set_meta(c, HEAD, &format!("{} {}", entry.seq, entry.hash))?;
+    Ok(entry)
+}
+
+impl Store {
+    /// Hands every entry that passes the filter to `each`, in order, until it returns false.
+    ///
+    /// # Errors
+    /// SQLite's; an entry that cannot be read.
+    pub fn log(&self, filter: &Filter, mut each: impl FnMut(LogEntry) -> bool) -> Result<(), StoreError> {
+        let (condition, values) = sql_of(filter);
+        let sql = format!("SELECT body, hash FROM log WHERE {condition} ORDER BY seq");
+        let mut statement = self.connection.prepare(&sql)?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        while let Some(row) = rows.next()? {
+            let mut entry = parse(&row.get::<_, String>(0)?)?;
+            entry.hash = row.get(1)?;
+            if passes(&entry, filter) && !each(entry) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Walks the whole chain.
+    ///
+    /// # Errors
+    /// SQLite's. A broken chain is an answer, not an error.
+    pub fn verify_log(&self) -> Result<Verified, StoreError> {
+        let sql = "SELECT seq, at, run, home, target, action, outcome, body, hash FROM log ORDER BY seq";
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        let (mut entries, mut head) = (0u64, GENESIS.to_owned());
+        while let Some(row) = rows.next()? {
+            let seq = unsigned(row.get(0)?);
+            if seq != entries + 1 {
+                let what = format!("entry {} is missing", entries + 1);
+                return Ok(Verified::Broken { seq: entries + 1, what });
+            }
+            if let Some(what) = fault(row, &head)? {
+                return Ok(Verified::Broken { seq, what });
+            }
+            entries = seq;
+            head = row.get(8)?;
+        }
+        let recorded = Self::meta(&self.connection, HEAD)?;
+        match recorded {
+            Some(known) if known != format!("{entries} {head}") => {
+                let end = known.split(' ').next().unwrap_or_default().to_owned();
+                let what = format!("the log ends here, but was written up to entry {end}");
+                Ok(Verified::Broken { seq: entries + 1, what })
+            }
+            None if entries > 0 => {
+                Ok(Verified::Broken { seq: entries, what: "the record of the log's end is missing".to_owned() })
+            }
+            _ => Ok(Verified::Whole { entries, head }),
+        }
+    }
+}
+
+fn parse(body: &str) -> Result<LogEntry, StoreError> {
+    serde_json::from_str(body).map_err(|e| StoreError::Damaged(format!("a change-log entry: {e}")))
+}
+
+/// What is wrong with one row, given the hash of the row before?
+fn fault(row: &rusqlite::Row<'_>, previous: &str) -> Result<Option<String>, StoreError> {
+    let body: String = row.get(7)?;
+    if hash(&body) != row.get::<_, String>(8)? {
+        return Ok(Some("its text does not have its hash".to_owned()));
+    }
+    let Ok(entry) = parse(&body) else { return Ok(Some("its text is no entry".to_owned())) };
+    if entry.previous != previous {
+        return Ok(Some("it does not follow from the entry before".to_owned()));
+    }
+    let at = Timestamp(unsigned(row.get(1)?)).rfc3339();
+    let route = format!("{}->{}", row.get::<_, String>(3)?, row.get::<_, String>(4)?);
+    let same = entry.seq == unsigned(row.get(0)?)
+        && entry.at == at
+        && entry.run == unsigned(row.get(2)?)
+        && entry.route == route
+        && entry.action.as_str() == row.get::<_, String>(5)?
+        && entry.outcome == row.get::<_, String>(6)?;
+    Ok((!same).then(|| "its columns do not say what its text says".to_owned()))
+}
+
+fn sql_of(filter: &Filter) -> (String, Vec<Sql>) {
+    let (mut parts, mut values) = (vec!["1".to_owned()], Vec::new());
+    let mut add = |column: &str, value: Sql| {
+        values.push(value);
+        parts.push(column.replace('?', &format!("?{}", values.len())));
+    };
+    let time = |t: Timestamp| Sql::Integer(signed(t.0));
+    if let Some(tenant) = &filter.tenant {
+        add("? IN (home, target)", Sql::Text(tenant.clone()));
+    }
+    if let Some(route) = &filter.route {
+        add("home || '->' || target = ?", Sql::Text(route.clone()));
+    }
+    if let Some(run) = filter.run {
+        add("run = ?", Sql::Integer(signed(run)));
+    }
+    if let Some(since) = filter.since {
+        add("at >= ?", time(since));
+    }
+    if let Some(until) = filter.until {
+        add("at <= ?", time(until));
+    }
+    if let Some(action) = filter.action {
+        add("action = ?", Sql::Text(action.as_str().to_owned()));
+    }
+    (parts.join(" AND "), values)
+}
+
+fn passes(entry: &LogEntry, filter: &Filter) -> bool {
+    let Some(user) = filter.user.as_deref() else { return true };
+    let named = |p: &Party| {
+        p.id.as_str().eq_ignore_ascii_case(user)
+            || p.user_principal_name.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(user))
+    };
+    named(&entry.home) || entry.account.as_ref().is_some_and(named)
+}

@@ -1,0 +1,280 @@
+//! What is known of each user, and how does news change it?
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::codec::{self, signed};
+use super::readings::Round;
+use super::{Store, StoreError, TenantRow};
+use crate::model::{
+    Attribute, Attributes, DeltaItem, News, ObjectId, Observed, Presence, Selection, Standing, TenantName, Timestamp,
+    Value, folded,
+};
+
+/// Readings lag behind writes. An account that only a write's answer has told of is not doubted before this has passed
+/// (designing for eventual consistency: minutes; clients in the field poll for up to 15).
+pub const LAG_ALLOWANCE_SECONDS: u64 = 900;
+
+/// The key under which a guest's invited address is found: what stands before `#EXT#` in its sign-in name.
+const INVITED_ADDRESS: &str = "#ext";
+
+struct Row {
+    observed: Observed,
+    round: i64,
+    confirmed: bool,
+    suspect: bool,
+}
+
+impl Store {
+    /// What is known of a user.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn observed(&self, tenant: &TenantName, object: &ObjectId) -> Result<Option<Observed>, StoreError> {
+        let id = self.tenant(tenant)?.id;
+        Ok(row(&self.connection, id, object)?.map(|r| r.observed))
+    }
+
+    /// Folds what a look at one user showed. A look mentions every attribute and so ends any suspicion.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn record_look(&self, tenant: &TenantName, item: DeltaItem, now: Timestamp) -> Result<(), StoreError> {
+        let tenant = self.tenant(tenant)?;
+        self.transaction(|c| {
+            let object = codec::object(&item.object);
+            self.fold(c, &tenant, item, None, now)?;
+            let sql = "UPDATE observations SET suspect = 0, confirmed = 1 WHERE tenant = ?1 AND object = ?2";
+            c.prepare_cached(sql)?.execute(params![tenant.id, object])?;
+            Ok(())
+        })
+    }
+
+    /// A write has shown that what is known of the user cannot be right: it is looked at with the next reading.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn doubt(&self, tenant: &TenantName, object: &ObjectId) -> Result<(), StoreError> {
+        let sql = "UPDATE observations SET suspect = 1, confirmed = 1 WHERE tenant = ?1 AND object = ?2";
+        self.connection.prepare_cached(sql)?.execute(params![self.tenant(tenant)?.id, codec::object(object)])?;
+        Ok(())
+    }
+
+    /// Users that have to be looked at one by one: not mentioned by a full round, mentioned without a value that was
+    /// known, or promised by a write and not seen since.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn suspects(&self, tenant: &TenantName, now: Timestamp) -> Result<Vec<ObjectId>, StoreError> {
+        let id = self.tenant(tenant)?.id;
+        let young = Timestamp(now.0.saturating_sub(LAG_ALLOWANCE_SECONDS * 1000));
+        let sql = "SELECT object FROM observations WHERE tenant = ?1 AND suspect = 1 \
+                   AND (confirmed = 1 OR learned_at <= ?2)";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params![id, signed(young.0)])?;
+        let mut suspects = Vec::new();
+        while let Some(row) = rows.next()? {
+            suspects.push(codec::object_id(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?);
+        }
+        Ok(suspects)
+    }
+
+    /// Folds one item of news, keeps the keys, and marks everyone whom it concerns.
+    ///
+    /// `round`: the reading that told it; `None` for the answer to a write or a look.
+    pub(super) fn fold(
+        &self,
+        c: &Connection,
+        tenant: &TenantRow,
+        item: DeltaItem,
+        round: Option<&Round>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let before = row(c, tenant.id, &item.object)?;
+        let in_full_round = round.filter(|r| r.full);
+        let unmentioned = in_full_round.is_some_and(|r| leaves_out(before.as_ref(), &item.news, &r.selection));
+        let after = Observed::fold(before.as_ref().map(|r| r.observed.clone()), item);
+        let known = before.as_ref();
+        let row = Row {
+            round: in_full_round.map_or(known.map_or(0, |r| r.round), |r| signed(r.number)),
+            confirmed: round.is_some() || known.is_some_and(|r| r.confirmed),
+            suspect: match round {
+                Some(r) if r.full => unmentioned,
+                // Seen in a reading: no longer only promised. Values that a full round left out stay in doubt.
+                Some(_) => known.is_some_and(|k| k.suspect && k.confirmed),
+                None => known.is_none_or(|r| r.suspect),
+            },
+            observed: after,
+        };
+        let changed = known.is_none_or(|k| k.observed != row.observed);
+        let same = known.is_some_and(|k| {
+            !changed && k.round == row.round && k.confirmed == row.confirmed && k.suspect == row.suspect
+        });
+        if same {
+            return Ok(());
+        }
+        write(c, tenant.id, &row, now)?;
+        if changed {
+            let old = known.map(|k| &k.observed);
+            change_keys(c, tenant, old, &row.observed)?;
+            mark(c, tenant, old, &row.observed)?;
+        }
+        Ok(())
+    }
+}
+
+/// A full round says nothing of values that were cleared before it began, exactly as of those that it merely left out:
+/// only a look at the user can tell the two apart.
+fn leaves_out(before: Option<&Row>, news: &News, selection: &Selection) -> bool {
+    match (before, news) {
+        (Some(row), News::Seen(edits)) => {
+            row.observed.attributes.keys().any(|a| selection.0.contains(a) && !edits.contains_key(a))
+        }
+        _ => false,
+    }
+}
+
+fn row(c: &Connection, tenant: i64, object: &ObjectId) -> Result<Option<Row>, StoreError> {
+    let sql = "SELECT presence, attributes, round, confirmed, suspect FROM observations \
+               WHERE tenant = ?1 AND object = ?2";
+    let found = c
+        .prepare_cached(sql)?
+        .query_row(params![tenant, codec::object(object)], |r| {
+            Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?, r.get(2)?, r.get(3)?, r.get(4)?))
+        })
+        .optional()?;
+    let Some((presence, attributes, round, confirmed, suspect)) = found else { return Ok(None) };
+    let observed = Observed {
+        object: object.clone(),
+        presence: codec::read_presence(presence)?,
+        attributes: codec::read_attributes(&attributes)?,
+    };
+    Ok(Some(Row { observed, round, confirmed, suspect }))
+}
+
+fn write(c: &Connection, tenant: i64, row: &Row, now: Timestamp) -> Result<(), StoreError> {
+    let o = &row.observed;
+    let manager = o.attributes.get(Attribute::MANAGER).and_then(Value::as_text).map(|m| codec::object(&m.into()));
+    let sql = "INSERT INTO observations \
+               (tenant, object, presence, external, attributes, manager, round, confirmed, suspect, learned_at) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO UPDATE SET presence = ?3, \
+               external = ?4, attributes = ?5, manager = ?6, round = ?7, confirmed = ?8, suspect = ?9, learned_at = ?10";
+    c.prepare_cached(sql)?.execute(params![
+        tenant,
+        codec::object(&o.object),
+        codec::presence(o.presence),
+        o.standing() == Standing::External,
+        codec::attributes(&o.attributes)?,
+        manager,
+        row.round,
+        row.confirmed,
+        row.suspect,
+        signed(now.0),
+    ])?;
+    Ok(())
+}
+
+/// The folded values by which an account is found.
+fn keys(observed: &Observed, keyed: &BTreeSet<Attribute>) -> BTreeSet<(String, String)> {
+    let mut keys = BTreeSet::new();
+    if observed.presence != Presence::Present {
+        return keys;
+    }
+    let mut add = |attribute: &str, text: &str| {
+        let value = folded(text);
+        if !value.is_empty() {
+            keys.insert((attribute.to_owned(), value));
+        }
+    };
+    for attribute in keyed {
+        match observed.attributes.get(attribute) {
+            Some(Value::Text(text)) => add(attribute.as_str(), text),
+            Some(Value::List(items)) => items.iter().for_each(|item| add(attribute.as_str(), item)),
+            Some(Value::Bool(_) | Value::Integer(_)) | None => {}
+        }
+    }
+    let name = observed.user_principal_name().to_lowercase();
+    if let Some((address, _)) = name.split_once("#ext#") {
+        add(INVITED_ADDRESS, address);
+    }
+    keys
+}
+
+/// The key of an address among invited sign-in names: `ada@north.example` becomes `ada_north.example`.
+pub(super) fn address_keys(address: &str) -> [(&'static str, String); 2] {
+    let address = folded(address);
+    let name = address.replace('@', "_");
+    [(Attribute::MAIL, address), (INVITED_ADDRESS, name)]
+}
+
+fn change_keys(
+    c: &Connection,
+    tenant: &TenantRow,
+    before: Option<&Observed>,
+    after: &Observed,
+) -> Result<(), StoreError> {
+    let old = before.map(|b| keys(b, &tenant.keyed)).unwrap_or_default();
+    let new = keys(after, &tenant.keyed);
+    let object = codec::object(&after.object);
+    for (attribute, value) in old.difference(&new) {
+        let sql = "DELETE FROM keys WHERE tenant = ?1 AND attribute = ?2 AND value = ?3 AND object = ?4";
+        c.prepare_cached(sql)?.execute(params![tenant.id, attribute, value, object])?;
+    }
+    for (attribute, value) in new.difference(&old) {
+        let sql = "INSERT OR IGNORE INTO keys (tenant, attribute, value, object) VALUES (?1, ?2, ?3, ?4)";
+        c.prepare_cached(sql)?.execute(params![tenant.id, attribute, value, object])?;
+    }
+    Ok(())
+}
+
+/// The rules ask for other attributes than before: every key of the tenant is made anew.
+pub(super) fn rebuild_keys(c: &Connection, tenant: i64, keyed: &BTreeSet<Attribute>) -> Result<(), StoreError> {
+    c.execute("DELETE FROM keys WHERE tenant = ?1", [tenant])?;
+    let row = TenantRow { id: tenant, keyed: keyed.clone(), routes_out: Vec::new() };
+    let mut statement = c.prepare("SELECT object, presence, attributes FROM observations WHERE tenant = ?1")?;
+    let mut rows = statement.query([tenant])?;
+    while let Some(r) = rows.next()? {
+        let attributes: Attributes = codec::read_attributes(&r.get::<_, String>(2)?)?;
+        let object = codec::object_id(&r.get::<_, Vec<u8>>(0)?)?;
+        let observed = Observed { object, presence: codec::read_presence(r.get(1)?)?, attributes };
+        change_keys(c, &row, None, &observed)?;
+    }
+    Ok(())
+}
+
+/// Whoever has to be considered again because of this change.
+fn mark(c: &Connection, tenant: &TenantRow, before: Option<&Observed>, after: &Observed) -> Result<(), StoreError> {
+    let object = codec::object(&after.object);
+    let native = |o: &Observed| o.standing() == Standing::Native;
+    if native(after) || before.is_some_and(native) {
+        for route in &tenant.routes_out {
+            mark_one(c, *route, &object)?;
+        }
+    }
+    // As an account: the home user that has it.
+    let sql = "INSERT OR IGNORE INTO unsettled (route, home) \
+               SELECT route, home FROM links WHERE target = ?1 AND account = ?2";
+    c.prepare_cached(sql)?.execute(params![tenant.id, object])?;
+    if before.is_some_and(|b| b.presence != after.presence) {
+        // As a manager's account: everyone who reports to that manager.
+        let sql = "INSERT OR IGNORE INTO unsettled (route, home) SELECT l.route, o.object FROM links l \
+                   JOIN routes r ON r.id = l.route JOIN observations o ON o.tenant = r.home AND o.manager = l.home \
+                   WHERE l.target = ?1 AND l.account = ?2";
+        c.prepare_cached(sql)?.execute(params![tenant.id, object])?;
+    }
+    Ok(())
+}
+
+pub(super) fn mark_one(c: &Connection, route: i64, home: &[u8]) -> Result<(), StoreError> {
+    c.prepare_cached("INSERT OR IGNORE INTO unsettled (route, home) VALUES (?1, ?2)")?.execute(params![route, home])?;
+    Ok(())
+}
+
+/// Everyone who reports to `home`, on this route.
+pub(super) fn mark_reports(c: &Connection, route: i64, home: &[u8]) -> Result<(), StoreError> {
+    let sql = "INSERT OR IGNORE INTO unsettled (route, home) SELECT r.id, o.object FROM routes r \
+               JOIN observations o ON o.tenant = r.home AND o.manager = ?2 WHERE r.id = ?1";
+    c.prepare_cached(sql)?.execute(params![route, home])?;
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! How far has each tenant been read?
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::codec::{signed, unsigned};
+use super::{Store, StoreError};
+use crate::model::{Attribute, DeltaPage, Selection, TenantName, Then, Timestamp};
+
+/// Where a tenant's reading stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Delta link of the last reading that ran to its end.
+    pub link: Option<String>,
+    /// The attributes that it was issued for.
+    pub selection: Selection,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// A reading that was cut short.
+    pub progress: Option<Progress>,
+    /// Readings that ran to their end.
+    pub readings: u64,
+    /// End of the last of them.
+    pub read_at: Option<Timestamp>,
+}
+
+/// Where a reading that was cut short goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The next page.
+    pub link: String,
+    /// The round that it belongs to.
+    pub round: Round,
+}
+
+/// A reading under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Round {
+    /// From nothing, not from a watermark: whoever it does not mention has to be looked at.
+    pub full: bool,
+    /// Full rounds begun by the time it began.
+    pub number: u64,
+    /// What it asks for.
+    pub selection: Selection,
+    /// When it began.
+    pub began: Timestamp,
+}
+
+fn names(selection: &Selection) -> String {
+    let names: Vec<&str> = selection.0.iter().map(Attribute::as_str).collect();
+    names.join(",")
+}
+
+fn selection(names: &str) -> Selection {
+    Selection(names.split(',').filter(|n| !n.is_empty()).map(Attribute::from).collect())
+}
+
+impl Store {
+    /// Where the tenant's reading stands.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn reading(&self, tenant: &TenantName) -> Result<Reading, StoreError> {
+        let id = self.tenant(tenant)?.id;
+        let sql = "SELECT link, selection, issued_at, next_link, next_full, next_selection, next_at, round, readings, \
+                   read_at FROM tenants WHERE id = ?1";
+        let row = |r: &rusqlite::Row<'_>| {
+            let text = |i| r.get::<_, String>(i);
+            let time = |i| r.get::<_, i64>(i).map(|n| Timestamp(unsigned(n)));
+            let round = Round {
+                full: r.get(4)?,
+                number: unsigned(r.get(7)?),
+                selection: selection(&text(5)?),
+                began: time(6)?,
+            };
+            Ok(Reading {
+                link: r.get(0)?,
+                selection: selection(&text(1)?),
+                issued_at: time(2)?,
+                progress: r.get::<_, Option<String>>(3)?.map(|link| Progress { link, round }),
+                readings: unsigned(r.get(8)?),
+                read_at: Some(time(9)?).filter(|t| t.0 > 0),
+            })
+        };
+        let found = self.connection.prepare_cached(sql)?.query_row([id], row).optional()?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// A reading begins. A full one forgets the watermark, and nothing else: nobody is gone before it has ended.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn begin_round(
+        &self,
+        tenant: &TenantName,
+        full: bool,
+        selection: &Selection,
+        now: Timestamp,
+    ) -> Result<Round, StoreError> {
+        let id = self.tenant(tenant)?.id;
+        self.transaction(|c| {
+            if full {
+                let sql = "UPDATE tenants SET link = NULL, next_link = NULL, round = round + 1 WHERE id = ?1";
+                c.execute(sql, [id])?;
+            }
+            let number: i64 = c.query_row("SELECT round FROM tenants WHERE id = ?1", [id], |r| r.get(0))?;
+            Ok(Round { full, number: unsigned(number), selection: selection.clone(), began: now })
+        })
+    }
+
+    /// One transaction: the page's news and the place to go on from move together. On the last page of a full round,
+    /// whoever it did not mention becomes a suspect: to be looked at, not gone.
+    ///
+    /// # Errors
+    /// SQLite's; nothing of the page is kept then.
+    pub fn record_page(
+        &self,
+        tenant: &TenantName,
+        round: &Round,
+        page: &DeltaPage,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let row = self.tenant(tenant)?;
+        self.transaction(|c| {
+            for item in &page.items {
+                self.fold(c, &row, item.clone(), Some(round), now)?;
+            }
+            match &page.then {
+                Then::More(link) => go_on(c, row.id, round, link),
+                Then::Done(link) => finish(c, row.id, round, link, now),
+            }
+        })
+    }
+}
+
+fn go_on(c: &Connection, tenant: i64, round: &Round, link: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE tenants SET next_link = ?2, next_full = ?3, next_selection = ?4, next_at = ?5 WHERE id = ?1";
+    c.prepare_cached(sql)?.execute(params![
+        tenant,
+        link,
+        round.full,
+        names(&round.selection),
+        signed(round.began.0)
+    ])?;
+    Ok(())
+}
+
+fn finish(c: &Connection, tenant: i64, round: &Round, link: &str, now: Timestamp) -> Result<(), StoreError> {
+    if round.full {
+        let sql = "UPDATE observations SET suspect = 1 \
+                   WHERE tenant = ?1 AND round < ?2 AND presence <> 2 AND suspect = 0";
+        c.execute(sql, params![tenant, signed(round.number)])?;
+    }
+    let sql = "UPDATE tenants SET link = ?2, selection = ?3, issued_at = ?4, read_at = ?4, readings = readings + 1, \
+               next_link = NULL WHERE id = ?1";
+    c.prepare_cached(sql)?.execute(params![tenant, link, names(&round.selection), signed(now.0)])?;
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! Which runs were there?
+
+use rusqlite::params;
+
+use super::codec::{signed, unsigned};
+use super::{Store, StoreError};
+use crate::model::{RunId, Timestamp, Trigger};
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRow {
+    /// Its number.
+    pub id: RunId,
+    /// What set it off.
+    pub trigger: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended; `None`: it is under way, or was killed.
+    pub ended_at: Option<Timestamp>,
+    /// The exit code that it led to.
+    pub exit_code: Option<u8>,
+    /// What it did, as a JSON object.
+    pub summary: String,
+}
+
+impl Store {
+    /// A run begins.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn begin_run(&self, trigger: Trigger, now: Timestamp) -> Result<RunId, StoreError> {
+        let cause = match trigger {
+            Trigger::Manual => "manual",
+            Trigger::Schedule => "schedule",
+        };
+        let sql = "INSERT INTO runs (cause, started_at) VALUES (?1, ?2)";
+        self.connection.execute(sql, params![cause, signed(now.0)])?;
+        Ok(RunId(unsigned(self.connection.last_insert_rowid())))
+    }
+
+    /// A run has ended.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn end_run(&self, run: RunId, now: Timestamp, exit_code: u8, summary: &str) -> Result<(), StoreError> {
+        let sql = "UPDATE runs SET ended_at = ?2, exit_code = ?3, summary = ?4 WHERE id = ?1";
+        self.connection.execute(sql, params![signed(run.0), signed(now.0), exit_code, summary])?;
+        Ok(())
+    }
+
+    /// The last runs, newest first.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn last_runs(&self, at_most: u32) -> Result<Vec<RunRow>, StoreError> {
+        let sql = "SELECT id, cause, started_at, ended_at, exit_code, summary FROM runs ORDER BY id DESC LIMIT ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map([at_most], |r| {
+            Ok(RunRow {
+                id: RunId(unsigned(r.get(0)?)),
+                trigger: r.get(1)?,
+                started_at: Timestamp(unsigned(r.get(2)?)),
+                ended_at: r.get::<_, Option<i64>>(3)?.map(|n| Timestamp(unsigned(n))),
+                exit_code: r.get(4)?,
+                summary: r.get(5)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}

@@ -1,0 +1,162 @@
+//! What holds of every text, every expression and every user?
+
+use crosstie::model::{Attribute, Attributes, Timestamp, Value};
+use crosstie::rules::{Clause, Expression, Inputs, OPERATORS, Operator, RuleSet};
+use proptest::prelude::*;
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<bool>().prop_map(Value::Bool),
+        any::<i64>().prop_map(Value::Integer),
+        (-3i64..30).prop_map(Value::Integer),
+        "[ -~äß]{0,8}".prop_map(Value::Text),
+        prop_oneof![Just("true"), Just("False"), Just("12"), Just("")].prop_map(Value::from),
+        proptest::collection::vec("[a-c]{0,3}", 0..3).prop_map(Value::List),
+    ]
+}
+
+fn users() -> impl Strategy<Value = Attributes> {
+    let name = prop_oneof![Just("a"), Just("b"), Just("c")].prop_map(Attribute::from);
+    proptest::collection::btree_map(name, value(), 0..4)
+}
+
+/// Expressions that parse, or nearly: calls of known names with any arguments.
+fn expressions() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("[a]".to_owned()),
+        Just("[b]".to_owned()),
+        Just(String::new()),
+        Just("IgnoreAttributeFlow".to_owned()),
+        any::<i32>().prop_map(|n| n.to_string()),
+        "[ -~é]{0,6}".prop_map(|t| format!("\"{}\"", t.replace('\\', "\\\\").replace('"', "\\\""))),
+    ];
+    let names = prop::sample::select(vec![
+        "Append",
+        "Join",
+        "Replace",
+        "ToLower",
+        "ToUpper",
+        "Coalesce",
+        "IIF",
+        "Switch",
+        "Left",
+        "Right",
+        "Mid",
+        "Len",
+        "Trim",
+        "IsPresent",
+        "IsNull",
+        "IsNullOrEmpty",
+        "Not",
+        "And",
+        "Or",
+        "PCase",
+        "Nope",
+    ]);
+    leaf.prop_recursive(4, 32, 5, move |inner| {
+        let call = (names.clone(), proptest::collection::vec(inner.clone(), 0..6))
+            .prop_map(|(name, arguments)| format!("{name}({})", arguments.join(",")));
+        let sign = prop::sample::select(vec!["=", "<>", ">", ">=", "<", "<="]);
+        let compare = (inner.clone(), sign, inner).prop_map(|(l, s, r)| format!("({l} {s} {r})"));
+        prop_oneof![4 => call, 1 => compare]
+    })
+}
+
+fn lives_through(source: &str, user: &Attributes) {
+    if let Ok(expression) = Expression::parse(source) {
+        let inputs = Inputs { user, now: Timestamp(0) };
+        let result = expression.evaluate(inputs);
+        let canonical = expression.to_string();
+        let again = Expression::parse(&canonical).unwrap_or_else(|e| panic!("{canonical}: {e}"));
+        assert_eq!(again.to_string(), canonical);
+        assert_eq!(again.attributes(), expression.attributes());
+        match (result, again.evaluate(inputs)) {
+            (Err(a), Err(b)) => assert_eq!(a.message, b.message),
+            (a, b) => assert_eq!(a, b),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_breaks_the_parser(source in "\\PC{0,60}", user in users()) {
+        lives_through(&source, &user);
+    }
+
+    #[test]
+    fn no_heap_of_signs_breaks_the_parser(source in "[\\[\\]()\",\\\\=<>&H0-9a-z\\-IF. ]{0,60}", user in users()) {
+        lives_through(&source, &user);
+    }
+
+    #[test]
+    fn an_expression_means_the_same_in_its_canonical_form(source in expressions(), user in users()) {
+        lives_through(&source, &user);
+    }
+
+    #[test]
+    fn faults_lie_inside_the_source(source in expressions()) {
+        if let Err(error) = Expression::parse(&source) {
+            prop_assert!(error.span.start <= error.span.end && error.span.end <= source.len(), "{error:?}");
+            prop_assert!(source.get(error.span).is_some());
+        }
+    }
+
+    #[test]
+    fn clauses_are_total_and_nothing_but_is_null_holds_without_a_value(
+        operator in prop::sample::select(OPERATORS.to_vec()),
+        wanted in proptest::option::of(value()),
+        user in users(),
+    ) {
+        if let Some(Ok(operator)) = Operator::new(operator, wanted) {
+            let clause = |name: &str| Clause { attribute: name.into(), operator: operator.clone() };
+            let _ = clause("a").holds(&user);
+            prop_assert_eq!(clause("absent").holds(&user), operator.name() == "IS NULL");
+            prop_assert!(clause("a").to_string().starts_with("a "));
+        }
+    }
+
+    #[test]
+    fn an_operator_and_its_opposite_never_both_hold(user in users(), wanted in "[a-z]{1,3}") {
+        for (one, other) in [("EQUALS", "NOT EQUALS"), ("REGEX MATCH", "NOT REGEX MATCH"), ("&", "!&")] {
+            let holds = |name: &str| match Operator::new(name, Some(Value::Text(wanted.clone()))) {
+                Some(Ok(operator)) => Clause { attribute: "a".into(), operator }.holds(&user),
+                _ => false,
+            };
+            prop_assert!(!(holds(one) && holds(other)));
+        }
+    }
+
+    #[test]
+    fn no_text_breaks_the_rule_file(text in "\\PC{0,200}") {
+        let _ = RuleSet::parse("x", &text);
+    }
+
+    #[test]
+    fn no_mutilated_rule_file_breaks_it_either(at in 0usize..2000, length in 0usize..40, with in "\\PC{0,10}") {
+        let whole = include_str!("../sync-rules/staff.toml");
+        let floor = |mut i: usize| { while !whole.is_char_boundary(i) { i -= 1; } i };
+        let (start, end) = (floor(at.min(whole.len())), floor((at + length).min(whole.len())));
+        let text = format!("{}{with}{}", &whole[..start], &whole[end..]);
+        if let Err(findings) = RuleSet::parse("x", &text) {
+            prop_assert!(findings.iter().any(|f| f.is_error()));
+            for span in findings.into_iter().filter_map(|f| f.span) {
+                prop_assert!(span.start <= span.end && span.end <= text.len());
+            }
+        }
+    }
+
+    #[test]
+    fn the_fingerprint_does_not_depend_on_the_order_of_attributes(
+        lines in Just(vec!["city = '[city]'", "state = 'ToUpper([state])'", "jobTitle = { constant = 'x' }",
+                           "manager = '[manager]'", "showInAddressList = true", "surname = '[surname]'"]).prop_shuffle()
+    ) {
+        let print = |lines: &[&str]| {
+            RuleSet::parse("x", &format!("[attributes]\n{}\n", lines.join("\n"))).map(|(r, _)| r.fingerprint)
+        };
+        let mut sorted = lines.clone();
+        sorted.sort_unstable();
+        prop_assert_eq!(print(&lines), print(&sorted));
+    }
+}
