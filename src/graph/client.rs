@@ -20,9 +20,9 @@ use super::retry::pause_until;
 use super::transport::{Limits, Transport};
 
 /// A page of 1,000 users with every attribute has some 2 MB; Graph chooses the size of its pages itself.
-const PAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Twenty users of a batch, or a write's echo.
-const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub(super) const PAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Twenty users of a batch, a listing's page of 999 ids, or a write's echo.
+pub(super) const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The slowest delta page that is still worth waiting for; Graph's own gateway gives up after 60 to 100 s (guess).
 const READ_DEADLINE: Duration = Duration::from_secs(120);
 /// A write that takes longer has an unknown outcome, and is looked for instead.
@@ -85,8 +85,8 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn get(url: TenantUrl) -> Self {
-        let limits = Limits { body_bytes_max: PAGE_BYTES_MAX, deadline: READ_DEADLINE };
+    pub(super) fn get(url: TenantUrl, body_bytes_max: usize) -> Self {
+        let limits = Limits { body_bytes_max, deadline: READ_DEADLINE };
         Self { method: Method::GET, url, body: None, limits }
     }
     pub(super) fn batch(url: TenantUrl, body: Vec<u8>) -> Self {
@@ -162,7 +162,7 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
 
     /// Reads with a few tries. Gives the id of the last one, too, for errors that are found in the body.
     pub(super) async fn read(&self, asking: Asking, url: TenantUrl) -> Result<(Bytes, String), DirectoryError> {
-        let call = Call::get(url);
+        let call = Call::get(url, asking.body_bytes_max);
         let mut try_number = 1;
         loop {
             let id = self.next_id();

@@ -52,6 +52,8 @@ pub(super) struct Asking {
     pub(super) operation: Operation,
     /// The application permission that it takes.
     pub(super) permission: &'static str,
+    /// The largest answer that is believed.
+    pub(super) body_bytes_max: usize,
 }
 
 /// A refusal, read out of its envelope.

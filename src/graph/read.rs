@@ -5,23 +5,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Cursor, DeltaPage, Edits, ObjectId, Removal, Selection, TenantName, Then};
 use crate::ports::{Clock, DirectoryError, DirectoryRead, Look};
 
-use super::client::{GraphClient, short};
+use super::client::{BODY_BYTES_MAX, GraphClient, PAGE_BYTES_MAX, short};
 use super::error::{Asking, GraphError};
 use super::origin::{Collection, TenantUrl};
 use super::retry::Operation;
 use super::transport::Transport;
 use super::wire::{Member, PageError, Plan, parse_look, parse_page, parse_users, read_members};
 
-const READ_USERS: Asking = Asking { doing: "reading users", operation: Operation::Read, permission: "User.Read.All" };
+const READ_USERS: Asking = Asking {
+    doing: "reading users",
+    operation: Operation::Read,
+    permission: "User.Read.All",
+    body_bytes_max: PAGE_BYTES_MAX,
+};
 const READ_ON: Asking = Asking { operation: Operation::Resume, ..READ_USERS };
-const LOOK: Asking = Asking { doing: "looking at a user", ..READ_USERS };
-const SEARCH: Asking = Asking { doing: "searching users by address", ..READ_USERS };
-const MEMBERS: Asking =
-    Asking { doing: "reading a group's members", operation: Operation::Read, permission: "GroupMember.Read.All" };
+const LOOK: Asking = Asking { doing: "looking at a user", body_bytes_max: BODY_BYTES_MAX, ..READ_USERS };
+const SEARCH: Asking = Asking { doing: "searching users by address", ..LOOK };
+const MEMBERS: Asking = Asking { doing: "reading a group's members", permission: "GroupMember.Read.All", ..LOOK };
 const ROLES: Asking = Asking {
     doing: "reading a user's directory roles",
-    operation: Operation::Read,
     permission: "RoleManagement.Read.Directory or Directory.Read.All",
+    ..LOOK
 };
 
 /// Graph's largest page of a listing.

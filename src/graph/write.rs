@@ -6,7 +6,7 @@ use http::Method;
 use crate::model::{Cursor, DeltaPage, Edits, ObjectId, Selection, TenantName};
 use crate::ports::{Clock, DirectoryError, DirectoryRead, DirectoryWrite, Look, Write, Written};
 
-use super::client::{Call, GraphClient};
+use super::client::{BODY_BYTES_MAX, Call, GraphClient};
 use super::error::{Asking, GraphError, error_inside};
 use super::retry::Operation;
 use super::transport::Transport;
@@ -114,9 +114,16 @@ impl<T: Transport, C: Clock> GraphWriter<T, C> {
 }
 
 fn asking(write: &Write) -> Asking {
-    let change = |doing| Asking { doing, operation: Operation::Change, permission: "User.ReadWrite.All" };
+    let change = |doing| Asking {
+        doing,
+        operation: Operation::Change,
+        permission: "User.ReadWrite.All",
+        body_bytes_max: BODY_BYTES_MAX,
+    };
     match write {
-        Write::Invite(_) => Asking { doing: "inviting", operation: Operation::Invite, permission: "User.Invite.All" },
+        Write::Invite(_) => {
+            Asking { operation: Operation::Invite, permission: "User.Invite.All", ..change("inviting") }
+        }
         Write::Patch { .. } => change("changing a user"),
         Write::SetManager { manager: Some(_), .. } => change("setting a manager"),
         Write::SetManager { manager: None, .. } => change("clearing a manager"),
