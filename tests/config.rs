@@ -1,5 +1,7 @@
 //! Does a sound configuration become the tenants, routes and selections that it means?
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::path::Path;
 
@@ -190,4 +192,27 @@ fn warnings_of_rule_sets_name_their_file() {
     assert!(findings[0].file.ends_with("sync-rules/staff.toml"));
     assert_eq!((findings[0].line, findings[0].column), (2, 1));
     assert!(warnings.render(false).contains("staff.toml:2:1"));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
+
+    /// Whatever happens to a file, it is read or refused: no panic, and every place lies inside.
+    #[test]
+    fn no_mutilated_configuration_breaks_the_loader(at in 0usize..1200, length in 0usize..60, with in "\\PC{0,12}") {
+        let whole = format!("{TENANTS}\n{MESH}");
+        let floor = |mut i: usize| { while !whole.is_char_boundary(i) { i -= 1; } i };
+        let (start, end) = (floor(at.min(whole.len())), floor((at + length).min(whole.len())));
+        let folder = folder();
+        let path = folder.path().join("crosstie.toml");
+        fs::write(&path, format!("{}{with}{}", &whole[..start], &whole[end..])).expect("written");
+        let report = match load_with(&path, &|_| None) {
+            Ok(loaded) => { assert!(!loaded.warnings.is_error()); loaded.warnings }
+            Err(report) => { assert!(report.is_error()); report }
+        };
+        let shown = report.render(true) + &report.render(false);
+        for located in report.findings() {
+            assert!(shown.contains(&format!(":{}:{}", located.line, located.column)), "{shown}");
+        }
+    }
 }

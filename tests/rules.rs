@@ -1,5 +1,7 @@
 //! Do expressions, clauses and rule files mean what their documentation says?
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeMap;
 
 use crosstie::model::{Attribute, Attributes, Timestamp, Value};
