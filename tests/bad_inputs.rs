@@ -3,6 +3,8 @@
 //! Each folder of `fixtures/bad/` is one broken configuration. Its `expected.txt` has one line for each finding:
 //! `file:line:column severity id: part of the message`. What is found and what is expected must be the same.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,5 +1,7 @@
 //! What holds of every text, every expression and every user?
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 use crosstie::model::{Attribute, Attributes, Timestamp, Value};
 use crosstie::rules::{Clause, Expression, Inputs, OPERATORS, Operator, RuleSet};
 use proptest::prelude::*;

@@ -1,5 +1,7 @@
 //! Do expressions, clauses and rule files mean what their documentation says?
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeMap;
 
 use crosstie::model::{Attribute, Attributes, Timestamp, Value};
@@ -345,4 +347,49 @@ fn the_fingerprint_follows_decisions_only() {
     ] {
         assert_ne!(print(other), base, "{other}");
     }
+}
+
+/// A narrower percentage must not lift the count, nor the other way round.
+#[test]
+fn what_a_guard_does_not_say_keeps_its_default() {
+    let guard = parse("[guard]\ndeletes = { percent = 5 }\ndisables = { max = 7 }\nupdates = { max = 9 }\n").guard;
+    assert_eq!((guard.deletes.max, guard.deletes.percent), (Some(500), Some(5)));
+    assert_eq!((guard.disables.max, guard.disables.percent), (Some(7), Some(10)));
+    assert_eq!((guard.updates.max, guard.updates.percent), (Some(9), Some(50)));
+    assert_eq!(guard.minimum_population, 20);
+}
+
+#[test]
+fn properties_that_no_rule_may_write_are_refused() {
+    let never = "accountEnabled ageGroup consentProvidedForMinor createdDateTime creationType employeeHireDate \
+         externalUserState externalUserStateChangeDateTime id identities isResourceAccount legalAgeGroupClassification \
+         onPremisesDistinguishedName onPremisesDomainName onPremisesImmutableId onPremisesLastSyncDateTime \
+         onPremisesSamAccountName onPremisesSecurityIdentifier onPremisesSyncEnabled onPremisesUserPrincipalName \
+         passwordPolicies passwordProfile proxyAddresses signInActivity userPrincipalName assignedLicenses skills";
+    for name in never.split_whitespace() {
+        let findings = RuleSet::parse("x", &format!("[attributes]\n{name} = '[city]'\n")).expect_err(name);
+        assert!(matches!(findings[0].id, "read-only" | "out-of-reach"), "{name}: {findings:?}");
+    }
+    let always = "businessPhones city companyName country department displayName employeeId employeeType faxNumber \
+         givenName jobTitle mail mailNickname mobilePhone officeLocation otherMails postalCode preferredLanguage \
+         showInAddressList state streetAddress surname usageLocation userType extensionAttribute15 \
+         extension_0b9b0d64000040008000000000000001_badge";
+    for name in always.split_whitespace() {
+        assert_eq!(parse(&format!("[attributes]\n{name} = '[city]'\n")).attributes.len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn values_are_fitted_to_the_type_that_graph_has() {
+    use crosstie::rules::properties::{fitted, is_clearable};
+    let fit = |name: &str, value: Value| fitted(&name.into(), value);
+    assert_eq!(fit("showInAddressList", "TRUE".into()), Ok(Value::Bool(true)));
+    assert_eq!(fit("businessPhones", "1".into()), Ok(Value::List(vec!["1".to_owned()])));
+    assert_eq!(fit("employeeId", Value::Integer(7)), Ok("7".into()));
+    assert_eq!(fit("city", Value::List(vec!["a".to_owned()])), Ok("a".into()));
+    assert_eq!(fit("businessPhones", "".into()), Ok("".into()));
+    assert!(fit("city", Value::List(vec!["a".to_owned(), "b".to_owned()])).is_err());
+    assert!(fit("showInAddressList", "yes".into()).is_err());
+    assert_eq!(fit("newerThanUs", Value::Integer(7)), Ok(Value::Integer(7)));
+    assert!(is_clearable(&"city".into()) && !is_clearable(&"displayName".into()));
 }

@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use crate::rules::Diagnostic;
 
@@ -146,9 +148,49 @@ fn place(text: &str, at: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
-/// The text with every quoted value after `client_secret` covered, except names of variables and files. A secret that
-/// was written into the file by mistake must not be carried on by our own complaint about it. Bytes keep their places.
+/// The text with every value under `client_secret` covered, except names of variables and files. A secret that was
+/// written into the file by mistake must not be carried on by our own complaint about it. Bytes keep their places.
+///
+/// Twice, because each sees what the other cannot: by lines what is no TOML, by the parsed table what other lines hold.
 fn masked(text: &str) -> String {
+    let shown = masked_by_lines(text);
+    let mut secrets = Vec::new();
+    collect(DeTable::parse_recoverable(text).0.get_ref(), false, &mut secrets);
+    let mut bytes = shown.into_bytes();
+    for span in secrets {
+        for byte in bytes.iter_mut().take(span.end).skip(span.start).filter(|b| **b != b'\n') {
+            *byte = b'*';
+        }
+    }
+    // Spans begin and end between characters, so this is still UTF-8; if it ever were not, showing less is right.
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// Places of values below `client_secret` that may be secrets. The parser bounds how deep tables nest.
+fn collect(table: &DeTable<'_>, inside: bool, secrets: &mut Vec<Range<usize>>) {
+    for (key, value) in table {
+        let inside = inside || key.get_ref() == "client_secret";
+        let named = match (key.get_ref().as_ref(), value.get_ref()) {
+            ("env", DeValue::String(name)) => is_variable(name),
+            ("file", DeValue::String(_)) => true,
+            _ => false,
+        };
+        if !named {
+            collect_value(value, inside, secrets);
+        }
+    }
+}
+
+fn collect_value(value: &Spanned<DeValue<'_>>, inside: bool, secrets: &mut Vec<Range<usize>>) {
+    match value.get_ref() {
+        DeValue::Table(table) => collect(table, inside, secrets),
+        DeValue::Array(items) => items.iter().for_each(|item| collect_value(item, inside, secrets)),
+        _ if inside => secrets.push(value.span()),
+        _ => {}
+    }
+}
+
+fn masked_by_lines(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut covering: Option<&str> = None;
     for line in text.split_inclusive('\n') {
@@ -162,7 +204,10 @@ fn masked(text: &str) -> String {
             }
             covering = None;
         } else if let Some(at) = line.find("client_secret") {
-            let (head, tail) = line.split_at(at);
+            let after = at + "client_secret".len();
+            // The key itself may stand in quotes.
+            let quoted = line.get(after..).is_some_and(|tail| tail.starts_with(['"', '\'']));
+            let (head, tail) = line.split_at(after + usize::from(quoted));
             shown.push_str(head);
             covering = cover_values(&mut shown, tail);
             continue;
@@ -175,6 +220,14 @@ fn masked(text: &str) -> String {
 /// Covers what stands in quotes on this line; returns the quotes that are still open at its end.
 fn cover_values<'a>(shown: &mut String, line: &'a str) -> Option<&'a str> {
     let mut rest = line;
+    // Without quotes it is no TOML, and may be a secret all the same.
+    let bare = rest.trim_start().strip_prefix('=').map(str::trim_start).filter(|v| !v.starts_with(['"', '\'', '{']));
+    if let Some(value) = bare {
+        let (head, tail) = rest.split_at(rest.len() - value.len());
+        shown.push_str(head);
+        cover(shown, tail);
+        return None;
+    }
     while let Some(open) = rest.find(['"', '\'']) {
         let (head, tail) = rest.split_at(open);
         let (before, comment) = match head.find('#') {
@@ -230,6 +283,12 @@ mod tests {
             "client_secret = \"s3cr3t~x",
             "client_secret = \"\"\"\ns3cr3t~x\n\"\"\"\nid = \"kept\"\n",
             "tenants.north.client_secret=\"s3cr3t~x\"",
+            "client_secret = s3cr3t~x\nid = \"kept\"",
+            "client_secret =s3cr3t~x'y'",
+            "\"client_secret\" = \"s3cr3t~x\"",
+            "'client_secret' = 's3cr3t~x' ]",
+            "[tenants.north.client_secret]\nvalue = \"s3cr3t~x\"\nenv = 's3cr3t~x'\nid = [\"s3cr3t~x\"]\n[kept]\n",
+            "\"client\\u005fsecret\" = { a = { b = \"s3cr3t~x\" } }",
         ];
         for text in covered {
             let shown = masked(text);

@@ -1,5 +1,6 @@
 //! Does a clause hold for a user?
 
+use std::borrow::Cow;
 use std::fmt;
 
 use regex::{Regex, RegexBuilder};
@@ -160,11 +161,12 @@ impl Operator {
 
     fn holds(&self, value: &Value) -> bool {
         let text = || match value {
-            Value::Text(text) => Some(text.clone()),
-            Value::Integer(n) => Some(n.to_string()),
-            Value::Bool(b) => Some(b.to_string()),
+            Value::Text(text) => Some(Cow::Borrowed(text.as_str())),
+            Value::Integer(n) => Some(Cow::Owned(n.to_string())),
+            Value::Bool(b) => Some(Cow::Owned(b.to_string())),
             Value::List(_) => None,
         };
+        let same = |t: &str, wanted: &Value| wanted.as_text().map_or_else(|| t == wanted.to_string(), |w| t == w);
         let asked = |question: &dyn Fn(&str) -> bool| text().is_some_and(|t| question(&t));
         let number = || match value {
             Value::Integer(n) => Some(*n),
@@ -176,8 +178,8 @@ impl Operator {
             Operator::IsNotNull => true,
             Operator::IsTrue => *value == Value::Bool(true),
             Operator::IsFalse => *value == Value::Bool(false),
-            Operator::Equals(wanted) => asked(&|t| t == wanted.to_string()),
-            Operator::NotEquals(wanted) => asked(&|t| t != wanted.to_string()),
+            Operator::Equals(wanted) => asked(&|t| same(t, wanted)),
+            Operator::NotEquals(wanted) => asked(&|t| !same(t, wanted)),
             Operator::RegexMatch(pattern) => asked(&|t| pattern.is_match(t)),
             Operator::NotRegexMatch(pattern) => asked(&|t| !pattern.is_match(t)),
             Operator::GreaterThan(least) => number().is_some_and(|n: i64| n > *least),

@@ -24,10 +24,13 @@ pub(super) struct Function {
     /// May an argument be left out between two commas?
     pub(super) empties: bool,
     /// What else can be known to be wrong before any user is looked at.
-    pub(super) check: Option<fn(&[Node]) -> Result<(), String>>,
+    pub(super) check: Option<Check>,
     /// How its value is found.
     pub(super) evaluate: Evaluate,
 }
+
+/// Looks at the arguments as written.
+pub(super) type Check = fn(&[Node]) -> Result<(), String>;
 
 /// An eager function's result, or what is wrong with which argument (an index past the last: with the call).
 pub(super) type Evaluated = Result<Option<Value>, (String, usize)>;

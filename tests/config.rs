@@ -1,0 +1,218 @@
+//! Does a sound configuration become the tenants, routes and selections that it means?
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::path::Path;
+
+use crosstie::config::{Config, Credential, Limits, Loaded, SecretSource, load_with};
+use crosstie::model::{Attribute, RouteName, TenantName};
+use tempfile::TempDir;
+
+const TENANTS: &str = r#"
+[tenants.north]
+id = "6f1c0d3e-0000-4000-8000-000000000001"
+client_id = "0b9b0d64-0000-4000-8000-000000000001"
+client_secret = { env = "NORTH" }
+
+[tenants.south]
+id = "south.example"
+cloud = "us-gov-dod"
+client_id = "0b9b0d64-0000-4000-8000-000000000002"
+client_secret = { file = "secret" }
+
+[tenants.west]
+id = "6f1c0d3e-0000-4000-8000-000000000003"
+client_id = "0b9b0d64-0000-4000-8000-000000000003"
+federated_token = { file = "token" }
+authority = "http://127.0.0.1:8400"
+graph = "http://[::1]:8400"
+limits = { writes = 10 }
+"#;
+
+fn folder() -> TempDir {
+    let folder = TempDir::new().expect("a folder");
+    let rules = folder.path().join("sync-rules");
+    fs::create_dir(&rules).expect("created");
+    fs::write(rules.join("staff.toml"), include_str!("../sync-rules/staff.toml")).expect("written");
+    let contractors = "account = \"guest\"\n[[scope]]\ngroups = [\"2b1c0000-0000-4000-8000-00000000000A\"]\n\
+                       [[match]]\ntarget = \"extensionAttribute5\"\nsource = \"[employeeId]\"\n\
+                       [attributes]\ncity = '[extensionAttribute7]'\n";
+    fs::write(rules.join("contractors.toml"), contractors).expect("written");
+    for secret in ["secret", "token"] {
+        fs::write(folder.path().join(secret), "s3cr3t\r\n").expect("written");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(folder.path().join(secret), fs::Permissions::from_mode(0o600)).expect("closed");
+        }
+    }
+    folder
+}
+
+fn load_in(folder: &Path, text: &str) -> Loaded {
+    let path = folder.join("crosstie.toml");
+    fs::write(&path, text).expect("written");
+    let environment = |name: &str| (name == "NORTH").then(|| "s3cr3t".to_owned());
+    load_with(&path, &environment).unwrap_or_else(|report| panic!("{}", report.render(false)))
+}
+
+fn loaded(routes: &str) -> Config {
+    let folder = folder();
+    let loaded = load_in(folder.path(), &format!("{TENANTS}\n{routes}"));
+    loaded.config
+}
+
+fn routes(config: &Config) -> Vec<String> {
+    let names = |r: &crosstie::config::Route| r.rules.iter().map(|s| s.name.clone()).collect::<Vec<_>>().join("+");
+    config.routes.iter().map(|r| format!("{} {}", r.name, names(r))).collect()
+}
+
+const MESH: &str = "[topology]\nkind = \"mesh\"\ntenants = [\"north\", \"south\", \"west\"]\nrules = \"staff\"\n";
+
+#[test]
+fn a_mesh_has_every_ordered_pair_once() {
+    let config = loaded(MESH);
+    let wanted = ["north->south", "north->west", "south->north", "south->west", "west->north", "west->south"];
+    assert_eq!(routes(&config), wanted.map(|name| format!("{name} staff")));
+}
+
+#[test]
+fn a_hub_reads_in_writes_out_or_both() {
+    let hub = |direction: &str| {
+        let text = "[topology]\nkind = \"hub\"\nhub = \"north\"\nspokes = [\"south\", \"west\"]\nrules = [\"staff\"]\n";
+        routes(&loaded(&format!("{text}{direction}")))
+    };
+    let (inward, outward) = (["south->north staff", "west->north staff"], ["north->south staff", "north->west staff"]);
+    assert_eq!(hub(""), inward);
+    assert_eq!(hub("direction = \"in\"\n"), inward);
+    assert_eq!(hub("direction = \"out\"\n"), outward);
+    assert_eq!(hub("direction = \"both\"\n"), [inward, outward].concat());
+}
+
+#[test]
+fn a_route_of_its_own_replaces_its_pair_in_place_or_is_added() {
+    let route = "[[route]]\nhome = \"south\"\ntarget = \"north\"\nrules = [\"contractors\", \"staff\"]\n";
+    let config = loaded(&format!("{MESH}{route}"));
+    assert_eq!(config.routes.len(), 6);
+    assert_eq!(routes(&config)[2], "south->north contractors+staff");
+    assert_eq!(routes(&loaded(route)), ["south->north contractors+staff"]);
+    let one = &config.routes[2];
+    assert_eq!(one.fingerprint(), format!("{}+{}", one.rules[0].fingerprint, one.rules[1].fingerprint));
+}
+
+#[test]
+fn a_tenant_is_asked_for_what_its_routes_and_our_laws_need() {
+    let config = loaded("[[route]]\nhome = \"north\"\ntarget = \"west\"\nrules = \"contractors\"\n");
+    let asked =
+        |tenant: &str| -> Vec<String> { config.selection(&tenant.into()).0.iter().map(ToString::to_string).collect() };
+    let laws = ["accountEnabled", "creationType", "externalUserState", "mail", "userPrincipalName", "userType"];
+    let with = |more: &[&str]| {
+        let mut all: Vec<String> = laws.iter().chain(more).map(|s| (*s).to_owned()).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(asked("north"), with(&["employeeId", "extensionAttribute7"]));
+    assert_eq!(asked("west"), with(&["city", "extensionAttribute5"]));
+    assert_eq!(asked("south"), with(&[]));
+    let west = TenantName::from("west");
+    assert_eq!(
+        config.match_attributes(&west).into_iter().collect::<Vec<_>>(),
+        [Attribute::from("extensionAttribute5")]
+    );
+    assert!(config.match_attributes(&"north".into()).is_empty());
+    let groups: Vec<String> = config.home_groups(&"north".into()).into_iter().collect();
+    assert_eq!(groups, ["2b1c0000-0000-4000-8000-00000000000a"]);
+    assert!(config.home_groups(&west).is_empty());
+    let name = RouteName::parse("north->west").expect("a route");
+    assert_eq!(config.route(&name).map(|r| &r.name), Some(&name));
+    assert!(config.route(&RouteName { home: west, target: "north".into() }).is_none());
+}
+
+#[test]
+fn what_is_not_written_has_its_default() {
+    let config = loaded(MESH);
+    assert_eq!((config.schedule.cron.as_str(), config.schedule.time_zone.as_str()), ("*/5 * * * *", "UTC"));
+    assert!(config.store.ends_with("crosstie.db"));
+    let tenant = |name: &str| &config.tenants[&TenantName::from(name)];
+    assert_eq!(tenant("north").authority.as_str(), "https://login.microsoftonline.com/");
+    assert_eq!(tenant("north").graph.as_str(), "https://graph.microsoft.com/");
+    assert_eq!(tenant("north").redirect_url, "https://myapplications.microsoft.com");
+    assert_eq!(tenant("north").limits, Limits { writes: 3000, window_seconds: 150, writes_per_hour: 72_000 });
+    assert_eq!(tenant("west").limits, Limits { writes: 10, ..Limits::default() });
+    assert_eq!(tenant("south").graph.as_str(), "https://dod-graph.microsoft.us/");
+    assert_eq!(tenant("west").graph.as_str(), "http://[::1]:8400/");
+    assert_eq!(tenant("north").credential, Credential::Secret(SecretSource::Env("NORTH".to_owned())));
+}
+
+#[test]
+fn secrets_are_read_from_their_place_and_missing_ones_are_told() {
+    use secrecy::ExposeSecret as _;
+    let folder = folder();
+    let Loaded { config, warnings } = load_in(folder.path(), &format!("{TENANTS}\n{MESH}"));
+    assert!(warnings.is_empty(), "{}", warnings.render(false));
+    let Credential::Secret(source) = &config.tenants[&TenantName::from("south")].credential else { panic!("a secret") };
+    assert_eq!(source.read().expect("a secret").expose_secret(), "s3cr3t");
+    assert!(!format!("{config:?}").contains("s3cr3t"));
+    let missing = |config: &Config| config.missing_secrets().iter().map(|(t, _)| t.to_string()).collect::<Vec<_>>();
+    assert_eq!(missing(&config), ["north"], "the process has no such variable");
+
+    fs::write(folder.path().join("secret"), "\n").expect("written");
+    fs::remove_file(folder.path().join("token")).expect("removed");
+    assert_eq!(missing(&config), ["north", "south", "west"]);
+    let warnings = load_in(folder.path(), &format!("{TENANTS}\n{MESH}")).warnings;
+    assert_eq!(warnings.counts(), (0, 2));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let secret = folder.path().join("secret");
+        fs::write(&secret, "s3cr3t").expect("written");
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o640)).expect("opened");
+        let shown = load_in(folder.path(), &format!("{TENANTS}\n{MESH}")).warnings.render(false);
+        assert!(shown.contains("others on this system may read"), "{shown}");
+    }
+}
+
+#[test]
+fn a_tenant_that_no_route_touches_is_a_warning() {
+    let folder = folder();
+    let text = format!("{TENANTS}\n[[route]]\nhome = \"north\"\ntarget = \"south\"\nrules = \"staff\"\n");
+    let shown = load_in(folder.path(), &text).warnings.render(false);
+    assert!(shown.contains("no route leads from or to `west`"), "{shown}");
+}
+
+/// A rule set's warning comes with its own file, and the report names every place.
+#[test]
+fn warnings_of_rule_sets_name_their_file() {
+    let folder = folder();
+    fs::write(folder.path().join("sync-rules/staff.toml"), "[attributes]\ncitty = \"[city]\"\n").expect("written");
+    let warnings = load_in(folder.path(), &format!("{TENANTS}\n{MESH}")).warnings;
+    let findings = warnings.findings();
+    assert_eq!(findings.len(), 1, "once, although six routes use it");
+    assert!(findings[0].file.ends_with("sync-rules/staff.toml"));
+    assert_eq!((findings[0].line, findings[0].column), (2, 1));
+    assert!(warnings.render(false).contains("staff.toml:2:1"));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
+
+    /// Whatever happens to a file, it is read or refused: no panic, and every place lies inside.
+    #[test]
+    fn no_mutilated_configuration_breaks_the_loader(at in 0usize..1200, length in 0usize..60, with in "\\PC{0,12}") {
+        let whole = format!("{TENANTS}\n{MESH}");
+        let floor = |mut i: usize| { while !whole.is_char_boundary(i) { i -= 1; } i };
+        let (start, end) = (floor(at.min(whole.len())), floor((at + length).min(whole.len())));
+        let folder = folder();
+        let path = folder.path().join("crosstie.toml");
+        fs::write(&path, format!("{}{with}{}", &whole[..start], &whole[end..])).expect("written");
+        let report = match load_with(&path, &|_| None) {
+            Ok(loaded) => { assert!(!loaded.warnings.is_error()); loaded.warnings }
+            Err(report) => { assert!(report.is_error()); report }
+        };
+        let shown = report.render(true) + &report.render(false);
+        for located in report.findings() {
+            assert!(shown.contains(&format!(":{}:{}", located.line, located.column)), "{shown}");
+        }
+    }
+}
