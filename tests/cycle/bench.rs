@@ -120,7 +120,10 @@ impl Bench {
         };
         let setups: Vec<_> = config.tenants.values().map(setup).collect();
         let routes: Vec<_> = config.routes.iter().map(|r| r.name.clone()).collect();
-        store.set_up(&setups, &routes).unwrap();
+        match mode {
+            Mode::Look => store.get_to_know(&setups, &routes).unwrap(),
+            Mode::Write | Mode::Copy => store.set_up(&setups, &routes).unwrap(),
+        }
         store
     }
     pub fn directories(&self, config: &Config, seed: u64) -> BTreeMap<TenantName, Writer> {

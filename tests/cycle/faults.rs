@@ -252,7 +252,7 @@ async fn one_attribute_denied_does_not_lose_the_others() {
     bench.settled_sync().await;
     let account = bench.guest("south", "ada@north.example")["id"].as_str().unwrap().to_owned();
     let role = json!({ "id": "2b1c0000-0000-4000-8000-00000000000a", "displayName": "Helpdesk Administrator",
-                       "directoryRole": true, "members": [account] });
+                       "role": true, "members": [account] });
     bench.tenant("south").put_group(serde_json::from_value(role).unwrap()).unwrap();
     bench.tenant("north").edit_user(&ada, &json!({ "mobilePhone": "+44 2", "jobTitle": "Dean" })).unwrap();
     let report = bench.sync().await;

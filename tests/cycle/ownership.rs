@@ -81,7 +81,7 @@ async fn an_administrators_account_is_never_joined() {
     bench.staff("north", "ada");
     let account = old_guest(&bench, "south", "ada@north.example", "Accepted");
     let role = json!({ "id": "2b1c0000-0000-4000-8000-00000000000a", "displayName": "Global Administrator",
-                       "directoryRole": true, "members": [account] });
+                       "role": true, "members": [account] });
     let role = serde_json::from_value(role).unwrap();
     bench.tenant("south").put_group(role).unwrap();
     let report = bench.sync().await;
