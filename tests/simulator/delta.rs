@@ -166,7 +166,7 @@ async fn links_expire_after_seven_days_or_when_told() {
     let got = bench.get(&link).await;
     assert_eq!(got.status, 410);
     assert!(got.header("location").ends_with("/users/delta?$deltatoken="));
-    let (items, _) = bench.round(&got.header("location").to_owned()).await;
+    let (items, _) = bench.round(got.header("location")).await;
     assert_eq!(items.len(), 1);
 }
 

@@ -1,6 +1,6 @@
 //! What do invitations make, and when are they refused?
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::bench::Bench;
 
