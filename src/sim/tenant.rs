@@ -21,7 +21,7 @@ use super::user::{Datum, Face, State, User};
 use crate::model::Timestamp;
 
 /// What makes a tenant, apart from its people.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TenantSpec {
     /// The tenant's GUID.

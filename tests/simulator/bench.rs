@@ -112,6 +112,11 @@ impl Bench {
         let token = got.body["access_token"].as_str().unwrap().to_owned();
         Bench { world, clock, token }
     }
+    /// The same world with a token that lives.
+    pub(crate) async fn with_new_token(self) -> Bench {
+        let got = token(&self.world, GOOD_FORM).await;
+        Bench { token: got.body["access_token"].as_str().unwrap().to_owned(), ..self }
+    }
     pub(crate) fn pass(&self, seconds: u64) {
         self.clock.fetch_add(seconds * 1000, Ordering::SeqCst);
     }

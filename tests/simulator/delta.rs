@@ -3,7 +3,7 @@
 use crosstie::sim::{Effect, Fault, Kind};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, GOOD_FORM, token};
+use crate::bench::Bench;
 
 const FIRST: &str = "/users/delta?$select=displayName,jobTitle,accountEnabled,manager";
 
@@ -43,7 +43,7 @@ async fn a_round_tells_selected_changes_only() {
 #[tokio::test]
 async fn removals_are_told_soft_then_hard_and_a_restored_user_is_whole_again() {
     let bench = Bench::new().await;
-    let (id, other) = (bench.add("ada"), bench.add("bob"));
+    let (id, _) = (bench.add("ada"), bench.add("bob"));
     let (_, link) = bench.round(FIRST).await;
     bench.north().soft_delete(&id).unwrap();
     let (items, link) = bench.round(&link).await;
@@ -55,12 +55,13 @@ async fn removals_are_told_soft_then_hard_and_a_restored_user_is_whole_again() {
     bench.north().restore(&id).unwrap();
     let (items, link) = bench.round(&link).await;
     assert_eq!(items, [json!({ "id": id, "displayName": "ada", "accountEnabled": true })]);
+    // Deleted and then purged by time: told as gone for good.
     bench.north().soft_delete(&id).unwrap();
+    bench.north().settings(|s| s.delta.token_days = 100).unwrap();
     bench.pass(30 * 24 * 3600);
-    bench.north().hard_delete(&other).unwrap();
-    // Bearer tokens and links have died meanwhile; the tenant itself tells.
-    assert_eq!(bench.north().user(&id), None);
-    let _ = link;
+    let bench = bench.with_new_token().await;
+    let (items, _) = bench.round(&link).await;
+    assert_eq!(items, [json!({ "id": id, "@removed": { "reason": "deleted" } })]);
 }
 
 #[tokio::test]
@@ -132,7 +133,11 @@ async fn pages_hold_everybody_whatever_their_shape() {
 async fn who_changes_while_a_round_is_read_is_not_missed() {
     let bench = Bench::new().await;
     let ids: Vec<String> = (0..6).map(|n| bench.add(&format!("user{n}"))).collect();
-    bench.north().settings(|s| s.page_size = 2).unwrap();
+    let first = |s: &mut crosstie::sim::Settings| {
+        s.page_size = 2;
+        s.delta.first_round_removed = false;
+    };
+    bench.north().settings(first).unwrap();
     let page = bench.get(FIRST).await;
     bench.north().edit_user(&ids[5], &json!({ "jobTitle": "Dev" })).unwrap();
     bench.north().soft_delete(&ids[0]).unwrap();
@@ -146,11 +151,11 @@ async fn who_changes_while_a_round_is_read_is_not_missed() {
 
 #[tokio::test]
 async fn links_expire_after_seven_days_or_when_told() {
-    let mut bench = Bench::new().await;
+    let bench = Bench::new().await;
     bench.add("ada");
     let (_, link) = bench.round(FIRST).await;
     bench.pass(7 * 24 * 3600 - 1);
-    bench.token = token(&bench.world, GOOD_FORM).await.body["access_token"].as_str().unwrap().to_owned();
+    let bench = bench.with_new_token().await;
     let (_, fresh) = bench.round(&link).await;
     bench.pass(1);
     let got = bench.get(&link).await;

@@ -1,11 +1,11 @@
 //! Who gets in, how often, and what is remembered of it?
 
 use axum::body::Body;
-use crosstie::sim::{Effect, Fault, Kind, Limit, Limits};
+use crosstie::sim::{App, Effect, Fault, Federated, Kind, Limit, Limits, TenantSpec};
 use http::Request;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, GOOD_FORM, send, token};
+use crate::bench::{Bench, CLIENT, GOOD_FORM, NORTH, app, send, token};
 
 #[tokio::test]
 async fn tokens_are_refused_in_the_documented_words() {
@@ -24,6 +24,41 @@ async fn tokens_are_refused_in_the_documented_words() {
     }
     let request = Request::post("http://sim/nowhere.example/oauth2/v2.0/token").body(Body::from(GOOD_FORM)).unwrap();
     assert_eq!(send(&bench.world, request).await.body["error_codes"], json!([90_002]));
+}
+
+#[tokio::test]
+async fn basic_and_assertions_stand_in_for_a_secret_in_the_body() {
+    let bench = Bench::new().await;
+    let encode = |bytes: &[u8]| base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, bytes);
+    let basic = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{CLIENT}:north-secret"));
+    let ask = async |form: String, basic: Option<&str>| {
+        let mut request = Request::post(format!("http://sim/{NORTH}/oauth2/v2.0/token"));
+        if let Some(basic) = basic {
+            request = request.header("authorization", format!("Basic {basic}"));
+        }
+        send(&bench.world, request.body(Body::from(form)).unwrap()).await
+    };
+    let grant = "grant_type=client_credentials&scope=http%3A%2F%2Fsim%2F.default";
+    assert_eq!(ask(grant.to_owned(), Some(&basic)).await.status, 200);
+    let assertion = |issuer: &str, subject: &str| {
+        let claims = json!({ "iss": issuer, "sub": subject, "aud": "x", "exp": 4_000_000_000_u64 }).to_string();
+        let token = format!("{}.{}.c2ln", encode(br#"{"alg":"RS256"}"#), encode(claims.as_bytes()));
+        format!(
+            "{grant}&client_id={CLIENT}&client_assertion={token}&client_assertion_type=\
+             urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
+        )
+    };
+    let got = ask(assertion("https://idp.example", "crosstie"), None).await;
+    assert_eq!(got.body["error_codes"], json!([70_021]));
+    let federated = Federated { issuer: "https://idp.example".into(), subject: "crosstie".into() };
+    let registered = App { federated: Some(federated), secret: String::new(), ..app(&["User.Read.All"]) };
+    let spec = TenantSpec { id: NORTH.into(), apps: vec![registered], ..TenantSpec::default() };
+    bench.world.add_tenant("north", spec);
+    assert_eq!(ask(assertion("https://idp.example", "crosstie"), None).await.status, 200);
+    assert_eq!(ask(assertion("https://idp.example", "other"), None).await.status, 401);
+    // An app without a secret is not let in by an empty one.
+    let empty = format!("{grant}&client_id={CLIENT}&client_secret=");
+    assert_eq!(ask(empty, None).await.body["error_codes"], json!([7_000_218]));
 }
 
 #[tokio::test]

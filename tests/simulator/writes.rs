@@ -217,3 +217,31 @@ async fn a_batch_answers_each_item_in_any_order() {
         assert_eq!(bench.call("POST", "/$batch", bad).await.status, 400);
     }
 }
+
+#[tokio::test]
+async fn a_batch_is_lost_with_one_of_its_answers() {
+    let bench = Bench::new().await;
+    let ids: Vec<String> = (0..2).map(|n| bench.add(&format!("user{n}"))).collect();
+    let patch = |n: usize| {
+        json!({ "id": n.to_string(), "method": "PATCH", "url": format!("/users/{}", ids[n]),
+                "headers": { "content-type": "application/json" }, "body": { "jobTitle": "Dev" } })
+    };
+    bench.north().fault(Fault { skip: 1, ..Fault::next(1, Kind::Patch, Effect::Drop { applied: false }) }).unwrap();
+    assert!(bench.call("POST", "/$batch", json!({ "requests": [patch(0), patch(1)] })).await.dropped);
+    let seen: Vec<(bool, bool)> = bench.world.ledger().iter().map(|e| (e.applied, e.dropped)).collect();
+    assert_eq!(seen, [(true, true), (false, true)]);
+}
+
+#[tokio::test]
+async fn directory_extensions_exist_where_they_are_registered() {
+    let bench = Bench::new().await;
+    let id = bench.add("ada");
+    let name = "extension_0b9b0d6400004000800000000000000a_badge";
+    let path = format!("/users/{id}");
+    assert_eq!(bench.call("PATCH", &path, json!({ name: "7" })).await.status, 400);
+    assert_eq!(bench.get(&format!("/users/delta?$select={name}")).await.status, 400);
+    bench.north().add_extension(name).unwrap();
+    let (_, link) = bench.round(&format!("/users/delta?$select={name}")).await;
+    assert_eq!(bench.call("PATCH", &path, json!({ name: "7" })).await.status, 204);
+    assert_eq!(bench.round(&link).await.0, [json!({ "id": id, name: "7" })]);
+}
