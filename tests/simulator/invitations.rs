@@ -60,6 +60,7 @@ async fn invitations_are_refused_for_the_documented_reasons() {
     bench.north().settings(|s| s.invitations.silent = true).unwrap();
     let got = bench.invite("b@west.example").await;
     assert_eq!(got.status, 201);
+    assert!(!bench.world.ledger().last().unwrap().applied);
     assert_eq!(bench.get(&format!("/users/{}", got.body["invitedUser"]["id"].as_str().unwrap())).await.status, 404);
 }
 

@@ -1,5 +1,7 @@
 //! Does all of it hold over a real socket, and does the control endpoint do what it says?
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use crosstie::sim::{Effect, Fault, Kind, serve};
@@ -82,4 +84,31 @@ async fn the_control_endpoint_has_an_admins_hands() {
     // What the control endpoint shows holds no secret.
     let all = bench.get("http://sim/_sim/tenants").await.text;
     assert!(!all.contains("north-secret"));
+}
+
+#[test]
+fn the_command_says_where_it_listens_and_ends_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let crosstie = || Command::new(env!("CARGO_BIN_EXE_crosstie"));
+    let sim = |more: &[&str]| {
+        let mut command = crosstie();
+        command.arg("sim").arg("--dir").arg(folder.path()).args(more);
+        command
+    };
+    let empty = sim(&["--listen", "127.0.0.1:0"]).output().unwrap();
+    assert_eq!(empty.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&empty.stderr).contains("hint: crosstie sim --generate school"));
+    assert!(sim(&["--generate", "school", "--people", "30"]).status().unwrap().success());
+    let open = sim(&["--listen", "0.0.0.0:0"]).output().unwrap();
+    assert_eq!((open.status.code(), open.stdout.len()), (Some(64), 0));
+    let mut command = sim(&["--listen", "127.0.0.1:0", "--save-on-exit"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let port = line.strip_prefix("listening on http://127.0.0.1:").unwrap().trim();
+    assert!(port.parse::<u16>().unwrap() > 0);
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let saved = std::fs::read_to_string(folder.path().join("north/users.jsonl")).unwrap();
+    assert!(saved.lines().all(|l| l.contains("\"_change\":")));
 }
