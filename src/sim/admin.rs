@@ -190,7 +190,7 @@ impl Directory<'_> {
         })
     }
 
-    /// Changes the tenant's settings.
+    /// Changes the tenant's settings. The closure runs under the lock of the world: it must not ask the world itself.
     pub fn settings(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, SimError> {
         self.with(|tenant, _| {
             change(&mut tenant.spec.settings);

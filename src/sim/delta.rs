@@ -138,7 +138,7 @@ impl Tenant {
         let more = {
             let mut scanned = 0;
             let mut changes = self.changes_after(link.cursor).peekable();
-            while let Some((number, slot)) = changes.next() {
+            for (number, slot) in changes.by_ref() {
                 scanned += 1;
                 link.cursor = number;
                 let wanted = only.is_empty() || self.user(slot).is_some_and(|u| only.contains(&u.id));

@@ -352,6 +352,7 @@ fn matches_value(actual: &Value, wanted: &Value, how: How) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 mod tests {
     use super::*;
 

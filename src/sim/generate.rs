@@ -4,7 +4,7 @@
 //! them each tenant gets a few of everything that makes synchronising hard. Same seed and number → the same bytes: luck
 //! comes from a seeded stream, instants are fixed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 
@@ -80,7 +80,8 @@ struct Maker {
     country: &'static str,
     count: usize,
     rng: ChaCha8Rng,
-    taken: BTreeSet<String>,
+    /// How many have this name already.
+    taken: BTreeMap<String, u32>,
     /// Teachers and staff, written before the students.
     workers: Vec<Map<String, Value>>,
     teachers: Vec<Known>,
@@ -96,7 +97,7 @@ impl Maker {
             country,
             count,
             rng: seeded(seed, &format!("school {name}")),
-            taken: BTreeSet::new(),
+            taken: BTreeMap::new(),
             workers: Vec::new(),
             teachers: Vec::new(),
             staff: Vec::new(),
@@ -131,12 +132,9 @@ impl Maker {
         let (surname, surname_latin) = *self.pick(origin.surname);
         let plain = |t: &str| t.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect::<String>();
         let stem = format!("{}.{}", plain(given_latin), plain(surname_latin)).to_lowercase();
-        let mut nickname = stem.clone();
-        let mut suffix = 1;
-        while !self.taken.insert(nickname.clone()) {
-            suffix += 1;
-            nickname = format!("{stem}{suffix}");
-        }
+        let holders = self.taken.entry(stem.clone()).or_default();
+        *holders += 1;
+        let nickname = if *holders == 1 { stem } else { format!("{stem}{holders}") };
         self.number += 1;
         let mail = format!("{nickname}@{}", self.domain());
         let id = random_id(&mut self.rng);

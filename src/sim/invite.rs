@@ -126,9 +126,9 @@ impl Tenant {
         if !self.spec.contacts.contains(&address.to_lowercase()) {
             let text = |t: String| Arc::<str>::from(t);
             face.set(*MAIL, Datum::Text(text(address.to_owned())));
-            face.set(*PROXY_ADDRESSES, Datum::Texts(Box::new(vec![text(format!("SMTP:{address}"))])));
+            face.set(*PROXY_ADDRESSES, Datum::Texts([text(format!("SMTP:{address}"))].into()));
         }
-        face.set(*OTHER_MAILS, Datum::Texts(Box::new(vec![Arc::from(address)])));
+        face.set(*OTHER_MAILS, Datum::Texts([Arc::from(address)].into()));
         let id = self.new_id();
         let slot = self.insert(id, face, now);
         let hidden_millis = self.spec.settings.lag.created_millis;

@@ -228,5 +228,5 @@ fn with_primary(proxies: &[Arc<str>], mail: &str) -> Datum {
             None => all.push(Arc::clone(proxy)),
         }
     }
-    Datum::Texts(Box::new(all))
+    Datum::Texts(all.into())
 }

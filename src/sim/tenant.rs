@@ -21,7 +21,7 @@ use super::user::{Datum, Face, State, User};
 use crate::model::Timestamp;
 
 /// What makes a tenant, apart from its people.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TenantSpec {
     /// The tenant's GUID.
@@ -35,20 +35,25 @@ pub struct TenantSpec {
     #[serde(default)]
     pub domains: Vec<String>,
     /// Names of directory extensions: `extension_<app id without dashes>_<name>`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub extensions: Vec<String>,
     /// Addresses of contacts: a guest with such an address gets no mail.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub contacts: BTreeSet<String>,
     /// The last change number; written by `save`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub change: u32,
     /// Apps that may ask for tokens.
     #[serde(default, rename = "app")]
     pub apps: Vec<App>,
     /// How it behaves.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub settings: Settings,
+}
+
+/// Files say only what differs from the defaults.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// An app registration.
@@ -62,6 +67,7 @@ pub struct App {
     /// App roles that an admin consented to: `User.ReadWrite.All`.
     pub roles: Vec<String>,
     /// Blocked from asking for tokens.
+    #[serde(skip_serializing_if = "is_default")]
     pub disabled: bool,
     /// The base64url SHA-256 of a certificate. Its signature is not verified, its claims are.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,10 +194,11 @@ impl Tenant {
     /// The same for a request: an account that replicas do not show yet is not there.
     pub(super) fn reach(&self, key: &str, now: Timestamp) -> Result<u32, Refusal> {
         let slot = self.find(key).ok_or_else(|| Refusal::not_found(key))?;
-        match self.hidden.get(&slot) {
-            Some(until) if now < *until => Err(Refusal::not_found(key)),
-            _ => Ok(slot),
-        }
+        if self.is_hidden(slot, now) { Err(Refusal::not_found(key)) } else { Ok(slot) }
+    }
+    /// Too new for replicas to find?
+    pub(super) fn is_hidden(&self, slot: u32, now: Timestamp) -> bool {
+        self.hidden.get(&slot).is_some_and(|until| now < *until)
     }
     pub(super) fn is_live(&self, id: Uuid) -> bool {
         self.slot(id).and_then(|slot| self.user(slot)).is_some_and(|u| u.face.state == State::Live)

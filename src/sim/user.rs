@@ -17,7 +17,7 @@ pub(super) enum Datum {
     Null,
     Bool(bool),
     Text(Arc<str>),
-    Texts(Box<Vec<Arc<str>>>),
+    Texts(Box<[Arc<str>]>),
     Json(Box<Value>),
 }
 
@@ -30,8 +30,8 @@ impl Datum {
             (Value::Bool(b), Some(Shape::Bool) | None) => Datum::Bool(*b),
             (Value::String(text), Some(Shape::Text) | None) => Datum::Text(catalogue.text(key, text)),
             (Value::Array(items), Some(Shape::Texts)) => {
-                let texts: Option<Vec<Arc<str>>> = items.iter().map(|i| i.as_str().map(Arc::from)).collect();
-                Datum::Texts(Box::new(texts?))
+                let texts: Option<Box<[Arc<str>]>> = items.iter().map(|i| i.as_str().map(Arc::from)).collect();
+                Datum::Texts(texts?)
             }
             (Value::Object(_), Some(Shape::Object)) | (Value::Array(_), Some(Shape::Objects)) => {
                 Datum::Json(Box::new(value.clone()))

@@ -24,14 +24,16 @@ pub(super) struct Done {
     /// The object that a write made or changed.
     pub(super) object: Option<String>,
     pub(super) headers: Vec<(&'static str, String)>,
+    /// False of a write that only says that it was done.
+    pub(super) applied: bool,
 }
 
 impl Done {
     pub(super) fn body(status: u16, body: Value) -> Self {
-        Done { status, body: Some(body), object: None, headers: Vec::new() }
+        Done { status, body: Some(body), object: None, headers: Vec::new(), applied: true }
     }
     pub(super) fn nothing(object: String) -> Self {
-        Done { status: 204, body: None, object: Some(object), headers: Vec::new() }
+        Done { status: 204, body: None, object: Some(object), headers: Vec::new(), applied: true }
     }
 }
 
@@ -94,7 +96,7 @@ pub(super) fn one(state: &mut Reality, grant: &Grant, call: &Call, ids: &Ids, ba
         let answer = if carried_out {
             match allowed(&operation, grant).and_then(|()| perform(tenant, &operation, call, ids.now)) {
                 Ok(done) => {
-                    fate.applied = kind.is_write();
+                    fate.applied = kind.is_write() && done.applied;
                     fate.object.clone_from(&done.object);
                     dressed(done)
                 }

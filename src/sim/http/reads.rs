@@ -36,7 +36,7 @@ pub(super) fn perform(
     let selected = |tenant: &Tenant| tenant.selected(call.option("$select"), call.option("$expand"));
     match operation {
         Operation::Delta => delta(tenant, call, now),
-        Operation::ListUsers => list(tenant, call),
+        Operation::ListUsers => list(tenant, call, now),
         Operation::GetUser(key) => {
             let slot = reach_read(tenant, key, now)?;
             let user = tenant.user(slot).ok_or_else(|| Refusal::not_found(key))?;
@@ -169,7 +169,7 @@ fn collection(call: &Call, set: &str, value: Vec<Value>, next: Option<u32>) -> D
     Done::body(200, body)
 }
 
-fn list(tenant: &Tenant, call: &Call) -> Result<Done, Refusal> {
+fn list(tenant: &Tenant, call: &Call, now: Timestamp) -> Result<Done, Refusal> {
     if call.option("$search").is_some() || call.option("$skip").is_some() {
         return Err(Refusal::unsupported("Unsupported Query."));
     }
@@ -187,7 +187,8 @@ fn list(tenant: &Tenant, call: &Call) -> Result<Done, Refusal> {
             next = Some(slot);
             break;
         }
-        if let Some(shown) = tenant.user(slot).and_then(|u| listed(tenant, u, filter.as_ref(), &selected)) {
+        let user = tenant.user(slot).filter(|_| !tenant.is_hidden(slot, now));
+        if let Some(shown) = user.and_then(|u| listed(tenant, u, filter.as_ref(), &selected)) {
             value.push(shown);
         }
     }

@@ -21,7 +21,7 @@ pub(super) fn perform(
         Operation::Invite => {
             let (mut body, id) = tenant.invite(&call.json()?, now)?;
             body["@odata.context"] = json!(format!("{}/v1.0/$metadata#invitations/$entity", call.root));
-            Ok(Done { object: Some(id.to_string()), ..Done::body(201, body) })
+            Ok(Done { object: Some(id.to_string()), applied: tenant.slot(id).is_some(), ..Done::body(201, body) })
         }
         Operation::PatchUser(key) => {
             let slot = tenant.reach(key, now)?;
