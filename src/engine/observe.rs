@@ -148,14 +148,24 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     }
 
     /// Members of the groups that rules name. `Err` inside: they could not be read, and nothing is concluded.
+    ///
+    /// A rule set of a mesh names groups of several tenants, each of which is there in one only. A group that was never
+    /// seen here is another tenant's; one that had members and is gone is a fault, not a reason to delete its members'
+    /// accounts; and a tenant that has none of the groups is asked for the wrong ones.
     async fn observe_groups(&self, tenant: &TenantName) -> Result<Result<(), String>, EngineError> {
-        for group in self.config.home_groups(tenant) {
-            match self.door(tenant)?.group_members(&group).await {
-                Ok(members) => self.store.record_members(tenant, &group, &members)?,
+        let (groups, mut strangers) = (self.config.home_groups(tenant), Vec::new());
+        for group in &groups {
+            match self.door(tenant)?.group_members(group).await {
+                Ok(members) => self.store.record_members(tenant, group, &members)?,
+                Err(error) if error.is_not_found() && !self.store.has_members(tenant, group)? => {
+                    tracing::info!(%tenant, group, "no such group here: taken for another tenant's");
+                    strangers.push(error);
+                }
                 Err(error) => return Ok(Err(format!("group {group}: {error}"))),
             }
         }
-        Ok(Ok(()))
+        let all_strange = strangers.len() == groups.len();
+        Ok(strangers.pop().filter(|_| all_strange).map_or(Ok(()), |error| Err(error.to_string())))
     }
 
     pub(super) fn door(&self, tenant: &TenantName) -> Result<&D, EngineError> {

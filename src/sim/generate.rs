@@ -299,7 +299,7 @@ impl Maker {
         ]
     }
 
-    /// Teachers of other tenants that stand here already, one of them twice, and somebody from quite elsewhere.
+    /// Teachers of other tenants that stand here already, a namesake of one of them, and somebody from quite elsewhere.
     fn guests(&mut self, others: &[(String, String)]) -> Vec<Value> {
         let mut all = Vec::new();
         for (place, (name, mail)) in others.iter().enumerate().take(6) {
@@ -308,9 +308,9 @@ impl Maker {
         }
         if let Some((name, mail)) = others.last() {
             all.push(self.guest(name, mail, true, mail));
-            // The same person once more, invited under another address: which account is theirs?
+            // Somebody of the same name under another address: a name is no match.
             let other = mail.replace('@', "@alumni.");
-            all.push(self.guest(name, mail, true, &other));
+            all.push(self.guest(name, &other, true, &other));
         }
         let partner = format!("jo.partner@{}", "gallery.example");
         all.push(self.guest("Jo Partner", &partner, true, &partner));

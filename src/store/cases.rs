@@ -168,6 +168,15 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Was anybody ever known to be a member of the group?
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn has_members(&self, tenant: &TenantName, group: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM memberships WHERE tenant = ?1 AND grp = ?2)";
+        Ok(self.connection.query_row(sql, params![self.tenant(tenant)?.id, group], |r| r.get(0))?)
+    }
+
     /// Replaces what is known of a group's members, all at once, and marks those who came or went.
     ///
     /// # Errors

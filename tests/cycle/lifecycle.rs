@@ -230,11 +230,36 @@ async fn groups_decide_scope_through_nested_groups_too() {
     };
     bench.tenant("north").put_group(group(inner, vec![ada.clone()])).unwrap();
     bench.tenant("north").put_group(group(outer, vec![inner.to_owned()])).unwrap();
-    bench.write_rules("staff", &RULES.replace("[[match]]", &format!("groups = [\"{outer}\"]\n[[match]]")));
+    // A mesh shares its rule set: south has a group of its own, and neither knows the other's.
+    let south = "2b1c0000-0000-4000-8000-000000000003";
+    bench.tenant("south").put_group(group(south, Vec::new())).unwrap();
+    bench.write_rules("staff", &RULES.replace("[[match]]", &format!("groups = [\"{outer}\", \"{south}\"]\n[[match]]")));
     bench.settled_sync().await;
     bench.guest("south", "ada@north.example");
     assert!(bench.guests("south", "eve@north.example").is_empty());
     bench.tenant("north").set_member(inner, &ada, false).unwrap();
     bench.settled_sync().await;
     assert!(bench.guests("south", "ada@north.example").is_empty(), "left the group, left the scope");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_disappears_deletes_nobody() {
+    let bench = Bench::mesh(&["north", "south"], RULES);
+    let ada = bench.staff("north", "ada");
+    let group = "2b1c0000-0000-4000-8000-000000000001";
+    let made = |members: Vec<String>| {
+        serde_json::from_value(json!({ "id": group, "displayName": "all", "members": members })).unwrap()
+    };
+    bench.tenant("north").put_group(made(vec![ada])).unwrap();
+    bench.tenant("south").put_group(made(Vec::new())).unwrap();
+    bench.write_rules("staff", &RULES.replace("[[match]]", &format!("groups = [\"{group}\"]\n[[match]]")));
+    bench.settled_sync().await;
+    bench.tenant("north").remove_group(group).unwrap();
+    let report = bench.sync().await;
+    assert!(
+        report.drafted.skipped.contains_key(&crosstie::model::RouteName::parse("north->south").unwrap()),
+        "{:?}",
+        report.drafted.skipped
+    );
+    bench.guest("south", "ada@north.example");
 }
