@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value as Json, json};
 
+use super::clock::SystemClock;
 use super::output::{complain, say};
 use super::{Exit, Output};
 use crate::config::Report;
-use crate::model::{Attribute, Attributes, Timestamp, Value};
+use crate::model::{Attribute, Attributes, Value};
+use crate::ports::Clock;
 use crate::rules::{self, Diagnostic, Expression, Inputs};
 
 #[derive(Args, Debug)]
@@ -47,7 +49,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Exit {
         }
     };
     // Nothing is planned here: an evaluation for a person to look at may use the real time.
-    let now = Timestamp(u64::try_from(chrono::Utc::now().timestamp_millis()).unwrap_or(0));
+    let now = SystemClock::start().now();
     let result = match expression.evaluate(Inputs { user: &user, now }) {
         Ok(rules::Output::Value(value)) => json!(value),
         Ok(rules::Output::IgnoreAttribute) => json!({"$ignore": "attribute"}),

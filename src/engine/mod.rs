@@ -1,5 +1,6 @@
 //! In which order does it all happen? Observe, draft, guard, apply: doors and decisions meet here, none is taken.
 
+mod answers;
 mod apply;
 mod draft;
 mod follow;

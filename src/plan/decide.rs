@@ -157,7 +157,8 @@ fn edits(account: &Observed, wanted: &Wanted, link: Option<&Link>, joining: bool
             && link.is_some_and(|l| l.initialised && same_value(l.baseline.get(a), wanted.values.get(a)))
     };
     let mut managed = wanted.managed.clone();
-    managed.retain(|a| !(initialised && wanted.create_only.contains(a)) && !unchanged_at_home(a));
+    let past = |a: &Attribute| initialised && wanted.create_only.contains(a);
+    managed.retain(|a| !past(a) && !unchanged_at_home(a));
     let mut edits = edits_between(&account.attributes, &wanted.values, &managed);
     if edits.get(Attribute::ACCOUNT_ENABLED) == Some(&Edit::Set(Value::Bool(true))) {
         edits.remove(Attribute::ACCOUNT_ENABLED);
