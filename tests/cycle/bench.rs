@@ -1,7 +1,7 @@
 //! Which parts does a cycle run on in these tests? All real ones: the client, the store's file, the simulator's router;
 //! only the time is paused.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 const START: Timestamp = Timestamp(1_795_392_000_000);
 
 #[derive(Clone, Copy, Debug)]
-pub struct TestClock {
+pub(crate) struct TestClock {
     start: tokio::time::Instant,
 }
 
@@ -33,7 +33,7 @@ impl Clock for TestClock {
     }
 }
 
-pub const RULES: &str = r#"
+pub(crate) const RULES: &str = r#"
 account = "member"
 [[scope]]
 all = [{ attribute = "employeeType", operator = "EQUALS", value = "Staff" }]
@@ -51,26 +51,64 @@ out_of_scope = "delete"
 disabled = "disable"
 "#;
 
-pub struct Bench {
-    pub world: Arc<World>,
-    pub clock: TestClock,
+/// The simulator's router, and a knife: the process can be made to die right before or right after an exchange.
+#[derive(Clone)]
+pub(crate) struct Wire {
+    router: RouterTransport,
+    /// Half-exchanges until death: an odd count dies before sending, an even one after the answer came.
+    left: std::rc::Rc<Cell<Option<u32>>>,
+    dead: std::rc::Rc<tokio::sync::Notify>,
+}
+
+impl Wire {
+    async fn maybe_die(&self) {
+        match self.left.get() {
+            Some(1) => {
+                self.left.set(Some(0));
+                self.dead.notify_one();
+                std::future::pending::<()>().await;
+            }
+            // Dead already: nothing more leaves.
+            Some(0) => std::future::pending().await,
+            Some(n) => self.left.set(Some(n - 1)),
+            None => {}
+        }
+    }
+}
+
+impl crosstie::graph::Transport for Wire {
+    async fn send(
+        &self,
+        request: http::Request<bytes::Bytes>,
+        limits: crosstie::graph::Limits,
+    ) -> Result<http::Response<bytes::Bytes>, crosstie::graph::TransportError> {
+        self.maybe_die().await;
+        let answer = self.router.send(request, limits).await;
+        self.maybe_die().await;
+        answer
+    }
+}
+
+pub(crate) struct Bench {
+    pub(crate) world: Arc<World>,
+    pub(crate) clock: TestClock,
     folder: tempfile::TempDir,
-    transport: RouterTransport,
+    transport: Wire,
     /// Makes each process draw other request ids.
     processes: RefCell<u64>,
 }
 
-pub type Writer = GraphWriter<RouterTransport, TestClock>;
+pub(crate) type Writer = GraphWriter<Wire, TestClock>;
 
 impl Bench {
     /// A mesh of these tenants under one rule set.
-    pub fn mesh(tenants: &[&str], rules: &str) -> Self {
+    pub(crate) fn mesh(tenants: &[&str], rules: &str) -> Self {
         let names: Vec<String> = tenants.iter().map(|t| format!("{t:?}")).collect();
         let topology = format!("[topology]\nkind = \"mesh\"\ntenants = [{}]\nrules = \"staff\"\n", names.join(", "));
         Self::new(tenants, &topology, &[("staff", rules)])
     }
 
-    pub fn new(tenants: &[&str], topology: &str, rules: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(tenants: &[&str], topology: &str, rules: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("sync-rules")).unwrap();
         let start = tokio::time::Instant::now();
@@ -88,7 +126,11 @@ impl Bench {
             world.add_tenant(tenant, spec(tenant, id, client));
         }
         let bench = Self {
-            transport: RouterTransport::new(router(Arc::clone(&world))),
+            transport: Wire {
+                router: RouterTransport::new(router(Arc::clone(&world))),
+                left: std::rc::Rc::default(),
+                dead: std::rc::Rc::default(),
+            },
             world,
             clock,
             folder,
@@ -101,16 +143,16 @@ impl Bench {
         bench
     }
 
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
-    pub fn write_rules(&self, name: &str, rules: &str) {
+    pub(crate) fn write_rules(&self, name: &str, rules: &str) {
         std::fs::write(self.file(&format!("sync-rules/{name}.toml")), rules).unwrap();
     }
-    pub fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         config::load(&self.file("crosstie.toml")).unwrap_or_else(|r| panic!("{}", r.render(false))).config
     }
-    pub fn store(&self, mode: Mode) -> Store {
+    pub(crate) fn store(&self, mode: Mode) -> Store {
         let config = self.config();
         let store = Store::open(&config.store, mode).unwrap();
         let setup = |t: &config::Tenant| {
@@ -126,7 +168,7 @@ impl Bench {
         }
         store
     }
-    pub fn directories(&self, config: &Config, seed: u64) -> BTreeMap<TenantName, Writer> {
+    pub(crate) fn directories(&self, config: &Config, seed: u64) -> BTreeMap<TenantName, Writer> {
         let connect = |t: &config::Tenant| {
             let proof = match &t.credential {
                 Credential::Secret(source) => Proof::Secret(source.read().unwrap()),
@@ -140,7 +182,7 @@ impl Bench {
     }
 
     /// One process: opens everything, runs one cycle, closes everything.
-    pub async fn try_sync(&self, focus: Focus, approved: Option<&str>) -> Result<Report, EngineError> {
+    pub(crate) async fn try_sync(&self, focus: Focus, approved: Option<&str>) -> Result<Report, EngineError> {
         let process = self.processes.replace_with(|n| *n + 1);
         let config = self.config();
         let directories = self.directories(&config, process);
@@ -160,11 +202,22 @@ impl Bench {
         };
         cycle.sync(Trigger::Manual, run, approved).await
     }
-    pub async fn sync(&self) -> Report {
+    pub(crate) async fn sync(&self) -> Report {
         self.try_sync(Focus::default(), None).await.unwrap()
     }
+    /// A process that is killed after so many half-exchanges; `None` where it got to its end before.
+    pub(crate) async fn killed_sync(&self, half_exchanges: u32) -> Option<Report> {
+        self.transport.left.set(Some(half_exchanges));
+        let (process, dead) = (std::pin::pin!(self.sync()), std::pin::pin!(self.transport.dead.notified()));
+        let ended = futures_util::future::select(process, dead).await;
+        self.transport.left.set(None);
+        match ended {
+            futures_util::future::Either::Left((report, _)) => Some(report),
+            futures_util::future::Either::Right(_) => None,
+        }
+    }
     /// A dry run; asserts that it wrote to nobody and left the store byte-identical.
-    pub async fn plan(&self) -> Drafted {
+    pub(crate) async fn plan(&self) -> Drafted {
         let before = (std::fs::read(self.file("crosstie.db")).ok(), self.world.ledger().len());
         let config = self.config();
         let directories = self.directories(&config, 999);
@@ -188,21 +241,36 @@ impl Bench {
         drafted
     }
     /// A cycle that must do everything that is due, after which planning again changes nothing.
-    pub async fn settled_sync(&self) -> Report {
+    pub(crate) async fn settled_sync(&self) -> Report {
         let report = self.sync().await;
         assert!(report.complete(), "{report:#?}");
         self.assert_settled().await;
         report
     }
-    pub async fn assert_settled(&self) {
+    pub(crate) async fn assert_settled(&self) {
         let drafted = self.plan().await;
         assert!(drafted.skipped.is_empty(), "{:?}", drafted.skipped);
         let changes: Vec<_> = drafted.plan.routes.iter().flat_map(|r| &r.changes).collect();
         assert!(changes.is_empty(), "planning again changes something: {changes:#?}");
         self.assert_log_matches_ledger();
     }
+    /// Every write that a tenant saw has exactly one entry; an entry for a write that never left says `unknown`.
+    pub(crate) fn assert_log_covers_ledger(&self) {
+        let entries = self.log();
+        let ledger = self.world.ledger();
+        for write in &ledger {
+            let id = write.client_request_id.as_deref().unwrap_or("");
+            let own: Vec<_> = entries.iter().filter(|e| e.request_id == id).collect();
+            assert_eq!(own.len(), 1, "entries of {write:?}");
+            assert!(own[0].outcome == "unknown" || (own[0].outcome == "applied") == write.applied, "{own:?} {write:?}");
+        }
+        let seen = |id: &str| ledger.iter().any(|w| w.client_request_id.as_deref() == Some(id));
+        for entry in entries.iter().filter(|e| !e.request_id.is_empty() && !seen(&e.request_id)) {
+            assert_eq!(entry.outcome, "unknown", "{entry:?}");
+        }
+    }
     /// Every write that a tenant saw has exactly one entry, and every entry of a request was a write that left.
-    pub fn assert_log_matches_ledger(&self) {
+    pub(crate) fn assert_log_matches_ledger(&self) {
         let store = self.store(Mode::Look);
         assert!(matches!(store.verify_log().unwrap(), Verified::Whole { .. }));
         let entries = self.log();
@@ -218,7 +286,7 @@ impl Bench {
         seen.sort_unstable();
         assert_eq!(logged, seen, "change log and ledger differ");
     }
-    pub fn log(&self) -> Vec<LogEntry> {
+    pub(crate) fn log(&self) -> Vec<LogEntry> {
         let mut entries = Vec::new();
         self.store(Mode::Look)
             .log(&Filter::default(), |e| {
@@ -228,14 +296,14 @@ impl Bench {
             .unwrap();
         entries
     }
-    pub fn tenant(&self, name: &str) -> Directory<'_> {
+    pub(crate) fn tenant(&self, name: &str) -> Directory<'_> {
         self.world.tenant(name)
     }
-    pub fn staff(&self, tenant: &str, name: &str) -> String {
+    pub(crate) fn staff(&self, tenant: &str, name: &str) -> String {
         self.person(tenant, name, "Staff", &json!({}))
     }
     /// A native user `name@tenant.example`; `more` overrides.
-    pub fn person(&self, tenant: &str, name: &str, kind: &str, more: &Value) -> String {
+    pub(crate) fn person(&self, tenant: &str, name: &str, kind: &str, more: &Value) -> String {
         let mail = format!("{name}@{tenant}.example");
         let mut user = json!({
             "displayName": name, "mail": mail, "userPrincipalName": mail, "employeeType": kind, "userType": "Member",
@@ -246,20 +314,20 @@ impl Bench {
         self.tenant(tenant).add_user(&user).unwrap()
     }
     /// External accounts of the tenant that hold the address.
-    pub fn guests(&self, tenant: &str, address: &str) -> Vec<Value> {
+    pub(crate) fn guests(&self, tenant: &str, address: &str) -> Vec<Value> {
         let holds = |u: &Value| u["mail"].as_str().is_some_and(|m| m.eq_ignore_ascii_case(address));
         self.tenant(tenant).users().into_iter().filter(|u| holds(u) && u["creationType"] == "Invitation").collect()
     }
     /// The one account of this address.
-    pub fn guest(&self, tenant: &str, address: &str) -> Value {
+    pub(crate) fn guest(&self, tenant: &str, address: &str) -> Value {
         let mut guests = self.guests(tenant, address);
         assert_eq!(guests.len(), 1, "accounts of {address} in {tenant}: {guests:#?}");
         guests.remove(0)
     }
-    pub fn writes(&self) -> Vec<Entry> {
+    pub(crate) fn writes(&self) -> Vec<Entry> {
         self.world.ledger()
     }
-    pub fn settings(&self, tenant: &str, change: impl FnOnce(&mut Settings)) {
+    pub(crate) fn settings(&self, tenant: &str, change: impl FnOnce(&mut Settings)) {
         self.tenant(tenant).settings(change).unwrap();
     }
 }
@@ -282,7 +350,7 @@ fn spec(name: &str, id: String, client_id: String) -> TenantSpec {
 }
 
 /// The reading door alone: a dry run cannot hold more.
-pub struct Reader<'a>(&'a GraphClient<RouterTransport, TestClock>);
+pub(crate) struct Reader<'a>(&'a GraphClient<Wire, TestClock>);
 
 impl crosstie::ports::DirectoryRead for Reader<'_> {
     fn tenant(&self) -> &TenantName {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test that calls them")]
 
 mod bench;
+mod crashes;
 mod faults;
 mod lifecycle;
 mod ownership;
