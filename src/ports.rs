@@ -22,7 +22,7 @@ pub enum Retry {
 
 /// Why a directory did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{tenant}: {doing}: {} ({})", detail.message, detail.code)]
+#[error("{tenant}: {doing}: {} ({}){}", detail.message, detail.code, way_out(hint.as_deref()))]
 pub struct DirectoryError {
     /// Which tenant.
     pub tenant: TenantName,
@@ -32,12 +32,18 @@ pub struct DirectoryError {
     pub status: Option<u16>,
     /// Graph's code and message, or the transport's.
     pub detail: WriteError,
+    /// The way out, where there is one that a person can take.
+    pub hint: Option<String>,
     /// What to do about it.
     pub retry: Retry,
     /// True of 429 and of 503 with `Retry-After`: the whole tenant wants a pause, not only this object.
     pub throttled: bool,
     /// The `client-request-id` that we sent, `""` where none was.
     pub request_id: String,
+}
+
+fn way_out(hint: Option<&str>) -> String {
+    hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default()
 }
 
 impl DirectoryError {

@@ -51,9 +51,9 @@ enum Format {
 }
 
 impl Arguments {
-    /// Everything, as text, with two examples of each kind and route.
+    /// Everything, as text, with one example of each kind and route.
     pub(super) fn in_short() -> Self {
-        Self { route: None, user: None, offline: false, show: 2, out: None, format: Format::Text }
+        Self { route: None, user: None, offline: false, show: 1, out: None, format: Format::Text }
     }
 }
 
@@ -128,8 +128,12 @@ fn show(drafted: &Drafted, config: &Config, arguments: &Arguments, out: &mut Out
 
 /// What kept the plan from being whole, on stderr.
 pub(super) fn complaints(drafted: &Drafted) {
+    let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (route, why) in &drafted.skipped {
-        complain(format_args!("{route} was not planned: {why}"));
+        by_reason.entry(why).or_default().push(route.to_string());
+    }
+    for (why, routes) in by_reason {
+        complain(format_args!("not planned: {}, because {why}", routes.join(", ")));
     }
     for (tenant, users) in &drafted.readings.doubtful {
         complain(format_args!("{tenant}: {users} users could not be looked at; nothing was concluded about them"));

@@ -69,7 +69,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
     }
 
     fn look_later(&mut self, mut job: Job, asked: i64, ask: Ask, error: &DirectoryError) -> Result<(), EngineError> {
-        tracing::warn!(tenant = %self.tenant.name, user = %ask.home.user_principal_name, "{error}: looking whether it happened");
+        tracing::info!(tenant = %self.tenant.name, user = %ask.home.user_principal_name, code = error.detail.code, "no answer came: looking whether it happened");
         self.fault(error);
         job.looking = Some((asked, ask, 0));
         self.queue.push_later(job, self.cycle.clock.now().plus_seconds(retry::pause_seconds(1)));
@@ -147,7 +147,6 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
             self.queue.push_front(job);
             return Ok(());
         }
-        tracing::error!(tenant = %self.tenant.name, user = %job.change.home.user_principal_name, action = %job.change.action.kind(), "{error}");
         job.failed = Some(error.to_string());
         job.steps.pop_front();
         job.tries = 0;

@@ -135,12 +135,11 @@ impl Readings {
     /// Why a route cannot be planned on what was read; `None` where it can.
     fn obstacle(&self, route: &Route) -> Option<String> {
         let name = &route.name;
-        let unread = |t: &TenantName| self.unread.get(t).map(|why| format!("{t} could not be read: {why}"));
         let groups = || {
             let needs = route.rules.iter().any(|r| !r.groups().is_empty());
-            self.groupless.get(&name.home).filter(|_| needs).map(|why| format!("groups of {}: {why}", name.home))
+            self.groupless.get(&name.home).filter(|_| needs)
         };
-        unread(&name.home).or_else(|| unread(&name.target)).or_else(groups)
+        self.unread.get(&name.home).or_else(|| self.unread.get(&name.target)).or_else(groups).cloned()
     }
 }
 

@@ -40,14 +40,12 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                 Ok(doubtful) => drop(readings.doubtful.insert(tenant.clone(), doubtful)),
                 Err(EngineError::Store(error)) => return Err(error.into()),
                 Err(error) => {
-                    tracing::error!(%tenant, "{error}");
                     readings.unread.insert(tenant.clone(), error.to_string());
                 }
             }
         }
         for tenant in &tenants {
             if let Err(error) = self.observe_groups(tenant).await? {
-                tracing::error!(%tenant, "{error}");
                 readings.groupless.insert(tenant.clone(), error);
             }
         }
@@ -59,7 +57,8 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         let mut readings = Readings::default();
         for tenant in self.tenants() {
             if self.store.reading(&tenant)?.readings == 0 {
-                readings.unread.insert(tenant, "it was never read to its end".to_owned());
+                let why = format!("{tenant} was never read to its end\nhint: plan without --offline reads it");
+                readings.unread.insert(tenant, why);
             }
         }
         Ok(readings)
@@ -88,7 +87,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                     }
                 }
                 Err(error) if error.retry == Retry::StartOver && resets < RESETS_MAX => {
-                    tracing::warn!(%tenant, "{error}: reading everything anew");
+                    tracing::info!(%tenant, code = error.detail.code, "the watermark is dead: reading everything anew");
                     resets += 1;
                     seen.clear();
                     round = self.store.begin_round(tenant, true, &selection, self.clock.now())?;
@@ -138,7 +137,8 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                         self.store.record_look(tenant, item, self.clock.now())?;
                     }
                     Err(error) => {
-                        tracing::warn!(%tenant, user = %object, "{error}: nothing is concluded about this user");
+                        let (code, why) = (&error.detail.code, &error.detail.message);
+                        tracing::warn!(%tenant, user = %object, code, why, "could not look at a user: nothing is concluded");
                         doubtful += 1;
                     }
                 }

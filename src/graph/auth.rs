@@ -305,9 +305,12 @@ impl TokenSource {
 
     fn explain(&self, error: RequestTokenError<TransportError, EntraError>, status: Option<u16>) -> TokenError {
         let server_side = status.is_some_and(|s| s == 429 || s == 408 || s >= 500);
-        let unreadable = |what: &str| TokenError {
-            transient: server_side,
-            ..TokenError::ours("TokenEndpoint", what, Some("is the authority's address right?"))
+        let unreadable = |what: &str| match status {
+            Some(status) if server_side => TokenError {
+                transient: true,
+                ..TokenError::ours("TokenEndpoint", format!("the token endpoint answered {status}"), None)
+            },
+            _ => TokenError::ours("TokenEndpoint", what, Some("is the authority's address right?")),
         };
         match error {
             RequestTokenError::Request(error) => TokenError {

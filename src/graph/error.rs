@@ -185,15 +185,13 @@ impl GraphError {
             }
             _ => None,
         };
-        let mut message = bounded(&self.to_string(), MESSAGE_CHARS_MAX);
-        if let Some(hint) = hint {
-            message = format!("{message} hint: {hint}");
-        }
+        let message = bounded(&self.to_string(), MESSAGE_CHARS_MAX);
         DirectoryError {
             tenant: tenant.clone(),
             doing: asking.doing.to_owned(),
             status,
             detail: WriteError { code: self.code(), message },
+            hint,
             retry: verdict.retry,
             throttled: verdict.throttled,
             request_id: request_id.to_owned(),
