@@ -251,12 +251,12 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
     /// The store's: from then on nothing is written any more, and what is known is kept.
     pub async fn sync(&self, trigger: Trigger, run: RunId, approved: Option<&str>) -> Result<Report, EngineError> {
         let mut report = Report { run: Some(run), ..Report::default() };
-        let readings = self.observe_all().await?;
+        let mut readings = self.observe_all().await?;
         if self.stopped() {
             report.stopped = true;
             return Ok(report);
         }
-        self.recover(&readings).await?;
+        self.recover(&mut readings).await?;
         let mut drafted = self.draft(readings.clone()).await?;
         if approved == Some(drafted.digest.as_str()) {
             drafted.refusals.clear();

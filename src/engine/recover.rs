@@ -21,21 +21,27 @@ pub(super) enum Seen {
 impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
     /// Settles every question that an earlier run left open, before anything is asked again. A target where that fails
     /// counts as unread: what was asked of it may have happened.
-    pub(super) async fn recover(&self, readings: &Readings) -> Result<(), EngineError> {
-        for tenant in self.tenants() {
+    pub(super) async fn recover(&self, readings: &mut Readings) -> Result<(), EngineError> {
+        'tenants: for tenant in self.tenants() {
             if readings.unread.contains_key(&tenant) {
                 continue;
             }
             for (id, ask) in self.store.open_asks(&tenant)? {
                 tracing::warn!(%tenant, request_id = %ask.request_id, "an earlier run ended before this write was answered; looking");
-                let seen = self.trace(&tenant, &ask).await?;
-                self.settle_ask(&tenant, id, &ask, seen)?;
+                match self.trace(&tenant, &ask).await {
+                    Ok(seen) => self.settle_ask(&tenant, id, &ask, seen)?,
+                    Err(EngineError::Directory(error)) => {
+                        readings.unread.insert(tenant.clone(), error.to_string());
+                        continue 'tenants;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(())
     }
 
-    /// Looks for the write a few times; an account may not show at once.
+    /// One look for a write of an earlier run: whatever happened then had time to show, and the reading is over.
     async fn trace(&self, tenant: &TenantName, ask: &Ask) -> Result<Seen, EngineError> {
         let directory = self.door(tenant)?;
         let selection = self.config.selection(tenant);
@@ -121,8 +127,13 @@ async fn find_invited<D: DirectoryRead>(
     ask: &Ask,
 ) -> Result<Seen, DirectoryError> {
     let address = ask.address.clone().unwrap_or_default();
-    let found = directory.find_by_address(selection, &address).await?;
     let tenant = directory.tenant();
+    let found = match directory.find_by_address(selection, &address).await {
+        Ok(found) => found,
+        // A directory that cannot be searched so: the next reading tells, and until then nothing is asked again.
+        Err(error) if matches!(error.status, Some(400 | 501)) => Vec::new(),
+        Err(error) => return Err(error),
+    };
     let mut accounts: Vec<DeltaItem> = Vec::new();
     for (object, edits) in found {
         let item = DeltaItem { object: object.clone(), news: News::Seen(edits) };

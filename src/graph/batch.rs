@@ -60,6 +60,14 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
         let replies = answer.as_ref().map_err(Clone::clone).and_then(|body| batch_replies(body, urls.len()));
         let replies = match replies {
             Ok(replies) => replies,
+            // A server without batches, or one that refuses this one as a whole: one by one then.
+            Err(GraphError::Answer(refusal)) if matches!(refusal.status, 400 | 404 | 405 | 501) => {
+                let mut items = Vec::with_capacity(urls.len());
+                for url in urls {
+                    items.push(self.read(asking, (*url).clone()).await);
+                }
+                return items;
+            }
             Err(error) => return urls.iter().map(|_| Err(self.told(error.clone(), asking, &id))).collect(),
         };
         let item = |reply: Result<BatchReply<'_>, _>| match reply {

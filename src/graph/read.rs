@@ -113,14 +113,15 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
             Err(error) if error.status == Some(400) => {}
             Err(error) => return Err(error),
         }
-        // Some clouds refuse the combination: one by one then, the two that every directory indexes first.
+        // Some clouds refuse the combination: one by one then. Every directory indexes mail; what it cannot search beside
+        // that, it was not asked about in the combination either.
         let mut found = self.search(&plan, &mail).await?;
-        found.extend(self.search(&plan, &invited).await?);
-        match self.search(&plan, &other).await {
-            Ok(users) => found.extend(users),
-            // A directory that cannot search other mails was not asked about them in the combination either.
-            Err(error) if error.status == Some(400) => {}
-            Err(error) => return Err(error),
+        for filter in [invited, other] {
+            match self.search(&plan, &filter).await {
+                Ok(users) => found.extend(users),
+                Err(error) if error.status == Some(400) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(found.into_iter().collect())
     }
@@ -143,7 +144,14 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
         let transitive = self.listing(ROLES, memberships("transitiveMemberOf"), Collection::Memberships).await;
         let held = match transitive {
             Err(error) if is_unknown_relation(&error) => {
-                self.listing(ROLES, memberships("memberOf"), Collection::Memberships).await?
+                match self.listing(ROLES, memberships("memberOf"), Collection::Memberships).await {
+                    // Every Graph has both. A server that has neither has no roles that it could tell of.
+                    Err(error) if is_unknown_relation(&error) => {
+                        tracing::warn!(tenant = %self.name, "this server tells no memberships: directory roles are not checked");
+                        return Ok(Vec::new());
+                    }
+                    other => other?,
+                }
             }
             other => other?,
         };

@@ -17,7 +17,7 @@ pub fn change_line(change: &Change) -> Json {
         "route": change.route.to_string(),
         "action": change.action.kind(),
         "home": change.home,
-        "account": change.action.account().map(|id| json!({ "id": id })),
+        "account": change.action.account().map(|id| json!({ "tenant": change.route.target, "id": id })),
         "edits": edits,
         "why": change.why.as_str(),
         "rules": change.rules,
