@@ -105,11 +105,10 @@ impl Store {
     }
 }
 
-/// Opens without leaving a trace: with no write-ahead log beside it, nobody writes the file, and it can be read as an
-/// immutable one (no `-shm`, no recovery, not a byte changed).
+/// Opens without leaving a trace: with no write-ahead log beside it, nobody has the file open to write (the last writer
+/// that closes it removes the log), and it can be read as an immutable one: no `-shm`, no recovery, not a byte changed.
 fn open_quietly(path: &Path) -> Result<Connection, StoreError> {
-    let wal = beside(path, "-wal");
-    let busy = std::fs::metadata(&wal).is_ok_and(|m| m.len() > 0);
+    let busy = beside(path, "-wal").exists();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let mut url = url::Url::parse("file:///").map_err(|e| StoreError::Damaged(e.to_string()))?;
     let full = std::path::absolute(path).map_err(|e| file_error(path, e))?;
