@@ -89,7 +89,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         }
         plan::hold_shared(&mut drafted.plan);
         if !self.focus.offline {
-            self.hold_privileged(&mut drafted.plan).await;
+            self.hold_privileged(&mut drafted.plan).await?;
         }
         for route in &routes {
             if let Some(plan) = drafted.plan.routes.iter().find(|p| p.route == route.name) {
@@ -184,10 +184,16 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
 
     /// An account that holds a directory role is never joined by a match: whoever can set a mail address at home would
     /// otherwise steer an administrator's account.
-    async fn hold_privileged(&self, plan: &mut Plan) {
+    async fn hold_privileged(&self, plan: &mut Plan) -> Result<(), StoreError> {
         for route in &mut plan.routes {
-            let joins: Vec<(ObjectId, ObjectId)> = route.changes.iter().filter_map(joined_account).collect();
             let (name, target) = (route.route.clone(), route.route.target.clone());
+            let mut joins: Vec<(ObjectId, ObjectId)> = Vec::new();
+            for (home, account) in route.changes.iter().filter_map(joined_account) {
+                // One that we asked for came from our own invitation: it is no match of somebody else's account.
+                if self.store.link(&name, &home)?.is_none() {
+                    joins.push((home, account));
+                }
+            }
             let looks = stream::iter(joins.into_iter().map(|(home, account)| {
                 let target = target.clone();
                 async move { (home, self.roles(&target, &account).await, account) }
@@ -199,6 +205,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                 }
             }
         }
+        Ok(())
     }
 
     /// What speaks against joining the account; `None`: nothing.

@@ -276,3 +276,49 @@ async fn only_the_route_or_the_user_that_was_asked_for_is_touched() {
     assert!(report.applied.keys().any(|(_, kind)| *kind == ActionKind::Provision));
     let _ = people;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_full_round_that_mentions_nobody_deletes_nobody() {
+    let (bench, people) = populated();
+    bench.settled_sync().await;
+    let writes = bench.writes().len();
+    bench.tenant("north").soft_delete(&people[4]).unwrap();
+    bench.tenant("north").expire_links().unwrap();
+    // A replica that lost its contents: a first page that is the last one, and empty.
+    let mut empty = Effect::status(200);
+    if let Effect::Status { body, content_type, .. } = &mut empty {
+        let link = "http://localhost/v1.0/users/delta?$deltatoken=bm90aGluZw";
+        *body = Some(json!({ "value": [], "@odata.deltaLink": link }).to_string());
+        *content_type = Some("application/json".to_owned());
+    }
+    // The first request resumes and is told that its link has expired; the second one starts over.
+    bench.tenant("north").fault(Fault { skip: 1, ..Fault::next(1, Kind::Delta, empty) }).unwrap();
+    let report = bench.sync().await;
+    assert!(report.complete(), "{report:?}");
+    assert_eq!(deletes(&bench), 2, "the one who is really gone, in two targets");
+    assert_eq!(bench.writes().len(), writes + 2);
+    // The made-up link means nothing to the tenant: the next reading starts over.
+    bench.settled_sync().await;
+    assert_eq!(bench.writes().len(), writes + 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_we_asked_for_is_ours_even_if_it_shows_only_in_the_next_reading() {
+    let start = RULES.find("[[match]]").unwrap();
+    let end = RULES.find("[attributes]").unwrap();
+    let rules = format!("{}{}", &RULES[..start], &RULES[end..]);
+    let bench = Bench::mesh(&["north", "south"], &rules);
+    bench.staff("north", "ada");
+    bench.settings("south", |s| s.lag.created_millis = 40_000);
+    bench.tenant("south").fault(Fault::next(1, Kind::Invite, Effect::Drop { applied: true })).unwrap();
+    let report = bench.sync().await;
+    assert_eq!(report.failed.len(), 1, "nobody can see yet whether it happened");
+    let report = bench.sync().await;
+    assert!(report.complete(), "{report:?}");
+    let account = bench.guest("south", "ada@north.example");
+    assert_eq!((&account["jobTitle"], &account["userType"]), (&json!("Lecturer"), &json!("Member")));
+    let outcomes: Vec<String> = bench.log().iter().map(|e| format!("{} {}", e.action, e.outcome)).collect();
+    assert_eq!(outcomes.iter().filter(|o| *o == "provision unknown").count(), 1, "{outcomes:?}");
+    assert_eq!(outcomes.iter().filter(|o| *o == "join applied").count(), 1, "{outcomes:?}");
+    assert!(bench.plan().await.plan.is_empty());
+}
