@@ -58,15 +58,7 @@ impl Arguments {
 }
 
 pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> Exit {
-    match try_run(global, arguments, out) {
-        Ok(exit) | Err(exit) => exit,
-    }
-}
-
-fn try_run(global: &Global, arguments: &Arguments, out: &mut Output) -> Result<Exit, Exit> {
-    let config = session::configuration(global)?;
-    session::route(&config, arguments.route.as_deref())?;
-    session::runtime()?.block_on(dry_run(global, &config, arguments, out))
+    session::online(global, async |config| dry_run(global, config, arguments, out).await)
 }
 
 /// The dry run on an open runtime: what `plan` does, and the demo.
@@ -76,12 +68,11 @@ pub(super) async fn dry_run(
     arguments: &Arguments,
     out: &mut Output,
 ) -> Result<Exit, Exit> {
+    let route = session::route(config, arguments.route.as_deref())?;
     let clock = SystemClock::start();
     let directories = if arguments.offline { BTreeMap::new() } else { session::connect(config, clock)? };
     let store = session::store(config, Mode::Copy)?;
-    let progress = Progress::new(global);
-    let ids = RequestIds::random().map_err(session::failed)?;
-    let route = session::route(config, arguments.route.as_deref())?;
+    let (progress, ids) = (Progress::new(global), RequestIds::random().map_err(session::failed)?);
     let focus = Focus { route, user: arguments.user.clone(), full: false, offline: arguments.offline };
     let (drafted, stopped) = session::until_stopped(async |stop| {
         let cycle = Cycle {

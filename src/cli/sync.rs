@@ -33,15 +33,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> Exit {
-    match try_run(global, arguments, out) {
-        Ok(exit) | Err(exit) => exit,
-    }
-}
-
-fn try_run(global: &Global, arguments: &Arguments, out: &mut Output) -> Result<Exit, Exit> {
-    let config = session::configuration(global)?;
-    session::route(&config, arguments.route.as_deref())?;
-    session::runtime()?.block_on(cycle(global, &config, arguments, out))
+    session::online(global, async |config| cycle(global, config, arguments, out).await)
 }
 
 /// One cycle on an open runtime: what `sync` does, and the demo.
@@ -51,13 +43,12 @@ pub(super) async fn cycle(
     arguments: &Arguments,
     out: &mut Output,
 ) -> Result<Exit, Exit> {
+    let route = session::route(config, arguments.route.as_deref())?;
+    let focus = Focus { route, user: arguments.user.clone(), full: arguments.full, offline: false };
     let clock = SystemClock::start();
     let directories = session::writers(session::connect(config, clock)?);
     let store = session::store(config, Mode::Write)?;
-    let route = session::route(config, arguments.route.as_deref())?;
-    let focus = Focus { route, user: arguments.user.clone(), full: arguments.full, offline: false };
-    let progress = Progress::new(global);
-    let ids = RequestIds::random().map_err(session::failed)?;
+    let (progress, ids) = (Progress::new(global), RequestIds::random().map_err(session::failed)?);
     store.forget_spent(clock.now()).map_err(session::failed)?;
     let run = store.begin_run(Trigger::Manual, clock.now()).map_err(session::failed)?;
     let result = session::until_stopped(async |stop| {

@@ -87,6 +87,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                 None => drafted.plan.routes.push(self.draft_route(route)?),
             }
         }
+        self.must_know_the_user(&drafted.plan)?;
         plan::hold_shared(&mut drafted.plan);
         if !self.focus.offline {
             self.hold_privileged(&mut drafted.plan).await?;
@@ -129,6 +130,19 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         }
         draft.settled = draft.population.saturating_sub(self.linked_among(&draft)?);
         Ok(draft)
+    }
+
+    /// Whoever is asked for by name is at home in one of the tenants that were read.
+    fn must_know_the_user(&self, plan: &Plan) -> Result<(), EngineError> {
+        let Some(user) = &self.focus.user else { return Ok(()) };
+        for route in &plan.routes {
+            if self.store.find_user(&route.route.home, user)?.is_some() {
+                return Ok(());
+            }
+        }
+        let message =
+            format!("no home user {user:?} was found\nhint: name the object id or user principal name at home");
+        if plan.routes.is_empty() { Ok(()) } else { Err(EngineError::NoSuch(message)) }
     }
 
     fn consider(&self, route: &PlannedRoute, home: &ObjectId, draft: &mut RoutePlan) -> Result<(), StoreError> {

@@ -170,6 +170,32 @@ async fn the_servers_own_windows_are_never_overrun_by_us() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_restart_forgets_nothing_of_what_was_spent() {
+    let bench = Bench::mesh(&["north", "south"], RULES);
+    let text = std::fs::read_to_string(bench.file("crosstie.toml")).unwrap();
+    let limits = "[tenants.south.limits]\nwrites = 50\nwindow_seconds = 60\nwrites_per_hour = 72000\n";
+    std::fs::write(bench.file("crosstie.toml"), text + limits).unwrap();
+    bench.settings("south", |s| {
+        s.limits.app_writes.count = 50;
+        s.limits.app_writes.seconds = 60;
+    });
+    for n in 0..45 {
+        bench.staff("north", &format!("n{n}"));
+        if n % 15 == 14 {
+            bench.settled_sync().await;
+        }
+    }
+    assert!(bench.writes().iter().all(|e| e.status != 429), "three processes, one window");
+    // Nor does a death: what was under way counts from when the next run found out.
+    for n in 45..60 {
+        bench.staff("north", &format!("n{n}"));
+    }
+    bench.killed_sync(9).await;
+    bench.sync().await;
+    assert!(bench.writes().iter().all(|e| e.status != 429));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_account_that_shows_late_gets_its_attributes_in_the_same_run() {
     let (bench, _) = populated();
     for tenant in MESH {
