@@ -64,7 +64,7 @@ impl std::borrow::Borrow<str> for Attribute {
 }
 
 /// A value that is there. Null and absence are not values: see [`Edit`].
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(untagged)]
 pub enum Value {
     /// `true` or `false`.
