@@ -139,6 +139,25 @@ async fn a_lost_answer_to_a_delete_or_restore_is_looked_up_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_front_door_that_fails_after_the_write_makes_no_false_entry() {
+    for kind in [Kind::Invite, Kind::Patch, Kind::Delete] {
+        let bench = Bench::mesh(&["north", "south"], RULES);
+        let eve = bench.staff("north", "eve");
+        bench.settled_sync().await;
+        bench.staff("north", "ada");
+        bench.tenant("north").soft_delete(&eve).unwrap();
+        let mut answer = Effect::status(502);
+        if let Effect::Status { applied, .. } = &mut answer {
+            *applied = true;
+        }
+        bench.tenant("south").fault(Fault::next(1, kind, answer)).unwrap();
+        bench.settled_sync().await;
+        assert!(bench.log().iter().all(|e| e.outcome == "applied"), "{kind:?}: {:#?}", bench.log());
+        assert_eq!(bench.writes().len(), 5, "{kind:?}: nothing was written twice");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn throttling_is_obeyed_and_nothing_is_lost_by_it() {
     let (bench, _) = populated();
     let throttle = Fault { times: Some(3), ..Fault::next(3, Kind::Invite, Effect::throttled(429, "2.5")) };
