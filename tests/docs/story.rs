@@ -4,7 +4,7 @@
 //!
 //! - ```` ```console ````: a line `$ command` is run by `sh`; the lines below it are what it prints, stdout and stderr
 //!   together. `…` in a line stands for any text, a line of its own `…` for any lines. A command ends with exit code
-//!   0, unless the next one is `$ echo $?` and says otherwise.
+//!   0, unless the next one is `$ echo $?` and says otherwise. It goes on in the next line after `\` and within `'…'`.
 //! - ```` ```toml file=PATH ```` (or any other language): the block is written to that file.
 //! - `crosstie sim` without `--generate` goes on in the background, on a free port: `127.0.0.1:8400` in commands,
 //!   files and expected outputs means that port. One that still runs is stopped first.
@@ -62,7 +62,7 @@ impl Story {
             while let Some(line) = lines.next() {
                 let command = line.strip_prefix("$ ").unwrap_or_else(|| panic!("{}: no command: {line}", self.name));
                 let mut command = command.to_owned();
-                while command.ends_with('\\') {
+                while command.ends_with('\\') || command.matches('\'').count() % 2 == 1 {
                     command = format!("{command}\n{}", lines.next().expect("the command goes on"));
                 }
                 let mut wanted = Vec::new();
