@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::clock::SystemClock;
-use super::output::complain;
+use super::output::{complain, say};
 use super::progress::Progress;
 use super::{Exit, Global, Output, render, session};
 use crate::config::Config;
@@ -114,6 +114,8 @@ fn show(drafted: &Drafted, config: &Config, arguments: &Arguments, out: &mut Out
             out.line(format_args!("{document:#}"));
         }
     }
+    // What is found comes before what is wrong with it, also where both streams lead to one terminal.
+    out.flush();
     complaints(drafted);
 }
 
@@ -130,8 +132,11 @@ pub(super) fn complaints(drafted: &Drafted) {
         complain(format_args!("{tenant}: {users} users could not be looked at; nothing was concluded about them"));
     }
     for refusal in &drafted.refusals {
-        complain(format_args!(
-            "{refusal}\nhint: look at the plan; if it is meant, let exactly it through: crosstie sync --approve {}",
+        complain(format_args!("{refusal}"));
+    }
+    if !drafted.refusals.is_empty() {
+        say(format_args!(
+            "hint: look at the plan; if it is meant, let exactly it through: crosstie sync --approve {}",
             drafted.digest
         ));
     }

@@ -12,7 +12,7 @@ use super::{Exit, Global, Output, plan, render, session};
 use crate::config::Config;
 use crate::engine::{Cycle, Focus, Report};
 use crate::graph::RequestIds;
-use crate::model::{ActionKind, Timestamp, Trigger};
+use crate::model::{ActionKind, RouteName, Timestamp, Trigger};
 use crate::ports::Clock;
 use crate::store::{Mode, Store};
 
@@ -113,29 +113,51 @@ fn show(report: &Report, out: &mut Output) {
     let mut routes: Vec<_> = report.drafted.plan.routes.iter().map(|r| &r.route).collect();
     routes.sort();
     for route in routes {
-        let made = |kind: ActionKind| report.applied.get(&(route.clone(), kind)).map(|n| format!("{n} {kind}"));
-        let made: Vec<String> = ActionKind::ALL.into_iter().filter_map(made).collect();
-        let made = if made.is_empty() { "nothing to do".to_owned() } else { made.join(", ") };
-        out.line(format_args!("{route}: {made}"));
+        out.line(format_args!("{route}: {}", outcome(report, route)));
     }
     for held in report.drafted.plan.routes.iter().flat_map(|r| &r.held).take(render::SHOWN) {
         let who = render::inert(&held.home.user_principal_name);
         out.line(format_args!("{}: held {who}: {}", held.route, render::inert(&held.hold.to_string())));
     }
+    out.flush();
     plan::complaints(&report.drafted);
-    for failure in report.failed.iter().take(render::SHOWN) {
-        let who = render::inert(&failure.home.user_principal_name);
-        complain(format_args!("{}: {} of {who} failed: {}", failure.route, failure.action, failure.error));
-    }
-    if report.failed.len() > render::SHOWN {
-        complain(format_args!("… and {} more; crosstie log has them all", report.failed.len() - render::SHOWN));
-    }
+    failures(report);
     for (tenant, why) in &report.unwritten {
         complain(format_args!("{tenant} was given up for this cycle: {why}"));
     }
     if report.waiting > 0 {
         complain(format_args!("{} changes wait for the next cycle", report.waiting));
     }
+}
+
+/// The same fault of many people is told once, with their names.
+fn failures(report: &Report) {
+    let mut by_error: BTreeMap<(&RouteName, ActionKind, &str), Vec<String>> = BTreeMap::new();
+    for failure in &report.failed {
+        let key = (&failure.route, failure.action, failure.error.as_str());
+        by_error.entry(key).or_default().push(render::inert(&failure.home.user_principal_name));
+    }
+    for ((route, action, error), people) in by_error {
+        let mut names = people.iter().take(render::SHOWN).cloned().collect::<Vec<_>>().join(", ");
+        if people.len() > render::SHOWN {
+            names += &format!(" and {} more (crosstie log has them all)", people.len() - render::SHOWN);
+        }
+        complain(format_args!("{route}: {action} of {names} failed: {error}"));
+    }
+}
+
+/// What came of one route, in a few words.
+fn outcome(report: &Report, route: &RouteName) -> String {
+    if report.drafted.refusals.iter().any(|r| r.route == *route) {
+        return "refused by the guard, nothing was written".to_owned();
+    }
+    let made = |kind: ActionKind| report.applied.get(&(route.clone(), kind)).map(|n| format!("{n} {kind}"));
+    let mut words: Vec<String> = ActionKind::ALL.into_iter().filter_map(made).collect();
+    let failed = report.failed.iter().filter(|f| f.route == *route).count();
+    if failed > 0 {
+        words.push(format!("{failed} failed"));
+    }
+    if words.is_empty() { "nothing to do".to_owned() } else { words.join(", ") }
 }
 
 fn exit(report: &Report, approved: Option<&str>) -> Exit {
