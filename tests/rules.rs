@@ -361,7 +361,7 @@ fn what_a_guard_does_not_say_keeps_its_default() {
 
 #[test]
 fn properties_that_no_rule_may_write_are_refused() {
-    let never = "accountEnabled ageGroup consentProvidedForMinor createdDateTime creationType employeeHireDate \
+    let never = "ageGroup consentProvidedForMinor createdDateTime creationType employeeHireDate \
          externalUserState externalUserStateChangeDateTime id identities isResourceAccount legalAgeGroupClassification \
          onPremisesDistinguishedName onPremisesDomainName onPremisesImmutableId onPremisesLastSyncDateTime \
          onPremisesSamAccountName onPremisesSecurityIdentifier onPremisesSyncEnabled onPremisesUserPrincipalName \
@@ -380,6 +380,23 @@ fn properties_that_no_rule_may_write_are_refused() {
 }
 
 #[test]
+fn a_block_can_be_mapped_and_a_list_can_be_matched() {
+    let rules = parse(
+        "[[match]]\ntarget = \"otherMails\"\nsource = \"[mail]\"\n\
+         [[match]]\ntarget = \"proxyAddresses\"\nsource = 'Join(\"\", \"SMTP:\", [mail])'\n\
+         [attributes]\naccountEnabled = '[accountEnabled]'\n",
+    );
+    assert_eq!(rules.matches.len(), 2);
+    assert!(rules.attributes.contains_key("accountEnabled"));
+    assert!(RuleSet::parse("x", "[attributes]\naccountEnabled = \"'perhaps'\"\n").is_err());
+    for target in ["showInAddressList", "manager"] {
+        let text = format!("[[match]]\ntarget = {target:?}\nsource = \"[mail]\"\n");
+        let findings = RuleSet::parse("x", &text).expect_err(target);
+        assert!(findings.iter().any(|f| f.id == "match-type"), "{target}: {findings:?}");
+    }
+}
+
+#[test]
 fn values_are_fitted_to_the_type_that_graph_has() {
     use crosstie::rules::properties::{fitted, is_clearable};
     let fit = |name: &str, value: Value| fitted(&name.into(), value);
@@ -391,5 +408,7 @@ fn values_are_fitted_to_the_type_that_graph_has() {
     assert!(fit("city", Value::List(vec!["a".to_owned(), "b".to_owned()])).is_err());
     assert!(fit("showInAddressList", "yes".into()).is_err());
     assert_eq!(fit("newerThanUs", Value::Integer(7)), Ok(Value::Integer(7)));
+    assert_eq!(fit("accountEnabled", "False".into()), Ok(Value::Bool(false)));
     assert!(is_clearable(&"city".into()) && !is_clearable(&"displayName".into()));
+    assert!(!is_clearable(&"accountEnabled".into()));
 }

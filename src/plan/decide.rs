@@ -47,7 +47,7 @@ pub(super) fn decide(route: &PlannedRoute, case: &Case, now: Timestamp) -> Consi
     };
     let situation = matching::situate(case);
     let step = table(judged.verdict, &situation, &wanted, case, rules, now);
-    let link = remembered(judged.verdict, &step, wanted.ok().as_ref(), case, rules, now);
+    let link = remembered(judged.verdict, &situation, &step, wanted.ok().as_ref(), case, rules, now);
     let decision = match step {
         Step::Do(action, why) => Decision::Do(change(route, case, &situation, rules, action, why)),
         Step::Hold(hold) => Decision::Hold(hold),
@@ -212,6 +212,7 @@ fn leave(verdict: Verdict, account: &Observed, case: &Case, rules: &RuleSet, now
 /// The link with what this consideration has to remember; `None` where that is what it says already.
 fn remembered(
     verdict: Verdict,
+    situation: &Situation<'_>,
     step: &Step,
     wanted: Option<&Wanted>,
     case: &Case,
@@ -226,14 +227,17 @@ fn remembered(
     }
     let leaves = leaver_action(verdict, rules) == LeaverAction::Delete && rules.leavers.grace_days > 0;
     after.leaving_since = if leaves { link.leaving_since.or(Some(now)) } else { None };
+    let Situation::Linked(account) = situation else { return (after != *link).then_some(after) };
+    // Whoever lifted our block: a later one is not ours.
+    if account.is_enabled() {
+        after.disabled_by_us = false;
+    }
     // In step with the home: from here on the account is no longer being provisioned, and a later local edit of an
-    // on-change attribute can be told from a change at home.
-    if let (Step::Settled, true, Some(wanted), Some(account)) = (step, stays, wanted, &case.account) {
+    // on-change attribute can be told from a change at home. Somebody blocked and kept is not compared at all.
+    let compared = verdict == Verdict::In || rules.leavers.disabled == LeaverAction::Disable;
+    if let (Step::Settled, true, Some(wanted)) = (step, stays && compared, wanted) {
         after.initialised = true;
         after.baseline = baseline(link, wanted, account);
-        if account.is_enabled() {
-            after.disabled_by_us = false;
-        }
     }
     (after != *link).then_some(after)
 }

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::Plan;
-use crate::model::{Change, Held};
+use crate::model::{Action, Change, Held};
 
 /// A change as one JSON object, the promised `jsonl` shape.
 pub fn change_line(change: &Change) -> Json {
@@ -37,7 +37,12 @@ pub fn held_line(held: &Held) -> Json {
 /// `sha256:…` over routes, rules, changes and before-values; the order in which they were found does not matter.
 pub fn digest(plan: &Plan) -> String {
     let routes = plan.routes.iter().map(|r| format!("route {} {}", r.route, r.fingerprint));
-    let changes = plan.routes.iter().flat_map(|r| &r.changes).map(|c| change_line(c).to_string());
+    // The address that is invited counts, mapped or not: who may sign in hangs on it.
+    let invited = |c: &Change| match &c.action {
+        Action::Provision { address, .. } => format!(" to {address}"),
+        _ => String::new(),
+    };
+    let changes = plan.routes.iter().flat_map(|r| &r.changes).map(|c| format!("{}{}", change_line(c), invited(c)));
     let mut lines: Vec<String> = routes.chain(changes).collect();
     lines.sort_unstable();
     let mut hash = Sha256::new();

@@ -4,25 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Resolved;
 use crate::model::{Attribute, Attributes, ObjectId, Observed, Timestamp, Value};
+use crate::rules::properties::{fitted, is_clearable};
 use crate::rules::{Apply, Inputs, Mapping, Output, RuleSet, Source, WhenEmpty};
 
 /// What an invitation itself sets; everything else follows as an update.
 pub const INVITED_WITH: [&str; 3] = [Attribute::DISPLAY_NAME, Attribute::USER_TYPE, Attribute::MAIL];
-
-/// Properties that Graph refuses to clear ("Update user", v1.0): an empty result leaves them as they are.
-const NEVER_CLEARED: [&str; 5] = [
-    Attribute::MAIL,
-    Attribute::USER_TYPE,
-    Attribute::ACCOUNT_ENABLED,
-    Attribute::USER_PRINCIPAL_NAME,
-    "usageLocation",
-];
-
-/// Properties that Graph keeps as collections: a single text becomes a list of one.
-const COLLECTIONS: [&str; 2] = ["businessPhones", "otherMails"];
-
-/// Properties that Graph keeps as booleans: the dialect's `"True"` and `"False"` become one.
-const BOOLEANS: [&str; 2] = [Attribute::ACCOUNT_ENABLED, "showInAddressList"];
 
 /// What the rules make of a home user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,7 +50,8 @@ pub(super) fn wanted(
                 let reason = "no value, and every account needs one".to_owned();
                 return Err(Unmapped::Unusable { attribute: target.clone(), reason });
             }
-            if mapping.when_empty == WhenEmpty::Keep || NEVER_CLEARED.contains(&target.as_str()) {
+            // What Graph takes no null for stays as it is.
+            if mapping.when_empty == WhenEmpty::Keep || !is_clearable(target) {
                 continue;
             }
         }
@@ -114,32 +101,11 @@ fn made(
             }
         }
         Source::Expression(expression) => match expression.evaluate(Inputs { user: &home.attributes, now }) {
-            Ok(Output::Value(value)) => value.map(|v| shaped(target, v)).transpose().map(Made::Value).map_err(unusable),
+            Ok(Output::Value(value)) => value.map(|v| fitted(target, v)).transpose().map(Made::Value).map_err(unusable),
             Ok(Output::IgnoreAttribute) => Ok(Made::LeftAlone),
             Ok(Output::IgnoreObject) => Err(Unmapped::Ignored),
             Err(error) => Err(unusable(error.message)),
         },
-    }
-}
-
-/// The value in the shape that Graph keeps the property in.
-fn shaped(target: &Attribute, value: Value) -> Result<Value, String> {
-    let name = target.as_str();
-    match value {
-        Value::Text(text) if BOOLEANS.contains(&name) => match text.to_ascii_lowercase().as_str() {
-            "true" => Ok(Value::Bool(true)),
-            "false" => Ok(Value::Bool(false)),
-            _ => Err(format!("{text:?} is neither true nor false")),
-        },
-        Value::Text(text) if COLLECTIONS.contains(&name) && !text.is_empty() => Ok(Value::List(vec![text])),
-        Value::List(items) if !COLLECTIONS.contains(&name) => match items.as_slice() {
-            [] => Ok(Value::List(items)),
-            [one] => Ok(Value::Text(one.clone())),
-            _ => Err(format!("{} values for a property that holds one", items.len())),
-        },
-        Value::Bool(b) if !BOOLEANS.contains(&name) => Ok(Value::Text(if b { "True" } else { "False" }.to_owned())),
-        Value::Integer(n) => Ok(Value::Text(n.to_string())),
-        other => Ok(other),
     }
 }
 

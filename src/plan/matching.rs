@@ -67,7 +67,8 @@ pub(super) fn situate(case: &Case) -> Situation<'_> {
         // The address was free when we asked, so whoever holds it now is the one we asked for.
         match external(&case.answers.address).as_slice() {
             [] => {}
-            [one] if !one.taken => return Situation::Candidate { account: &one.account, ours: true },
+            [one] if one.taken => return Situation::Taken(one.account.object.clone()),
+            [one] => return Situation::Candidate { account: &one.account, ours: true },
             many => return Situation::Disputed(ids(many)),
         }
     }

@@ -154,8 +154,7 @@ impl<'t> Reading<'t> {
         let source = section.required("source", &mut self.findings).and_then(|word| self.expression(&word, false));
         let target = target?;
         self.readable(target.text, target.span.clone());
-        if let Known::Property(Property { kind: Kind::Bool | Kind::List | Kind::Reference, .. }) = look_up(target.text)
-        {
+        if let Known::Property(Property { kind: Kind::Bool | Kind::Reference, .. }) = look_up(target.text) {
             let message = format!("`{}` is no text, and matching compares texts", target.text);
             let finding = Diagnostic::error("match-type", message).at(target.span.clone());
             self.findings

@@ -54,7 +54,8 @@ const BY_HOME: &str = "it mirrors an on-premises directory";
 
 /// In the order of the alphabet.
 pub const PROPERTIES: &[Property] = &[
-    read("accountEnabled", Kind::Bool, "[leavers] disables accounts, and crosstie enables only what it disabled"),
+    // Mapped or not, crosstie enables only what it disabled: a law of the planner.
+    Property { name: "accountEnabled", kind: Kind::Bool, access: Access::NotClearable },
     read("ageGroup", Kind::Text, "it decides what a minor may do; its own tenant sets it"),
     Property { name: "businessPhones", kind: Kind::List, access: Access::Writable },
     text("city"),

@@ -122,13 +122,23 @@ fn hash(body: &str) -> String {
     format!("sha256:{hex}")
 }
 
+/// `17 sha256:…`
+fn parse_head(text: &str) -> Option<(u64, String)> {
+    let (seq, hash) = text.split_once(' ')?;
+    Some((seq.parse().ok()?, hash.to_owned()))
+}
+
 /// Appends; `entry.seq`, `previous` and `hash` are filled in here.
 pub(super) fn append(c: &Connection, mut entry: LogEntry, at: Timestamp) -> Result<LogEntry, StoreError> {
     let sql = "SELECT seq, hash FROM log ORDER BY seq DESC LIMIT 1";
     let last: Option<(i64, String)> =
         c.prepare_cached(sql)?.query_row([], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
-    let (seq, previous) = last.unwrap_or((0, GENESIS.to_owned()));
-    entry.seq = unsigned(seq) + 1;
+    let (last, hash_of_last) = last.map_or((0, GENESIS.to_owned()), |(seq, hash)| (unsigned(seq), hash));
+    // What we wrote last is where the chain goes on, whatever stands in the table: an entry after a cut or a forged tail
+    // must not mend the chain.
+    let head = Store::meta(c, HEAD)?.and_then(|h| parse_head(&h));
+    let (seq, previous) = head.unwrap_or((last, hash_of_last));
+    entry.seq = seq.max(last) + 1;
     entry.previous = previous;
     entry.hash = String::new();
     let body = serde_json::to_string(&entry).map_err(|e| StoreError::Damaged(e.to_string()))?;
@@ -192,15 +202,18 @@ impl Store {
             entries = seq;
             head = row.get(8)?;
         }
-        let recorded = Self::meta(&self.connection, HEAD)?;
-        match recorded {
-            Some(known) if known != format!("{entries} {head}") => {
-                let end = known.split(' ').next().unwrap_or_default().to_owned();
-                let what = format!("the log ends here, but was written up to entry {end}");
-                Ok(Verified::Broken { seq: entries + 1, what })
+        let broken = |seq, what: String| Ok(Verified::Broken { seq, what });
+        match Self::meta(&self.connection, HEAD)?.as_deref().map(parse_head) {
+            None if entries > 0 => broken(entries, "the record of the log's end is missing".to_owned()),
+            Some(None) => broken(entries, "the record of the log's end is no such record".to_owned()),
+            Some(Some((end, _))) if end > entries => {
+                broken(entries + 1, format!("the log ends here, but was written up to entry {end}"))
             }
-            None if entries > 0 => {
-                Ok(Verified::Broken { seq: entries, what: "the record of the log's end is missing".to_owned() })
+            Some(Some((end, _))) if end < entries => {
+                broken(end + 1, format!("it was not written by us: the log was written up to entry {end}"))
+            }
+            Some(Some((_, known))) if known != head => {
+                broken(entries, "it is not the entry that was written last".to_owned())
             }
             _ => Ok(Verified::Whole { entries, head }),
         }

@@ -2,6 +2,8 @@
 
 mod cases;
 mod codec;
+#[cfg(test)]
+mod full_disk;
 mod links;
 mod log;
 mod observations;

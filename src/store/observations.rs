@@ -256,7 +256,7 @@ fn mark(c: &Connection, tenant: &TenantRow, before: Option<&Observed>, after: &O
     let sql = "INSERT OR IGNORE INTO unsettled (route, home) \
                SELECT route, home FROM links WHERE target = ?1 AND account = ?2";
     c.prepare_cached(sql)?.execute(params![tenant.id, object])?;
-    if before.is_some_and(|b| b.presence != after.presence) {
+    if before.is_none_or(|b| b.presence != after.presence) {
         // As a manager's account: everyone who reports to that manager.
         let sql = "INSERT OR IGNORE INTO unsettled (route, home) SELECT l.route, o.object FROM links l \
                    JOIN routes r ON r.id = l.route JOIN observations o ON o.tenant = r.home AND o.manager = l.home \

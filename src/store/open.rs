@@ -112,7 +112,8 @@ fn open_quietly(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let mut url = url::Url::parse("file:///").map_err(|e| StoreError::Damaged(e.to_string()))?;
     let full = std::path::absolute(path).map_err(|e| file_error(path, e))?;
-    url.set_path(&full.to_string_lossy());
+    // A path may hold what a URL would take for an escape.
+    url.set_path(&full.to_string_lossy().replace('%', "%25"));
     if !busy {
         url.set_query(Some("immutable=1"));
     }

@@ -1,0 +1,14 @@
+//! What must hold of every user, every rule set and every account? The pure core under generated cases, and its decision
+//! table cell by cell.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+#![allow(unreachable_pub, reason = "modules of a test")]
+
+mod attributes;
+mod ends;
+mod interpreter;
+mod ledger;
+mod memory;
+mod plans;
+mod table;
+mod verdicts;
+mod world;

@@ -1,0 +1,171 @@
+//! Who is considered again, and who is left in peace? Everyone whom a change concerns, and nobody else.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crosstie::model::{ObjectId, Removal, Standing};
+use crosstie::plan::{PlannedRoute, Resolved};
+use crosstie::rules::RuleSet;
+use crosstie::store::{LinkChange, Record, Store};
+
+use super::bench::*;
+
+const GUEST: (&str, &str) = ("userPrincipalName", "ada_north.example#EXT#@south.example");
+
+/// Ada (1), her manager (2) and Eve (3) at home; accounts 101 to 103; everybody settled.
+fn settled() -> Store {
+    let store = memory();
+    let home = |n: u32, manager: &str| seen(&guid(n), &[("displayName", "x"), ("manager", manager)]);
+    read(&store, &north(), true, vec![home(1, guid(2).as_str()), home(2, ""), home(3, "")], NOW);
+    read(&store, &south(), true, (101..104).map(|n| seen(&guid(n), &[GUEST])).collect(), NOW);
+    for n in 1..4 {
+        tie(&store, &guid(n), &guid(n + 100));
+    }
+    store.notice_rules(&route(), "staff=1").unwrap();
+    store.notice_rules(&back(), "staff=1").unwrap();
+    settle_all(&store);
+    store
+}
+fn marked(store: &Store) -> Vec<ObjectId> {
+    unsettled(store, &route())
+}
+
+#[test]
+fn a_change_at_home() {
+    let store = settled();
+    read(&store, &north(), false, vec![seen(&guid(3), &[("displayName", "y")])], NOW);
+    assert_eq!(marked(&store), [guid(3)]);
+    assert!(unsettled(&store, &back()).is_empty());
+    settle_all(&store);
+    read(&store, &north(), false, vec![removed(&guid(1), Removal::Soft)], NOW);
+    assert_eq!(marked(&store), [guid(1)]);
+    settle_all(&store);
+    read(&store, &north(), false, vec![seen(&guid(7), &[])], NOW);
+    assert_eq!(marked(&store), [guid(7)], "a newcomer");
+}
+
+#[test]
+fn external_people_at_home_are_nobodys_business_until_they_change_sides() {
+    let store = settled();
+    read(&store, &north(), false, vec![seen(&guid(8), &[("userPrincipalName", "x#EXT#@north.example")])], NOW);
+    assert_eq!(marked(&store), []);
+    assert_eq!(store.count_present(&north(), Standing::External).unwrap(), 1);
+    read(&store, &north(), false, vec![seen(&guid(8), &[("userPrincipalName", "x@north.example")])], NOW);
+    assert_eq!(marked(&store), [guid(8)]);
+    settle_all(&store);
+    read(&store, &north(), false, vec![seen(&guid(8), &[("userPrincipalName", "x#EXT#@north.example")])], NOW);
+    assert_eq!(marked(&store), [guid(8)], "the last time");
+}
+
+#[test]
+fn a_change_of_the_account() {
+    let store = settled();
+    read(&store, &south(), false, vec![seen(&guid(103), &[("displayName", "local")])], NOW);
+    assert_eq!(marked(&store), [guid(3)]);
+}
+
+#[test]
+fn a_managers_account_that_comes_or_goes_concerns_the_reports() {
+    let store = settled();
+    read(&store, &south(), false, vec![seen(&guid(102), &[("displayName", "local")])], NOW);
+    assert_eq!(marked(&store), [guid(2)], "its name is nothing to the reports");
+    settle_all(&store);
+    for removal in [Removal::Soft, Removal::Hard] {
+        read(&store, &south(), false, vec![removed(&guid(102), removal)], NOW);
+        assert_eq!(marked(&store), [guid(1), guid(2)]);
+        settle_all(&store);
+    }
+    read(&store, &south(), false, vec![seen(&guid(102), &[GUEST])], NOW);
+    assert_eq!(marked(&store), [guid(1), guid(2)]);
+}
+
+#[test]
+fn a_managers_account_that_a_reading_tells_of_for_the_first_time_concerns_the_reports() {
+    let store = settled();
+    // Tied before anything was heard of the account itself: the reference waits.
+    let remove = Record { link: LinkChange::Remove, ..record(ask(&guid(2), None), None) };
+    store.record(remove).unwrap();
+    tie(&store, &guid(2), &guid(202));
+    settle_all(&store);
+    assert_eq!(manager_of_ada(&store), Resolved::Pending);
+    read(&store, &south(), false, vec![seen(&guid(202), &[GUEST])], NOW);
+    assert_eq!(manager_of_ada(&store), Resolved::To(guid(202)));
+    assert_eq!(marked(&store), [guid(1), guid(2)]);
+}
+
+fn manager_of_ada(store: &Store) -> Resolved {
+    let rules = RuleSet::parse("staff", "[attributes]\nmanager = \"[manager]\"\n").unwrap().0;
+    let route = PlannedRoute { name: route(), rules: vec![Arc::new(rules)] };
+    let case = store.case(&route, &guid(1), NOW).unwrap();
+    case.answers.references[&guid(2)].clone()
+}
+
+#[test]
+fn a_link_that_comes_or_goes_concerns_the_person_and_the_reports() {
+    let store = settled();
+    store.record(Record { link: LinkChange::Remove, ..record(ask(&guid(2), None), None) }).unwrap();
+    assert_eq!(marked(&store), [guid(1), guid(2)]);
+    assert_eq!(manager_of_ada(&store), Resolved::Nobody);
+    settle_all(&store);
+    tie(&store, &guid(2), &guid(102));
+    assert_eq!(marked(&store), [guid(1), guid(2)]);
+    settle_all(&store);
+    // The same account with other memories: the person only.
+    let mut link = store.link(&route(), &guid(2)).unwrap().unwrap();
+    link.disabled_by_us = true;
+    store.record(Record { link: LinkChange::Set(link), ..record(ask(&guid(2), None), None) }).unwrap();
+    assert_eq!(marked(&store), [guid(2)]);
+    settle_all(&store);
+    store.record(record(ask(&guid(2), None), None)).unwrap();
+    assert_eq!(marked(&store), [], "a write that changes no link and teaches nothing");
+}
+
+#[test]
+fn people_who_join_or_leave_a_group() {
+    let store = settled();
+    store.record_members(&north(), "g", &[guid(1), guid(2)]).unwrap();
+    assert_eq!(marked(&store), [guid(1), guid(2)]);
+    assert!(store.has_members(&north(), "g").unwrap() && !store.has_members(&north(), "h").unwrap());
+    settle_all(&store);
+    store.record_members(&north(), "g", &[guid(2), guid(3)]).unwrap();
+    assert_eq!(marked(&store), [guid(1), guid(3)]);
+    settle_all(&store);
+    store.record_members(&north(), "g", &[guid(3), guid(2)]).unwrap();
+    assert_eq!(marked(&store), []);
+    let rules = RuleSet::parse("staff", "[attributes]\n").unwrap().0;
+    let planned = PlannedRoute { name: route(), rules: vec![Arc::new(rules)] };
+    let of = |n| store.case(&planned, &guid(n), NOW).unwrap().member_of;
+    assert_eq!((of(1), of(2)), (BTreeSet::new(), BTreeSet::from(["g".to_owned()])));
+}
+
+#[test]
+fn other_rules_concern_everybody_native_and_everybody_linked_once() {
+    let store = settled();
+    read(&store, &north(), false, vec![seen(&guid(8), &[("userPrincipalName", "x#EXT#@north.example")])], NOW);
+    // Ada has changed sides; her account is still ours.
+    read(&store, &north(), false, vec![seen(&guid(1), &[("userPrincipalName", "ada#EXT#@north.example")])], NOW);
+    settle_all(&store);
+    store.notice_rules(&route(), "staff=1").unwrap();
+    assert_eq!(marked(&store), []);
+    store.notice_rules(&route(), "staff=2").unwrap();
+    assert_eq!(marked(&store), [guid(1), guid(2), guid(3)]);
+    settle_all(&store);
+    store.notice_rules(&route(), "staff=2").unwrap();
+    assert_eq!(marked(&store), []);
+}
+
+#[test]
+fn the_unsettled_come_in_order_and_in_pages() {
+    let store = settled();
+    store.notice_rules(&route(), "staff=2").unwrap();
+    let first = store.unsettled(&route(), None, 2).unwrap();
+    assert_eq!(first, [guid(1), guid(2)]);
+    assert_eq!(store.unsettled(&route(), first.last(), 2).unwrap(), [guid(3)]);
+    assert_eq!(store.unsettled(&route(), Some(&guid(3)), 2).unwrap(), []);
+    // A reason is kept until the person is settled, and news does not wipe it out.
+    store.explain_unsettled(&route(), &guid(1), "held", "why").unwrap();
+    read(&store, &north(), false, vec![seen(&guid(1), &[("displayName", "new")])], NOW);
+    let status = store.status(&[north()], &[route()]).unwrap();
+    assert_eq!((status.routes[0].held, status.routes[0].unseen, status.routes[0].links), (1, 2, 3));
+    assert_eq!(status.routes[0].people[0].detail, "why");
+}
