@@ -76,6 +76,7 @@ fn days(page_size: usize, seed: u64, count: usize, lag: Option<&Value>) -> usize
             struck += usize::from(kill_at(&place, &sim, Moment::Writes(3)));
         }
         looking_leaves_no_trace(&place);
+        every_write_is_known(&place, &sim);
         converge(&place, lag.is_some());
         assert_log_matches(&place, &sim, lag.is_some());
         assert_mesh(&sim, &before);
@@ -103,6 +104,15 @@ fn looking_leaves_no_trace(place: &Place) {
         let is_index = path.extension().is_some_and(|e| e == "db-shm");
         assert!(is_index || after[path] == *bytes, "{} changed", path.display());
     }
+}
+
+/// Before anything goes on: each write that a tenant saw has its entry, or stands as an open question.
+fn every_write_is_known(place: &Place, sim: &Sim) {
+    let status = place.run(&["status", "--format", "json"]).code(0).json();
+    let open: u64 = status["tenants"].as_array().unwrap().iter().map(|t| t["unanswered"].as_u64().unwrap()).sum();
+    let entries = place.log().iter().filter(|e| e["request_id"] != "").count() as u64;
+    let seen = sim.ledger().len() as u64;
+    assert!(seen <= entries + open, "{seen} writes, {entries} entries and {open} open questions");
 }
 
 fn converge(place: &Place, lagging: bool) {
