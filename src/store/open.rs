@@ -46,6 +46,9 @@ impl Store {
             Mode::Copy => Self::open_copy(path),
             Mode::Look => {
                 let connection = open_quietly(path)?;
+                if is_blank(&connection) {
+                    return Self::in_memory();
+                }
                 check(path, &connection)?;
                 Ok(Self::holding(connection, None))
             }
@@ -90,6 +93,9 @@ impl Store {
 
     fn open_copy(path: &Path) -> Result<Self, StoreError> {
         let from = open_quietly(path)?;
+        if is_blank(&from) {
+            return Self::in_memory();
+        }
         check(path, &from)?;
         // "" is SQLite's name for a private temporary database: kept in memory as long as it fits, deleted on close.
         let mut connection = Connection::open("").map_err(|e| named(path, e.into()))?;
@@ -149,6 +155,12 @@ fn upgrade(c: &Connection) -> Result<(), StoreError> {
         VERSION => Ok(()),
         older => Err(StoreError::Damaged(format!("schema version {older} was never released"))),
     }
+}
+
+/// Made, and killed before the schema stood: as good as missing. The next writer goes on from it.
+fn is_blank(c: &Connection) -> bool {
+    let sql = "SELECT (SELECT count(*) FROM sqlite_schema) = 0 AND application_id = 0 FROM pragma_application_id";
+    c.query_row(sql, [], |r| r.get(0)).unwrap_or(false)
 }
 
 /// Is it ours, and of a version that we know?
