@@ -25,7 +25,7 @@ fn moments(seed: u64, count: usize) -> Vec<Moment> {
         state % below
     };
     let mut one = |n: usize| {
-        if n % 3 == 0 { Moment::Millis(20 + draw(900)) } else { Moment::Writes(draw(40) as usize) }
+        if n.is_multiple_of(3) { Moment::Millis(20 + draw(900)) } else { Moment::Writes(draw(40) as usize) }
     };
     (0..count).map(&mut one).collect()
 }
