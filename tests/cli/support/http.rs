@@ -26,8 +26,11 @@ pub struct Answer {
     pub body: String,
 }
 
+/// First line, headers, body.
+type Message = (String, Vec<(String, String)>, Vec<u8>);
+
 /// Reads one message: its first line, headers, and as much body as they announce.
-pub fn read_message(stream: &mut impl BufRead) -> io::Result<(String, Vec<(String, String)>, Vec<u8>)> {
+pub fn read_message(stream: &mut impl BufRead) -> io::Result<Message> {
     let mut first = String::new();
     if stream.read_line(&mut first)? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
