@@ -20,6 +20,10 @@ use crate::store::Ask;
 /// would only lengthen the tail of unanswered writes after a crash.
 const IN_FLIGHT_MAX: usize = 8;
 
+/// Whoever asks us to stop gets the writes that are under way finished, but not for longer than this: service managers
+/// and people expect an end within five seconds.
+const PATIENCE_SECONDS: u64 = 4;
+
 /// One request under way.
 enum Flight {
     Write { job: Job, asked: i64, ask: Ask, write: Write },
@@ -55,6 +59,8 @@ pub(super) struct Worker<'a, 'b, D, C> {
     pub(super) denials: u32,
     pub(super) throttles: u32,
     pub(super) given_up: Option<String>,
+    /// Until when answers are waited for after the order to stop.
+    pub(super) patience: Option<Timestamp>,
     pub(super) tally: Report,
     /// Set by whichever worker cannot remember any more: nobody writes then.
     pub(super) halt: &'a Cell<bool>,
@@ -123,6 +129,7 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
             denials: 0,
             throttles: 0,
             given_up: None,
+            patience: None,
             tally: Report::default(),
             halt,
         })
@@ -162,8 +169,17 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
                 }
                 Next::Over if flying.is_empty() => return Ok(()),
                 Next::Over => {
-                    if let Some(landing) = flying.next().await {
-                        self.land(landing)?;
+                    let patience = *self.patience.get_or_insert(self.cycle.clock.now().plus_seconds(PATIENCE_SECONDS));
+                    let bored = async {
+                        if !self.cycle.stopped() {
+                            std::future::pending::<()>().await;
+                        }
+                        self.cycle.clock.sleep_until(patience).await;
+                    };
+                    match select(flying.next(), std::pin::pin!(bored)).await {
+                        Either::Left((Some(landing), _)) => self.land(landing)?,
+                        // The questions stay open in the store, and the next run finds out what became of them.
+                        Either::Left((None, _)) | Either::Right(_) => return Ok(()),
                     }
                 }
                 Next::Wait(until) => {

@@ -34,7 +34,7 @@ pub use writes::{Ask, AskKind, Record};
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// SQLite refused: full disk, I/O error, busy, …
-    #[error("{path}: {source}")]
+    #[error("{path}: {source}{}", way_out(source))]
     Sqlite {
         /// The file.
         path: String,
@@ -43,7 +43,7 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// SQLite refused a statement.
-    #[error("store: {0}")]
+    #[error("the store: {}{}", .0, way_out(.0))]
     Statement(#[from] rusqlite::Error),
     /// The file cannot be opened or made.
     #[error("{path}: {source}")]
@@ -104,6 +104,21 @@ pub enum StoreError {
     /// The configuration does not define it.
     #[error("the store was not set up for {0}")]
     Unknown(String),
+}
+
+fn way_out(error: &rusqlite::Error) -> &'static str {
+    use rusqlite::ErrorCode::{
+        CannotOpen, DatabaseBusy, DatabaseCorrupt, DiskFull, NotADatabase, ReadOnly, SystemIoFailure,
+    };
+    match error.sqlite_error_code() {
+        Some(DiskFull | SystemIoFailure) => {
+            "\nhint: is the disk full or failing? nothing that was answered is lost; the next run goes on"
+        }
+        Some(ReadOnly | CannotOpen) => "\nhint: may this user write the store's file and its folder?",
+        Some(DatabaseBusy) => "\nhint: another program holds the file; try again",
+        Some(DatabaseCorrupt | NotADatabase) => "\nhint: the file is damaged or no store; restore it from a backup",
+        _ => "",
+    }
 }
 
 /// A tenant as the store has to know it.
