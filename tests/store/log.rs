@@ -120,7 +120,8 @@ fn going_on_after_a_tampering_does_not_mend_the_chain() {
         drop(written(&folder));
         tamper(&folder);
         let store = folder.write();
-        store.record(record(ask(&guid(1), None), None)).unwrap();
+        let seq = store.record(record(ask(&guid(1), None), None)).unwrap().seq;
+        assert!(seq > u64::from(ENTRIES), "{what}: a number is used twice");
         store.record(record(ask(&guid(1), None), None)).unwrap();
         assert_eq!(broken_at(&store), first_bad, "{what}");
     }
