@@ -397,10 +397,10 @@ async fn refused_writes_mean_what_the_table_says() {
     let reference = error("Request_BadRequest", "Not a valid reference update.");
     // status, body, what a change does, what an invitation does, throttled
     let table = [
-        (500, String::new(), AGAIN, Retry::LookAgain, false),
-        (502, "<html>".to_owned(), AGAIN, Retry::LookAgain, false),
-        (504, String::new(), AGAIN, Retry::LookAgain, false),
-        (507, String::new(), AGAIN, Retry::LookAgain, false),
+        (500, String::new(), Retry::LookAgain, Retry::LookAgain, false),
+        (502, "<html>".to_owned(), Retry::LookAgain, Retry::LookAgain, false),
+        (504, String::new(), Retry::LookAgain, Retry::LookAgain, false),
+        (507, String::new(), Retry::LookAgain, Retry::LookAgain, false),
         (503, error("Directory_ReplicaUnavailable", "x"), AGAIN, AGAIN, false),
         (429, error("TooManyRequests", "x"), AGAIN, AGAIN, true),
         (501, error("NotImplemented", "x"), Retry::Never, Retry::Never, false),
@@ -415,7 +415,7 @@ async fn refused_writes_mean_what_the_table_says() {
         (302, String::new(), Retry::Never, Retry::Never, false),
         (200, error("TooManyRequests", "x"), AGAIN, AGAIN, true),
         (200, error("Authorization_RequestDenied", "x"), Retry::Never, Retry::Never, false),
-        (200, r#"{"error":"odd"}"#.to_owned(), AGAIN, Retry::LookAgain, false),
+        (200, r#"{"error":"odd"}"#.to_owned(), Retry::LookAgain, Retry::LookAgain, false),
     ];
     for (status, body, change, invitation, throttled) in table {
         for (write, retry) in [(Write::Delete { account: id("u") }, change), (invite(), invitation)] {

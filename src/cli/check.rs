@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Value, json};
 
-use super::output::say;
+use super::output::{Format, say};
 use super::{Exit, Global, Output};
 use crate::config::{self, Config, Report};
 use crate::rules::RuleSet;
@@ -15,14 +15,6 @@ pub(super) struct Arguments {
     /// How the result is written to stdout.
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people; findings go to stderr.
-    Text,
-    /// One JSON document with the findings in it.
-    Json,
 }
 
 pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> Exit {

@@ -276,9 +276,11 @@ fn name_of(user: &Value) -> String {
 
 fn farewell(dir: &Path, root: &str, out: &mut Output) {
     let (dir, address) = (dir.display(), root.trim_start_matches("http://"));
+    // Started by cargo, it is not on the path.
+    let me = std::env::args().next().unwrap_or_else(|| "crosstie".to_owned());
     out.line(format_args!(
         "\nEverything is in {dir}/: the configuration, the rules, the store and the tenants. Go on with\n\n  \
-         crosstie sim --dir {dir}/tenants --listen {address}          # in one terminal\n  \
-         crosstie --config {dir}/crosstie.toml status                 # in another: plan, sync, log, …"
+         {me} sim --dir {dir}/tenants --listen {address}\n\nin one terminal, and in another: plan, sync, status, log, …\n\n  \
+         {me} --config {dir}/crosstie.toml status"
     ));
 }

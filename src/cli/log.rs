@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::output::complain;
+use super::output::{complain, say};
 use super::{Exit, Global, Output, render, session};
 use crate::model::{ActionKind, Timestamp};
 use crate::store::{Filter, LogEntry, Mode, Store, Verified};
@@ -118,11 +118,17 @@ fn entries(
     out: &mut Output,
     each: impl Fn(&LogEntry, &mut Output),
 ) -> Result<Exit, Exit> {
+    let mut found = false;
     let shown = store.log(filter, |entry| {
+        found = true;
         each(&entry, out);
         !out.is_closed()
     });
-    shown.map(|()| Exit::Done).map_err(session::failed)
+    shown.map_err(session::failed)?;
+    if !found {
+        say(format_args!("no entry of the change log matches"));
+    }
+    Ok(Exit::Done)
 }
 
 pub(super) fn text(entry: &LogEntry, out: &mut Output) {
@@ -146,7 +152,7 @@ pub(super) fn text(entry: &LogEntry, out: &mut Output) {
     }
 }
 
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 17] = [
     "seq",
     "at",
     "run",
@@ -163,6 +169,7 @@ const COLUMNS: [&str; 16] = [
     "why",
     "outcome",
     "error",
+    "request_id",
 ];
 
 fn csv(store: &Store, filter: &Filter, out: &mut Output) -> Result<Exit, Exit> {
@@ -183,7 +190,7 @@ fn csv(store: &Store, filter: &Filter, out: &mut Output) -> Result<Exit, Exit> {
 }
 
 /// One row for each attribute; one with no attribute for a write that has none.
-fn rows(entry: &LogEntry) -> Vec<[String; 16]> {
+fn rows(entry: &LogEntry) -> Vec<[String; 17]> {
     let plain = |v: Option<&crate::model::Value>| v.map(ToString::to_string).unwrap_or_default();
     let row = |attribute: &str, before: String, after: String| {
         [
@@ -203,6 +210,7 @@ fn rows(entry: &LogEntry) -> Vec<[String; 16]> {
             entry.why.clone(),
             entry.outcome.clone(),
             entry.error.as_ref().map(|e| format!("{}: {}", e.code, e.message)).unwrap_or_default(),
+            entry.request_id.clone(),
         ]
     };
     if entry.edits.is_empty() {

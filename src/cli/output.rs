@@ -71,6 +71,15 @@ impl Write for Output {
     }
 }
 
+/// How a report is written to stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
 /// Says on stderr what went wrong. The text reads alone and ends with a `hint:` line where there is a way out.
 pub(super) fn complain(text: fmt::Arguments<'_>) {
     let red = anstyle::Style::new().bold().fg_color(Some(anstyle::AnsiColor::Red.into()));

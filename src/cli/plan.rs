@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::clock::SystemClock;
-use super::output::complain;
+use super::output::{complain, say};
 use super::progress::Progress;
 use super::{Exit, Global, Output, render, session};
 use crate::config::Config;
@@ -58,15 +58,7 @@ impl Arguments {
 }
 
 pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> Exit {
-    match try_run(global, arguments, out) {
-        Ok(exit) | Err(exit) => exit,
-    }
-}
-
-fn try_run(global: &Global, arguments: &Arguments, out: &mut Output) -> Result<Exit, Exit> {
-    let config = session::configuration(global)?;
-    session::route(&config, arguments.route.as_deref())?;
-    session::runtime()?.block_on(dry_run(global, &config, arguments, out))
+    session::online(global, async |config| dry_run(global, config, arguments, out).await)
 }
 
 /// The dry run on an open runtime: what `plan` does, and the demo.
@@ -76,12 +68,11 @@ pub(super) async fn dry_run(
     arguments: &Arguments,
     out: &mut Output,
 ) -> Result<Exit, Exit> {
+    let route = session::route(config, arguments.route.as_deref())?;
     let clock = SystemClock::start();
     let directories = if arguments.offline { BTreeMap::new() } else { session::connect(config, clock)? };
     let store = session::store(config, Mode::Copy)?;
-    let progress = Progress::new(global);
-    let ids = RequestIds::random().map_err(session::failed)?;
-    let route = session::route(config, arguments.route.as_deref())?;
+    let (progress, ids) = (Progress::new(global), RequestIds::random().map_err(session::failed)?);
     let focus = Focus { route, user: arguments.user.clone(), full: false, offline: arguments.offline };
     let (drafted, stopped) = session::until_stopped(async |stop| {
         let cycle = Cycle {
@@ -123,6 +114,8 @@ fn show(drafted: &Drafted, config: &Config, arguments: &Arguments, out: &mut Out
             out.line(format_args!("{document:#}"));
         }
     }
+    // What is found comes before what is wrong with it, also where both streams lead to one terminal.
+    out.flush();
     complaints(drafted);
 }
 
@@ -139,8 +132,11 @@ pub(super) fn complaints(drafted: &Drafted) {
         complain(format_args!("{tenant}: {users} users could not be looked at; nothing was concluded about them"));
     }
     for refusal in &drafted.refusals {
-        complain(format_args!(
-            "{refusal}\nhint: look at the plan; if it is meant, let exactly it through: crosstie sync --approve {}",
+        complain(format_args!("{refusal}"));
+    }
+    if !drafted.refusals.is_empty() {
+        say(format_args!(
+            "hint: look at the plan; if it is meant, let exactly it through: crosstie sync --approve {}",
             drafted.digest
         ));
     }

@@ -85,9 +85,11 @@ pub(super) fn text(drafted: &Drafted, config: &Config, show: usize, out: &mut Ou
         out.line(format_args!(""));
     }
     let totals = summaries(&drafted.plan, config);
-    if !totals.is_empty() {
-        out.line(format_args!("{}", table(&totals)));
+    if totals.is_empty() {
+        out.line(format_args!("nothing could be planned"));
+        return;
     }
+    out.line(format_args!("{}", table(&totals)));
     bounds(&totals, config, out);
     out.line(format_args!("digest {}", drafted.digest));
 }

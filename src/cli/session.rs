@@ -34,6 +34,15 @@ pub(super) fn configuration(global: &Global) -> Result<Config, Exit> {
     }
 }
 
+/// Reads the configuration and runs a verb that talks to tenants.
+pub(super) fn online(global: &Global, verb: impl AsyncFnOnce(&Config) -> Result<Exit, Exit>) -> Exit {
+    let ended = || -> Result<Exit, Exit> {
+        let config = configuration(global)?;
+        runtime()?.block_on(verb(&config))
+    };
+    ended().unwrap_or_else(|exit| exit)
+}
+
 /// Opens the store that the configuration names, and makes its tenants and routes known.
 pub(super) fn store(config: &Config, mode: Mode) -> Result<Store, Exit> {
     let opened = || -> Result<Store, StoreError> {

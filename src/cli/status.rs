@@ -1,10 +1,11 @@
 //! How do things stand?
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 
 use super::clock::SystemClock;
+use super::output::Format;
 use super::{Exit, Global, Output, render, session};
 use crate::config::Config;
 use crate::engine::budgets;
@@ -21,14 +22,6 @@ pub(super) struct Arguments {
     /// How it is written to stdout.
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    Text,
-    /// One JSON document.
-    Json,
 }
 
 pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> Exit {

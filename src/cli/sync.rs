@@ -12,7 +12,7 @@ use super::{Exit, Global, Output, plan, render, session};
 use crate::config::Config;
 use crate::engine::{Cycle, Focus, Report};
 use crate::graph::RequestIds;
-use crate::model::{ActionKind, Timestamp, Trigger};
+use crate::model::{ActionKind, RouteName, Timestamp, Trigger};
 use crate::ports::Clock;
 use crate::store::{Mode, Store};
 
@@ -33,15 +33,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> Exit {
-    match try_run(global, arguments, out) {
-        Ok(exit) | Err(exit) => exit,
-    }
-}
-
-fn try_run(global: &Global, arguments: &Arguments, out: &mut Output) -> Result<Exit, Exit> {
-    let config = session::configuration(global)?;
-    session::route(&config, arguments.route.as_deref())?;
-    session::runtime()?.block_on(cycle(global, &config, arguments, out))
+    session::online(global, async |config| cycle(global, config, arguments, out).await)
 }
 
 /// One cycle on an open runtime: what `sync` does, and the demo.
@@ -51,13 +43,12 @@ pub(super) async fn cycle(
     arguments: &Arguments,
     out: &mut Output,
 ) -> Result<Exit, Exit> {
+    let route = session::route(config, arguments.route.as_deref())?;
+    let focus = Focus { route, user: arguments.user.clone(), full: arguments.full, offline: false };
     let clock = SystemClock::start();
     let directories = session::writers(session::connect(config, clock)?);
     let store = session::store(config, Mode::Write)?;
-    let route = session::route(config, arguments.route.as_deref())?;
-    let focus = Focus { route, user: arguments.user.clone(), full: arguments.full, offline: false };
-    let progress = Progress::new(global);
-    let ids = RequestIds::random().map_err(session::failed)?;
+    let (progress, ids) = (Progress::new(global), RequestIds::random().map_err(session::failed)?);
     store.forget_spent(clock.now()).map_err(session::failed)?;
     let run = store.begin_run(Trigger::Manual, clock.now()).map_err(session::failed)?;
     let result = session::until_stopped(async |stop| {
@@ -122,29 +113,51 @@ fn show(report: &Report, out: &mut Output) {
     let mut routes: Vec<_> = report.drafted.plan.routes.iter().map(|r| &r.route).collect();
     routes.sort();
     for route in routes {
-        let made = |kind: ActionKind| report.applied.get(&(route.clone(), kind)).map(|n| format!("{n} {kind}"));
-        let made: Vec<String> = ActionKind::ALL.into_iter().filter_map(made).collect();
-        let made = if made.is_empty() { "nothing to do".to_owned() } else { made.join(", ") };
-        out.line(format_args!("{route}: {made}"));
+        out.line(format_args!("{route}: {}", outcome(report, route)));
     }
     for held in report.drafted.plan.routes.iter().flat_map(|r| &r.held).take(render::SHOWN) {
         let who = render::inert(&held.home.user_principal_name);
         out.line(format_args!("{}: held {who}: {}", held.route, render::inert(&held.hold.to_string())));
     }
+    out.flush();
     plan::complaints(&report.drafted);
-    for failure in report.failed.iter().take(render::SHOWN) {
-        let who = render::inert(&failure.home.user_principal_name);
-        complain(format_args!("{}: {} of {who} failed: {}", failure.route, failure.action, failure.error));
-    }
-    if report.failed.len() > render::SHOWN {
-        complain(format_args!("… and {} more; crosstie log has them all", report.failed.len() - render::SHOWN));
-    }
+    failures(report);
     for (tenant, why) in &report.unwritten {
         complain(format_args!("{tenant} was given up for this cycle: {why}"));
     }
     if report.waiting > 0 {
         complain(format_args!("{} changes wait for the next cycle", report.waiting));
     }
+}
+
+/// The same fault of many people is told once, with their names.
+fn failures(report: &Report) {
+    let mut by_error: BTreeMap<(&RouteName, ActionKind, &str), Vec<String>> = BTreeMap::new();
+    for failure in &report.failed {
+        let key = (&failure.route, failure.action, failure.error.as_str());
+        by_error.entry(key).or_default().push(render::inert(&failure.home.user_principal_name));
+    }
+    for ((route, action, error), people) in by_error {
+        let mut names = people.iter().take(render::SHOWN).cloned().collect::<Vec<_>>().join(", ");
+        if people.len() > render::SHOWN {
+            names += &format!(" and {} more (crosstie log has them all)", people.len() - render::SHOWN);
+        }
+        complain(format_args!("{route}: {action} of {names} failed: {error}"));
+    }
+}
+
+/// What came of one route, in a few words.
+fn outcome(report: &Report, route: &RouteName) -> String {
+    if report.drafted.refusals.iter().any(|r| r.route == *route) {
+        return "refused by the guard, nothing was written".to_owned();
+    }
+    let made = |kind: ActionKind| report.applied.get(&(route.clone(), kind)).map(|n| format!("{n} {kind}"));
+    let mut words: Vec<String> = ActionKind::ALL.into_iter().filter_map(made).collect();
+    let failed = report.failed.iter().filter(|f| f.route == *route).count();
+    if failed > 0 {
+        words.push(format!("{failed} failed"));
+    }
+    if words.is_empty() { "nothing to do".to_owned() } else { words.join(", ") }
 }
 
 fn exit(report: &Report, approved: Option<&str>) -> Exit {

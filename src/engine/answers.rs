@@ -129,7 +129,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
         let young = self.is_young(&job.change, now)?;
         // A manager's account may be the young one; its absence says nothing of the account that reports to it.
         let not_yet = not_found && (young || kind == AskKind::Manager);
-        let worth = matches!(error.retry, Retry::Again { .. }) || not_yet;
+        let worth = if not_found { not_yet } else { matches!(error.retry, Retry::Again { .. }) };
         if worth && job.tries < TRIES_MAX {
             self.queue.push_later(job.clone(), retry::again_at(error, job.tries, now));
             return Ok(());

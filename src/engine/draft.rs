@@ -87,9 +87,10 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                 None => drafted.plan.routes.push(self.draft_route(route)?),
             }
         }
+        self.must_know_the_user(&drafted.plan)?;
         plan::hold_shared(&mut drafted.plan);
         if !self.focus.offline {
-            self.hold_privileged(&mut drafted.plan).await;
+            self.hold_privileged(&mut drafted.plan).await?;
         }
         for route in &routes {
             if let Some(plan) = drafted.plan.routes.iter().find(|p| p.route == route.name) {
@@ -129,6 +130,19 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         }
         draft.settled = draft.population.saturating_sub(self.linked_among(&draft)?);
         Ok(draft)
+    }
+
+    /// Whoever is asked for by name is at home in one of the tenants that were read.
+    fn must_know_the_user(&self, plan: &Plan) -> Result<(), EngineError> {
+        let Some(user) = &self.focus.user else { return Ok(()) };
+        for route in &plan.routes {
+            if self.store.find_user(&route.route.home, user)?.is_some() {
+                return Ok(());
+            }
+        }
+        let message =
+            format!("no home user {user:?} was found\nhint: name the object id or user principal name at home");
+        if plan.routes.is_empty() { Ok(()) } else { Err(EngineError::NoSuch(message)) }
     }
 
     fn consider(&self, route: &PlannedRoute, home: &ObjectId, draft: &mut RoutePlan) -> Result<(), StoreError> {
@@ -184,10 +198,16 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
 
     /// An account that holds a directory role is never joined by a match: whoever can set a mail address at home would
     /// otherwise steer an administrator's account.
-    async fn hold_privileged(&self, plan: &mut Plan) {
+    async fn hold_privileged(&self, plan: &mut Plan) -> Result<(), StoreError> {
         for route in &mut plan.routes {
-            let joins: Vec<(ObjectId, ObjectId)> = route.changes.iter().filter_map(joined_account).collect();
             let (name, target) = (route.route.clone(), route.route.target.clone());
+            let mut joins: Vec<(ObjectId, ObjectId)> = Vec::new();
+            for (home, account) in route.changes.iter().filter_map(joined_account) {
+                // One that we asked for came from our own invitation: it is no match of somebody else's account.
+                if self.store.link(&name, &home)?.is_none() {
+                    joins.push((home, account));
+                }
+            }
             let looks = stream::iter(joins.into_iter().map(|(home, account)| {
                 let target = target.clone();
                 async move { (home, self.roles(&target, &account).await, account) }
@@ -199,6 +219,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                 }
             }
         }
+        Ok(())
     }
 
     /// What speaks against joining the account; `None`: nothing.

@@ -7,7 +7,7 @@ use futures_util::future::{Either, join_all, select};
 
 use super::{Cycle, EngineError, Event, Readings};
 use crate::model::{Cursor, DeltaItem, Selection, TenantName, Then};
-use crate::ports::{Clock, DirectoryRead, Retry};
+use crate::ports::{Clock, DirectoryError, DirectoryRead, Retry};
 use crate::store::Round;
 
 /// Directory delta links live seven days (delta query overview); a day before that we do not rely on them any more.
@@ -86,7 +86,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                         }
                     }
                 }
-                Err(error) if error.retry == Retry::StartOver && resets < RESETS_MAX => {
+                Err(error) if is_dead(&cursor, &error) && resets < RESETS_MAX => {
                     tracing::info!(%tenant, code = error.detail.code, "the watermark is dead: reading everything anew");
                     resets += 1;
                     seen.clear();
@@ -171,6 +171,13 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     pub(super) fn door(&self, tenant: &TenantName) -> Result<&D, EngineError> {
         self.directories.get(tenant).ok_or_else(|| EngineError::NoSuch(format!("no connection to tenant {tenant}")))
     }
+}
+
+/// Nothing more can be read from here. A link that the tenant calls a bad request is as dead as an expired one, and a
+/// full round is always safe.
+fn is_dead(cursor: &Cursor, error: &DirectoryError) -> bool {
+    let bad_link = matches!(cursor, Cursor::Link(_)) && error.status == Some(400);
+    error.retry == Retry::StartOver || bad_link
 }
 
 fn fingerprint(link: &str) -> u64 {

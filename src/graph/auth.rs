@@ -305,12 +305,14 @@ impl TokenSource {
 
     fn explain(&self, error: RequestTokenError<TransportError, EntraError>, status: Option<u16>) -> TokenError {
         let server_side = status.is_some_and(|s| s == 429 || s == 408 || s >= 500);
+        // A page of some proxy, with whichever status: the status says more than the page.
+        let said = status.filter(|s| *s >= 300).map_or(String::new(), |s| format!(" (status {s})"));
         let unreadable = |what: &str| match status {
             Some(status) if server_side => TokenError {
                 transient: true,
                 ..TokenError::ours("TokenEndpoint", format!("the token endpoint answered {status}"), None)
             },
-            _ => TokenError::ours("TokenEndpoint", what, Some("is the authority's address right?")),
+            _ => TokenError::ours("TokenEndpoint", format!("{what}{said}"), Some("is the authority's address right?")),
         };
         match error {
             RequestTokenError::Request(error) => TokenError {

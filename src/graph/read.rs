@@ -22,11 +22,7 @@ const READ_ON: Asking = Asking { operation: Operation::Resume, ..READ_USERS };
 const LOOK: Asking = Asking { doing: "looking at a user", body_bytes_max: BODY_BYTES_MAX, ..READ_USERS };
 const SEARCH: Asking = Asking { doing: "searching users by address", ..LOOK };
 const MEMBERS: Asking = Asking { doing: "reading a group's members", permission: "GroupMember.Read.All", ..LOOK };
-const ROLES: Asking = Asking {
-    doing: "reading a user's directory roles",
-    permission: "RoleManagement.Read.Directory or Directory.Read.All",
-    ..LOOK
-};
+const ROLES: Asking = Asking { doing: "reading a user's directory roles", permission: "User.Read.All", ..LOOK };
 
 /// Graph's largest page of a listing.
 const LISTING_TOP: &str = "999";

@@ -123,9 +123,10 @@ pub fn judge(operation: Operation, failure: &Failure<'_>, now: Timestamp) -> Ver
         503 => again,
         // Not implemented: it will not be so in a minute either.
         501 => Retry::Never,
-        // 408 and 5xx come from front doors too, after the directory may have acted.
+        // 408 and 5xx come from front doors too, after the directory may have acted: what became of a write is looked up,
+        // so that the change log never calls one failed that happened.
         408 | 500.. => match operation {
-            Operation::Invite => Retry::LookAgain,
+            Operation::Invite | Operation::Change => Retry::LookAgain,
             _ => again,
         },
         // A new account is not on every replica yet. Whether that explains it is for the engine to say: it knows the age.

@@ -15,6 +15,7 @@ mod writes;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -138,7 +139,7 @@ fn same_directory(tenant: &TenantSetup, was: &str) -> Result<(), StoreError> {
 /// The store: one SQLite file, or a copy of one in memory for a dry run.
 pub struct Store {
     connection: Connection,
-    tenants: RefCell<BTreeMap<TenantName, TenantRow>>,
+    tenants: RefCell<BTreeMap<TenantName, Rc<TenantRow>>>,
     routes: RefCell<BTreeMap<RouteName, i64>>,
     /// Held as long as the store is open for writing.
     _lock: Option<std::fs::File>,
@@ -165,7 +166,7 @@ impl Store {
                 if let Some(row) = self.tenants.borrow_mut().get_mut(&route.home)
                     && !row.routes_out.contains(&id)
                 {
-                    row.routes_out.push(id);
+                    Rc::make_mut(row).routes_out.push(id);
                 }
             }
             Ok(())
@@ -185,7 +186,7 @@ impl Store {
             let (id, was) = found.unwrap_or((UNSEEN, tenant.directory.clone()));
             same_directory(tenant, &was)?;
             let row = TenantRow { id, keyed: tenant.keyed.clone(), routes_out: Vec::new() };
-            self.tenants.borrow_mut().insert(tenant.name.clone(), row);
+            self.tenants.borrow_mut().insert(tenant.name.clone(), Rc::new(row));
         }
         for route in routes {
             let (home, target) = (self.tenant(&route.home)?.id, self.tenant(&route.target)?.id);
@@ -205,7 +206,7 @@ impl Store {
             })?;
         same_directory(tenant, &directory)?;
         let row = TenantRow { id, keyed: tenant.keyed.clone(), routes_out: Vec::new() };
-        self.tenants.borrow_mut().insert(tenant.name.clone(), row);
+        self.tenants.borrow_mut().insert(tenant.name.clone(), Rc::new(row));
         let names: Vec<&str> = tenant.keyed.iter().map(Attribute::as_str).collect();
         let names = names.join(",");
         if names != keyed {
@@ -215,7 +216,7 @@ impl Store {
         Ok(())
     }
 
-    fn tenant(&self, name: &TenantName) -> Result<TenantRow, StoreError> {
+    fn tenant(&self, name: &TenantName) -> Result<Rc<TenantRow>, StoreError> {
         self.tenants.borrow().get(name).cloned().ok_or_else(|| StoreError::Unknown(format!("tenant {name}")))
     }
 

@@ -46,6 +46,9 @@ impl Store {
             Mode::Copy => Self::open_copy(path),
             Mode::Look => {
                 let connection = open_quietly(path)?;
+                if is_blank(&connection) {
+                    return Self::in_memory();
+                }
                 check(path, &connection)?;
                 Ok(Self::holding(connection, None))
             }
@@ -90,6 +93,9 @@ impl Store {
 
     fn open_copy(path: &Path) -> Result<Self, StoreError> {
         let from = open_quietly(path)?;
+        if is_blank(&from) {
+            return Self::in_memory();
+        }
         check(path, &from)?;
         // "" is SQLite's name for a private temporary database: kept in memory as long as it fits, deleted on close.
         let mut connection = Connection::open("").map_err(|e| named(path, e.into()))?;
@@ -105,11 +111,10 @@ impl Store {
     }
 }
 
-/// Opens without leaving a trace: with no write-ahead log beside it, nobody writes the file, and it can be read as an
-/// immutable one (no `-shm`, no recovery, not a byte changed).
+/// Opens without leaving a trace: with no write-ahead log beside it, nobody has the file open to write (the last writer
+/// that closes it removes the log), and it can be read as an immutable one: no `-shm`, no recovery, not a byte changed.
 fn open_quietly(path: &Path) -> Result<Connection, StoreError> {
-    let wal = beside(path, "-wal");
-    let busy = std::fs::metadata(&wal).is_ok_and(|m| m.len() > 0);
+    let busy = beside(path, "-wal").exists();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let mut url = url::Url::parse("file:///").map_err(|e| StoreError::Damaged(e.to_string()))?;
     let full = std::path::absolute(path).map_err(|e| file_error(path, e))?;
@@ -150,6 +155,12 @@ fn upgrade(c: &Connection) -> Result<(), StoreError> {
         VERSION => Ok(()),
         older => Err(StoreError::Damaged(format!("schema version {older} was never released"))),
     }
+}
+
+/// Made, and killed before the schema stood: as good as missing. The next writer goes on from it.
+fn is_blank(c: &Connection) -> bool {
+    let sql = "SELECT (SELECT count(*) FROM sqlite_schema) = 0 AND application_id = 0 FROM pragma_application_id";
+    c.query_row(sql, [], |r| r.get(0)).unwrap_or(false)
 }
 
 /// Is it ours, and of a version that we know?

@@ -236,6 +236,7 @@ impl Bench {
             stop,
         };
         let drafted = cycle.dry_run().await.unwrap();
+        drop(store);
         let after = (std::fs::read(self.file("crosstie.db")).ok(), self.world.ledger().len());
         assert!(before == after, "a dry run left a trace");
         drafted

@@ -139,6 +139,25 @@ async fn a_lost_answer_to_a_delete_or_restore_is_looked_up_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_front_door_that_fails_after_the_write_makes_no_false_entry() {
+    for kind in [Kind::Invite, Kind::Patch, Kind::Delete] {
+        let bench = Bench::mesh(&["north", "south"], RULES);
+        let eve = bench.staff("north", "eve");
+        bench.settled_sync().await;
+        bench.staff("north", "ada");
+        bench.tenant("north").soft_delete(&eve).unwrap();
+        let mut answer = Effect::status(502);
+        if let Effect::Status { applied, .. } = &mut answer {
+            *applied = true;
+        }
+        bench.tenant("south").fault(Fault::next(1, kind, answer)).unwrap();
+        bench.settled_sync().await;
+        assert!(bench.log().iter().all(|e| e.outcome == "applied"), "{kind:?}: {:#?}", bench.log());
+        assert_eq!(bench.writes().len(), 5, "{kind:?}: nothing was written twice");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn throttling_is_obeyed_and_nothing_is_lost_by_it() {
     let (bench, _) = populated();
     let throttle = Fault { times: Some(3), ..Fault::next(3, Kind::Invite, Effect::throttled(429, "2.5")) };
@@ -167,6 +186,32 @@ async fn the_servers_own_windows_are_never_overrun_by_us() {
     // 800 writes at 100 in 30 s: the last window opens after 210 s.
     let took = start.elapsed().as_secs();
     assert!((210..=216).contains(&took), "took {took} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_forgets_nothing_of_what_was_spent() {
+    let bench = Bench::mesh(&["north", "south"], RULES);
+    let text = std::fs::read_to_string(bench.file("crosstie.toml")).unwrap();
+    let limits = "[tenants.south.limits]\nwrites = 50\nwindow_seconds = 60\nwrites_per_hour = 72000\n";
+    std::fs::write(bench.file("crosstie.toml"), text + limits).unwrap();
+    bench.settings("south", |s| {
+        s.limits.app_writes.count = 50;
+        s.limits.app_writes.seconds = 60;
+    });
+    for n in 0..45 {
+        bench.staff("north", &format!("n{n}"));
+        if n % 15 == 14 {
+            bench.settled_sync().await;
+        }
+    }
+    assert!(bench.writes().iter().all(|e| e.status != 429), "three processes, one window");
+    // Nor does a death: what was under way counts from when the next run found out.
+    for n in 45..60 {
+        bench.staff("north", &format!("n{n}"));
+    }
+    bench.killed_sync(9).await;
+    bench.sync().await;
+    assert!(bench.writes().iter().all(|e| e.status != 429));
 }
 
 #[tokio::test(start_paused = true)]
@@ -275,4 +320,50 @@ async fn only_the_route_or_the_user_that_was_asked_for_is_touched() {
     assert!(bench.guests("south", "n0@north.example").is_empty());
     assert!(report.applied.keys().any(|(_, kind)| *kind == ActionKind::Provision));
     let _ = people;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_round_that_mentions_nobody_deletes_nobody() {
+    let (bench, people) = populated();
+    bench.settled_sync().await;
+    let writes = bench.writes().len();
+    bench.tenant("north").soft_delete(&people[4]).unwrap();
+    bench.tenant("north").expire_links().unwrap();
+    // A replica that lost its contents: a first page that is the last one, and empty.
+    let mut empty = Effect::status(200);
+    if let Effect::Status { body, content_type, .. } = &mut empty {
+        let link = "http://localhost/v1.0/users/delta?$deltatoken=bm90aGluZw";
+        *body = Some(json!({ "value": [], "@odata.deltaLink": link }).to_string());
+        *content_type = Some("application/json".to_owned());
+    }
+    // The first request resumes and is told that its link has expired; the second one starts over.
+    bench.tenant("north").fault(Fault { skip: 1, ..Fault::next(1, Kind::Delta, empty) }).unwrap();
+    let report = bench.sync().await;
+    assert!(report.complete(), "{report:?}");
+    assert_eq!(deletes(&bench), 2, "the one who is really gone, in two targets");
+    assert_eq!(bench.writes().len(), writes + 2);
+    // The made-up link means nothing to the tenant: the next reading starts over.
+    bench.settled_sync().await;
+    assert_eq!(bench.writes().len(), writes + 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_we_asked_for_is_ours_even_if_it_shows_only_in_the_next_reading() {
+    let start = RULES.find("[[match]]").unwrap();
+    let end = RULES.find("[attributes]").unwrap();
+    let rules = format!("{}{}", &RULES[..start], &RULES[end..]);
+    let bench = Bench::mesh(&["north", "south"], &rules);
+    bench.staff("north", "ada");
+    bench.settings("south", |s| s.lag.created_millis = 40_000);
+    bench.tenant("south").fault(Fault::next(1, Kind::Invite, Effect::Drop { applied: true })).unwrap();
+    let report = bench.sync().await;
+    assert_eq!(report.failed.len(), 1, "nobody can see yet whether it happened");
+    let report = bench.sync().await;
+    assert!(report.complete(), "{report:?}");
+    let account = bench.guest("south", "ada@north.example");
+    assert_eq!((&account["jobTitle"], &account["userType"]), (&json!("Lecturer"), &json!("Member")));
+    let outcomes: Vec<String> = bench.log().iter().map(|e| format!("{} {}", e.action, e.outcome)).collect();
+    assert_eq!(outcomes.iter().filter(|o| *o == "provision unknown").count(), 1, "{outcomes:?}");
+    assert_eq!(outcomes.iter().filter(|o| *o == "join applied").count(), 1, "{outcomes:?}");
+    assert!(bench.plan().await.plan.is_empty());
 }

@@ -245,14 +245,16 @@ async fn groups_decide_scope_through_nested_groups_too() {
 #[tokio::test(start_paused = true)]
 async fn a_group_that_disappears_deletes_nobody() {
     let bench = Bench::mesh(&["north", "south"], RULES);
-    let ada = bench.staff("north", "ada");
-    let group = "2b1c0000-0000-4000-8000-000000000001";
-    let made = |members: Vec<String>| {
-        serde_json::from_value(json!({ "id": group, "displayName": "all", "members": members })).unwrap()
+    let (ada, eve) = (bench.staff("north", "ada"), bench.staff("north", "eve"));
+    let [group, other] = ["2b1c0000-0000-4000-8000-000000000001", "2b1c0000-0000-4000-8000-000000000002"];
+    let made = |id: &str, members: Vec<String>| {
+        serde_json::from_value(json!({ "id": id, "displayName": "all", "members": members })).unwrap()
     };
-    bench.tenant("north").put_group(made(vec![ada])).unwrap();
-    bench.tenant("south").put_group(made(Vec::new())).unwrap();
-    bench.write_rules("staff", &RULES.replace("[[match]]", &format!("groups = [\"{group}\"]\n[[match]]")));
+    bench.tenant("north").put_group(made(group, vec![ada])).unwrap();
+    bench.tenant("north").put_group(made(other, vec![eve])).unwrap();
+    bench.tenant("south").put_group(made(group, Vec::new())).unwrap();
+    let groups = format!("groups = [\"{group}\", \"{other}\"]\n[[match]]");
+    bench.write_rules("staff", &RULES.replace("[[match]]", &groups));
     bench.settled_sync().await;
     bench.tenant("north").remove_group(group).unwrap();
     let report = bench.sync().await;

@@ -118,14 +118,13 @@ impl Operation {
             | Operation::ListUsers
             | Operation::GetUser(_)
             | Operation::GetManager(_)
+            | Operation::MemberOf { .. }
             | Operation::ListDeleted
             | Operation::GetDeleted(_) => USER_READERS,
             Operation::PatchUser(_) => USER_WRITERS,
             Operation::SetManager(_) | Operation::ClearManager(_) => MANAGER_WRITERS,
             Operation::DeleteUser(_) | Operation::Restore(_) => USER_DELETERS,
-            Operation::MemberOf { .. } | Operation::ListGroups | Operation::Group(_) | Operation::Members { .. } => {
-                GROUP_READERS
-            }
+            Operation::ListGroups | Operation::Group(_) | Operation::Members { .. } => GROUP_READERS,
             Operation::Invite => INVITERS,
             Operation::Organization => ORGANIZATION_READERS,
             Operation::AuthorizationPolicy => POLICY_READERS,

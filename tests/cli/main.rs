@@ -1,0 +1,20 @@
+//! Does the program keep its promises as people run it? Real processes, real SQLite files, real signals, real sockets.
+#![allow(clippy::unwrap_used, clippy::panic, unreachable_pub, reason = "a test")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "real processes need real time, and servers that are no part of them threads"
+)]
+
+mod bad_configs;
+mod crash;
+mod demo;
+mod exits;
+mod first_sync;
+mod hostile;
+mod leavers;
+mod locks;
+mod output;
+mod secrets;
+mod signals;
+mod stores;
+mod support;
