@@ -247,8 +247,7 @@ fn baseline(link: &Link, wanted: &Wanted, account: &Observed) -> Attributes {
     let value = |a: &Attribute| {
         let wanted = wanted.values.get(a);
         let equal = same_value(account.attributes.get(a), wanted);
-        let kept = link.initialised && same_value(link.baseline.get(a), wanted);
-        let value = if equal || kept { wanted } else { link.baseline.get(a) };
+        let value = if equal { wanted } else { link.baseline.get(a) };
         value.map(|v| (a.clone(), v.clone()))
     };
     wanted.on_change.iter().filter_map(value).collect()

@@ -20,8 +20,8 @@ fn account(pairs: &[(&str, &str)]) -> Observed {
     present("account", &all)
 }
 fn stage(rules: &str, home: Observed, link: Option<Link>, tenant: &[Observed]) -> Stage {
-    let mut answers = Answers::default();
-    answers.address = tenant.iter().map(|a| Answer { account: a.clone(), taken: false }).collect();
+    let address = tenant.iter().map(|a| Answer { account: a.clone(), taken: false }).collect();
+    let answers = Answers { address, ..Answers::default() };
     let case = Case { home, member_of: BTreeSet::new(), link, account: None, answers, readings: 1 };
     let route: PlannedRoute = route(&[("staff", rules)]);
     Stage { route, tenant: case.answers.address.clone(), case, boss: Resolved::Nobody, now: NOW }

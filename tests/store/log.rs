@@ -108,7 +108,8 @@ fn a_forged_entry_with_a_right_hash_is_named_wherever_it_stands() {
 
 #[test]
 fn going_on_after_a_tampering_does_not_mend_the_chain() {
-    let tamper: [(&str, fn(&Folder), u64); 4] = [
+    type Tampering = (&'static str, fn(&Folder), u64);
+    let tamper: [Tampering; 4] = [
         ("a cut tail", |f| f.sql().execute_batch("DELETE FROM log WHERE seq > 3").unwrap(), 4),
         ("an emptied log", |f| f.sql().execute_batch("DELETE FROM log").unwrap(), 1),
         ("one more", |f| forged(f, 6), 7),
@@ -119,7 +120,8 @@ fn going_on_after_a_tampering_does_not_mend_the_chain() {
         drop(written(&folder));
         tamper(&folder);
         let store = folder.write();
-        store.record(record(ask(&guid(1), None), None)).unwrap();
+        let seq = store.record(record(ask(&guid(1), None), None)).unwrap().seq;
+        assert!(seq > u64::from(ENTRIES), "{what}: a number is used twice");
         store.record(record(ask(&guid(1), None), None)).unwrap();
         assert_eq!(broken_at(&store), first_bad, "{what}");
     }

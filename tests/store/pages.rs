@@ -141,6 +141,7 @@ fn every_form_of_an_id_comes_back() {
     }
     let mut marked: Vec<String> = unsettled(&store, &route()).iter().map(ToString::to_string).collect();
     let mut expected: Vec<String> = forms.iter().map(ToString::to_string).collect();
-    (marked.sort(), expected.sort());
+    marked.sort();
+    expected.sort();
     assert_eq!(marked, expected);
 }
