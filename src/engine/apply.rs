@@ -11,7 +11,7 @@ use super::recover::{self, Seen};
 use super::steps::{self, Step};
 use super::{Cycle, EngineError, Event, Report, budgets};
 use crate::config::Tenant;
-use crate::model::{Change, Outcome, RunId, Selection, TenantName, Tie, Timestamp, Trigger};
+use crate::model::{Action, Change, Outcome, RunId, Selection, TenantName, Tie, Timestamp, Trigger};
 use crate::ports::{Clock, DirectoryError, DirectoryWrite, Write, Written};
 use crate::quota::{Meter, Permit};
 use crate::store::Ask;
@@ -302,6 +302,10 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
             action: change.action.kind(),
             kind: step.kind(),
             account: change.action.account().cloned(),
+            origin: match &change.action {
+                Action::Join { origin, .. } => Some(*origin),
+                _ => None,
+            },
             address,
             edits: steps::shown(change, step),
             why: change.why.to_string(),

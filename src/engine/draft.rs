@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Cycle, Drafted, EngineError, Readings, planned, steps, write_windows};
 use crate::config::{Config, Route};
-use crate::model::{Action, ActionKind, Change, Held, Hold, ObjectId, RouteName, TenantName};
+use crate::model::{Action, ActionKind, Change, Held, Hold, ObjectId, Origin, RouteName, TenantName};
 use crate::plan::{self, Decision, Plan, PlannedRoute, Resolved, RoutePlan};
 use crate::ports::{Clock, DirectoryRead};
 use crate::quota;
@@ -90,7 +90,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         self.must_know_the_user(&drafted.plan)?;
         plan::hold_shared(&mut drafted.plan);
         if !self.focus.offline {
-            self.hold_privileged(&mut drafted.plan).await?;
+            self.hold_privileged(&mut drafted.plan).await;
         }
         for route in &routes {
             if let Some(plan) = drafted.plan.routes.iter().find(|p| p.route == route.name) {
@@ -198,16 +198,10 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
 
     /// An account that holds a directory role is never joined by a match: whoever can set a mail address at home would
     /// otherwise steer an administrator's account.
-    async fn hold_privileged(&self, plan: &mut Plan) -> Result<(), StoreError> {
+    async fn hold_privileged(&self, plan: &mut Plan) {
         for route in &mut plan.routes {
             let (name, target) = (route.route.clone(), route.route.target.clone());
-            let mut joins: Vec<(ObjectId, ObjectId)> = Vec::new();
-            for (home, account) in route.changes.iter().filter_map(joined_account) {
-                // One that we asked for came from our own invitation: it is no match of somebody else's account.
-                if self.store.link(&name, &home)?.is_none() {
-                    joins.push((home, account));
-                }
-            }
+            let joins: Vec<(ObjectId, ObjectId)> = route.changes.iter().filter_map(matched_account).collect();
             let looks = stream::iter(joins.into_iter().map(|(home, account)| {
                 let target = target.clone();
                 async move { (home, self.roles(&target, &account).await, account) }
@@ -219,7 +213,6 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                 }
             }
         }
-        Ok(())
     }
 
     /// What speaks against joining the account; `None`: nothing.
@@ -236,9 +229,10 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     }
 }
 
-fn joined_account(change: &Change) -> Option<(ObjectId, ObjectId)> {
+/// The account that a match would join. One that our own unanswered invitation made is nobody else's.
+fn matched_account(change: &Change) -> Option<(ObjectId, ObjectId)> {
     match &change.action {
-        Action::Join { account, .. } => Some((change.home.id.clone(), account.clone())),
+        Action::Join { account, origin: Origin::Joined, .. } => Some((change.home.id.clone(), account.clone())),
         _ => None,
     }
 }

@@ -75,7 +75,7 @@ pub(super) fn steps(change: &Change) -> VecDeque<Step> {
             let invitation = Invitation { address: address.clone(), display_name, user_type };
             VecDeque::from([Step { write: Some(Write::Invite(invitation)), edits }])
         }
-        Action::Join { account, edits } | Action::Update { account, edits } => {
+        Action::Join { account, edits, .. } | Action::Update { account, edits } => {
             let mut steps = written(account, edits);
             if steps.is_empty() {
                 steps.push_back(Step { write: None, edits: Edits::new() });
@@ -150,19 +150,19 @@ fn fresh_link(ask: &Ask, tie: Tie, at: Timestamp) -> Link {
 
 /// The link after a write that the tenant confirmed.
 pub(super) fn applied_link(ask: &Ask, before: Option<&Link>, account: Option<&ObjectId>, at: Timestamp) -> LinkChange {
+    let blocks = ask.edits.get(Attribute::ACCOUNT_ENABLED).and_then(|(_, after)| after.clone());
     let known = |origin| {
         let tie = Tie::Known { account: account.cloned()?, origin };
         let link = fresh_link(ask, tie, at);
-        Some(Link { initialised: origin == Origin::Joined, ..link })
+        let blocked = blocks == Some(Value::Bool(false));
+        Some(Link { initialised: origin == Origin::Joined, disabled_by_us: blocked, ..link })
     };
     let set = |link: Option<Link>| link.map_or(LinkChange::Same, LinkChange::Set);
-    let blocks = ask.edits.get(Attribute::ACCOUNT_ENABLED).and_then(|(_, after)| after.clone());
     let with_block = |by_us| before.map(|l| Link { disabled_by_us: by_us, ..l.clone() });
     match (ask.action, before.map(|l| &l.tie)) {
         (ActionKind::Provision, _) => set(known(Origin::Provisioned)),
         (ActionKind::Unlink, _) => LinkChange::Remove,
-        (ActionKind::Join, Some(Tie::Asked(_))) => set(known(Origin::Provisioned)),
-        (ActionKind::Join, None) => set(known(Origin::Joined)),
+        (ActionKind::Join, None | Some(Tie::Asked(_))) => set(known(ask.origin.unwrap_or(Origin::Joined))),
         _ => match blocks {
             Some(Value::Bool(false)) => set(with_block(true)),
             Some(Value::Bool(true)) => set(with_block(false)),

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attribute, Attributes, Edits, ObjectId, RouteName, Value};
+use super::{Attribute, Attributes, Edits, ObjectId, Origin, RouteName, Value};
 
 /// The kinds of change, as the plan and the change log name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,6 +81,8 @@ pub enum Action {
         account: ObjectId,
         /// What differs.
         edits: Edits,
+        /// Joined; or provisioned, where it is the one that an unanswered invitation of ours made.
+        origin: Origin,
     },
     /// Write the edits.
     Update {

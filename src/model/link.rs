@@ -1,9 +1,12 @@
 //! What ties a home user to an account?
 
+use serde::{Deserialize, Serialize};
+
 use super::{Attributes, ObjectId, RouteName, Timestamp};
 
 /// How did the account become ours?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// We invited it.
     Provisioned,

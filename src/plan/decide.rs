@@ -7,7 +7,7 @@ use super::matching::{self, Situation};
 use super::scope::{self, Verdict};
 use super::{Case, Considered, PlannedRoute, person};
 use crate::model::{
-    Action, Attribute, Attributes, Change, Edit, Edits, Hold, Link, ObjectId, Observed, Timestamp, Value, Why,
+    Action, Attribute, Attributes, Change, Edit, Edits, Hold, Link, ObjectId, Observed, Origin, Timestamp, Value, Why,
     edits_between, same_value,
 };
 use crate::rules::{LeaverAction, RuleSet};
@@ -90,7 +90,8 @@ fn table(
         (_, Situation::Lost { restorable: false, .. }) => Step::Do(Action::Unlink, Why::AccountMissing),
         // We asked for it, the answer was lost, and meanwhile the user left: it is treated as any account of ours.
         (_, Situation::Candidate { account, ours: true }) => {
-            Step::Do(Action::Join { account: account.object.clone(), edits: Edits::new() }, reason(verdict))
+            let (account, edits) = (account.object.clone(), Edits::new());
+            Step::Do(Action::Join { account, edits, origin: Origin::Provisioned }, reason(verdict))
         }
         (_, Situation::Unmatched { asked: true }) => Step::Do(Action::Unlink, reason(verdict)),
         // Never touch an account that is not ours.
@@ -113,9 +114,9 @@ fn in_scope(situation: &Situation<'_>, wanted: &Wanted, case: &Case, rules: &Rul
         }
         Situation::Lost { restorable: false, .. } => Step::Do(Action::Unlink, Why::AccountMissing),
         Situation::Candidate { account, ours } => {
-            let provisioned = *ours && case.link.is_some();
-            let edits = edits(account, wanted, None, !provisioned);
-            Step::Do(Action::Join { account: account.object.clone(), edits }, Why::InScope)
+            let origin = if *ours { Origin::Provisioned } else { Origin::Joined };
+            let edits = edits(account, wanted, None, origin == Origin::Joined);
+            Step::Do(Action::Join { account: account.object.clone(), edits, origin }, Why::InScope)
         }
         Situation::Disputed(who) => Step::Hold(Hold::Disputed(who.clone())),
         Situation::Taken(account) => Step::Hold(Hold::Taken { account: account.clone() }),

@@ -46,6 +46,7 @@ fn record(asked: Option<i64>, length: usize) -> Record {
         action: ActionKind::Update,
         kind: AskKind::Patch,
         account: Some("account".into()),
+        origin: None,
         address: None,
         edits: BTreeMap::new(),
         why: "in scope".to_owned(),

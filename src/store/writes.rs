@@ -9,8 +9,8 @@ use super::codec::{signed, unsigned};
 use super::log::{EditEntry, LogEntry, Party};
 use super::{LinkChange, Store, StoreError, log};
 use crate::model::{
-    ActionKind, Attribute, DeltaItem, ObjectId, Outcome, Person, RouteName, RunId, TenantName, Timestamp, Trigger,
-    Value,
+    ActionKind, Attribute, DeltaItem, ObjectId, Origin, Outcome, Person, RouteName, RunId, TenantName, Timestamp,
+    Trigger, Value,
 };
 use crate::quota::Meter;
 
@@ -60,6 +60,9 @@ pub struct Ask {
     pub kind: AskKind,
     /// On which account.
     pub account: Option<ObjectId>,
+    /// For a join: how the account becomes ours.
+    #[serde(default)]
+    pub origin: Option<Origin>,
     /// For an invitation: the address.
     pub address: Option<String>,
     /// What is written: before and after.

@@ -183,12 +183,20 @@ impl Bench {
 
     /// One process: opens everything, runs one cycle, closes everything.
     pub(crate) async fn try_sync(&self, focus: Focus, approved: Option<&str>) -> Result<Report, EngineError> {
+        let (_keep, stop) = tokio::sync::watch::channel(false);
+        self.sync_until(focus, approved, stop).await
+    }
+    async fn sync_until(
+        &self,
+        focus: Focus,
+        approved: Option<&str>,
+        stop: tokio::sync::watch::Receiver<bool>,
+    ) -> Result<Report, EngineError> {
         let process = self.processes.replace_with(|n| *n + 1);
         let config = self.config();
         let directories = self.directories(&config, process);
         let store = self.store(Mode::Write);
         let ids = RequestIds::seeded(1_000 + process);
-        let (_keep, stop) = tokio::sync::watch::channel(false);
         let run = store.begin_run(Trigger::Manual, self.clock.now()).unwrap();
         let cycle = Cycle {
             config: &config,
@@ -204,6 +212,15 @@ impl Bench {
     }
     pub(crate) async fn sync(&self) -> Report {
         self.try_sync(Focus::default(), None).await.unwrap()
+    }
+    /// A process that is asked to stop after so many milliseconds.
+    pub(crate) async fn stopped_sync(&self, after_millis: u64) -> Report {
+        let (asking, stop) = tokio::sync::watch::channel(false);
+        let ask = async {
+            tokio::time::sleep(Duration::from_millis(after_millis)).await;
+            asking.send(true).unwrap();
+        };
+        futures_util::future::join(self.sync_until(Focus::default(), None, stop), ask).await.0.unwrap()
     }
     /// A process that is killed after so many half-exchanges; `None` where it got to its end before.
     pub(crate) async fn killed_sync(&self, half_exchanges: u32) -> Option<Report> {

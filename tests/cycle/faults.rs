@@ -367,3 +367,25 @@ async fn an_account_that_we_asked_for_is_ours_even_if_it_shows_only_in_the_next_
     assert_eq!(outcomes.iter().filter(|o| *o == "join applied").count(), 1, "{outcomes:?}");
     assert!(bench.plan().await.plan.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn asked_to_stop_it_ends_within_five_seconds_and_the_next_run_goes_on() {
+    for (kind, delay) in [(Kind::Invite, 20_000), (Kind::Invite, 2_000), (Kind::Delta, 60_000)] {
+        let (bench, _) = populated();
+        bench
+            .tenant("south")
+            .fault(Fault { kind: Some(kind), ..Fault::always(Effect::Delay { millis: delay }) })
+            .unwrap();
+        let start = tokio::time::Instant::now();
+        let report = bench.stopped_sync(1_000).await;
+        assert!(report.stopped);
+        let took = start.elapsed().as_millis();
+        assert!(took < 6_000, "{kind:?} {delay}: {took} ms");
+        bench.tenant("south").clear_faults(None).unwrap();
+        let report = bench.sync().await;
+        assert!(report.complete(), "{report:?}");
+        assert!(bench.plan().await.plan.is_empty());
+        bench.guest("south", "n7@north.example");
+        bench.assert_log_covers_ledger();
+    }
+}

@@ -154,3 +154,18 @@ async fn the_guard_stops_one_route_and_lets_exactly_the_approved_plan_through() 
     assert!(bench.guests("south", "n0@north.example").is_empty());
     bench.assert_settled().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_block_that_comes_with_a_join_is_ours_to_lift() {
+    let rules = RULES
+        .replace("disabled = \"disable\"", "disabled = \"keep\"")
+        .replace("manager = \"[manager]\"", "accountEnabled = \"[accountEnabled]\"");
+    let bench = Bench::mesh(&["north", "south"], &rules);
+    let ada = bench.person("north", "ada", "Staff", &json!({ "accountEnabled": false }));
+    let account = old_guest(&bench, "south", "ada@north.example", "Accepted");
+    bench.settled_sync().await;
+    assert_eq!(bench.tenant("south").user(&account).unwrap()["accountEnabled"], false);
+    bench.tenant("north").edit_user(&ada, &json!({ "accountEnabled": true })).unwrap();
+    bench.settled_sync().await;
+    assert_eq!(bench.tenant("south").user(&account).unwrap()["accountEnabled"], true);
+}

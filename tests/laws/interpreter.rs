@@ -1,9 +1,7 @@
 //! What does a tenant look like after a change? A second, simple reading of what the changes mean, sharing no code with
 //! the one that carries them out.
 
-use crosstie::model::{
-    Action, Attribute, Attributes, Edit, Edits, Link, Observed, Origin, Presence, Tie, Timestamp, Value,
-};
+use crosstie::model::{Action, Attribute, Attributes, Edit, Edits, Link, Observed, Origin, Presence, Timestamp, Value};
 use crosstie::plan::{self, Answer, Case, Considered, Decision, PlannedRoute, Resolved};
 
 use super::world::{Scene, answer, known};
@@ -50,11 +48,10 @@ impl Stage {
     pub fn apply(&mut self, action: &Action) {
         match action {
             Action::Provision { address, wanted } => self.invite(address, wanted),
-            Action::Join { account, edits } => {
-                let was_asked = matches!(self.case.link.as_ref().map(|l| &l.tie), Some(Tie::Asked(_)));
-                let origin = if was_asked { Origin::Provisioned } else { Origin::Joined };
-                let link = known(account.as_str(), origin);
-                self.case.link = Some(Link { initialised: !was_asked, ..link });
+            Action::Join { account, edits, origin } => {
+                let link = known(account.as_str(), *origin);
+                let blocked = edits.get("accountEnabled") == Some(&Edit::Set(Value::Bool(false)));
+                self.case.link = Some(Link { initialised: *origin == Origin::Joined, disabled_by_us: blocked, ..link });
                 self.write(account.as_str(), edits);
             }
             Action::Update { account, edits } => self.write(account.as_str(), edits),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crosstie::model::{
-    Action, ActionKind, Attribute, Change, Edit, Edits, Hold, ObjectId, Person, RouteName, Value, Why,
+    Action, ActionKind, Attribute, Change, Edit, Edits, Hold, ObjectId, Origin, Person, RouteName, Value, Why,
 };
 use crosstie::plan::{Plan, RoutePlan, digest, hold_shared, population_counts, refusals};
 use crosstie::rules::RuleSet;
@@ -97,7 +97,7 @@ proptest! {
         for (n, (route, claim)) in claims.iter().enumerate() {
             let id = format!("p{n}");
             let action = match claim.strip_prefix("join") {
-                Some(account) => Action::Join { account: account.into(), edits: Edits::new() },
+                Some(account) => Action::Join { account: account.into(), edits: Edits::new(), origin: Origin::Joined },
                 None => Action::Provision { address: (*claim).to_owned(), wanted: attributes(&[]) },
             };
             let key = if claim.starts_with("join") { (*claim).to_owned() } else { claim.trim().to_lowercase() };
@@ -188,7 +188,7 @@ fn the_digest_changes_with_anything_that_a_person_approved() {
             ..base.clone()
         }]),
         of(vec![Change {
-            action: Action::Join { account: "x".into(), edits: set("jobTitle", "Lead") },
+            action: Action::Join { account: "x".into(), edits: set("jobTitle", "Lead"), origin: Origin::Joined },
             ..base.clone()
         }]),
         of(vec![Change { home: person("b"), ..base.clone() }]),
@@ -215,7 +215,7 @@ fn the_digest_changes_with_anything_that_a_person_approved() {
 #[test]
 fn references_that_follow_are_those_to_accounts_in_this_plan() {
     let provision = Action::Provision { address: "a".to_owned(), wanted: attributes(&[]) };
-    let join = Action::Join { account: "x".into(), edits: Edits::new() };
+    let join = Action::Join { account: "x".into(), edits: Edits::new(), origin: Origin::Joined };
     let delete = Action::Delete { account: "y".into() };
     let changes = vec![change("boss", provision, &[]), change("chief", join, &[]), change("left", delete, &[])];
     let mut plan = plan_of(route_name(), changes, 1);

@@ -147,7 +147,7 @@ fn cell(route: &PlannedRoute, case: &Case) -> String {
             let kind = change.action.kind();
             match &change.action {
                 Action::Provision { address, .. } => format!("provision {address} ({why})"),
-                Action::Join { account, edits } => format!("join {account} [{}] ({why})", names(edits)),
+                Action::Join { account, edits, .. } => format!("join {account} [{}] ({why})", names(edits)),
                 Action::Update { account, edits } => format!("update {account} [{}] ({why})", names(edits)),
                 Action::Unlink => format!("unlink ({why})"),
                 action => format!("{kind} {} ({why})", action.account().expect("an account")),

@@ -142,6 +142,7 @@ pub fn ask(home: &ObjectId, account: Option<&ObjectId>) -> Ask {
         action: ActionKind::Update,
         kind: AskKind::Patch,
         account: account.cloned(),
+        origin: None,
         address: None,
         edits: BTreeMap::from([("jobTitle".into(), (Some("Dev".into()), Some("Lead".into())))]),
         why: "in scope".to_owned(),
