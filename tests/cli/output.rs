@@ -28,7 +28,7 @@ fn plans_have_the_promised_shape() {
         assert_eq!(change["type"], "change");
         match text(change, "action") {
             "provision" => assert!(change["account"].is_null()),
-            _ => has_exactly(&change["account"], &["id"]),
+            _ => has_exactly(&change["account"], &["tenant", "id"]),
         }
         change["edits"].as_object().unwrap().values().for_each(|e| has_exactly(e, &["before", "after"]));
     }
