@@ -1,7 +1,7 @@
 //! What does one expression give?
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -41,7 +41,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Exit {
             return Exit::Usage;
         }
     };
-    let user = match arguments.user.as_deref().map_or(Ok(Attributes::new()), read) {
+    // Asked about a person, and nobody named: then the person comes through the pipe, where there is one.
+    let piped = !expression.attributes().is_empty() && !io::stdin().is_terminal();
+    let user = match arguments.user.as_deref().or(piped.then_some(Path::new("-"))).map_or(Ok(Attributes::new()), read) {
         Ok(user) => user,
         Err(message) => {
             complain(format_args!("{message}"));
@@ -74,6 +76,9 @@ fn read(path: &Path) -> Result<Attributes, String> {
     let length = read.map_err(|error| format!("cannot read {shown}: {error}"))?;
     if u64::try_from(length).unwrap_or(u64::MAX) > USER_BYTES_MAX {
         return Err(format!("{shown} is larger than 1 MiB"));
+    }
+    if path == Path::new("-") && text.trim().is_empty() {
+        return Ok(Attributes::new());
     }
     match serde_json::from_str(&text) {
         Ok(Json::Object(fields)) => Ok(flat(&fields)),

@@ -27,8 +27,8 @@ pub(super) struct Arguments {
     /// Not before: 2026-11-22 or 2026-11-22T04:35:00Z.
     #[arg(long, value_name = "T", value_parser = instant)]
     since: Option<Timestamp>,
-    /// Not after.
-    #[arg(long, value_name = "T", value_parser = instant)]
+    /// Not after; a date means until its end.
+    #[arg(long, value_name = "T", value_parser = end)]
     until: Option<Timestamp>,
     /// Only this kind: provision, join, update, restore, disable, enable, delete, unlink.
     #[arg(long, value_name = "A", value_parser = action)]
@@ -56,6 +56,13 @@ enum Format {
 
 fn instant(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| "neither a date (2026-11-22) nor an instant (2026-11-22T04:35:00Z)".to_owned())
+}
+
+/// An instant, or the last one of a day.
+fn end(text: &str) -> Result<Timestamp, String> {
+    const DAY_MILLIS: u64 = 86_400_000;
+    let at = instant(text)?;
+    Ok(if text.contains('T') { at } else { at.plus_millis(DAY_MILLIS - 1) })
 }
 
 fn action(text: &str) -> Result<ActionKind, String> {

@@ -137,7 +137,7 @@ pub(super) fn complaints(drafted: &Drafted) {
     if !drafted.refusals.is_empty() {
         say(format_args!(
             "hint: look at the plan; if it is meant, let exactly it through: crosstie sync --approve {}",
-            drafted.digest
+            drafted.refused_digest
         ));
     }
 }

@@ -10,7 +10,7 @@ use super::output::complain;
 use super::progress::Progress;
 use super::{Exit, Global, Output, plan, render, session};
 use crate::config::Config;
-use crate::engine::{Cycle, Focus, Report};
+use crate::engine::{Cycle, Focus, Report, budgets};
 use crate::graph::RequestIds;
 use crate::model::{ActionKind, RouteName, Timestamp, Trigger};
 use crate::ports::Clock;
@@ -25,11 +25,21 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "U")]
     user: Option<String>,
     /// Let the plan with this digest pass the guard, once.
-    #[arg(long, value_name = "DIGEST")]
+    #[arg(long, value_name = "DIGEST", value_parser = digest)]
     approve: Option<String>,
     /// Read every tenant from the start, whatever the watermarks say.
     #[arg(long)]
     full: bool,
+}
+
+fn digest(text: &str) -> Result<String, String> {
+    let hex = text.strip_prefix("sha256:").unwrap_or_default();
+    let whole = hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit());
+    if whole {
+        Ok(text.to_owned())
+    } else {
+        Err("a digest is sha256: and 64 hexadecimal digits; `plan` prints it".to_owned())
+    }
 }
 
 pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> Exit {
@@ -49,7 +59,7 @@ pub(super) async fn cycle(
     let directories = session::writers(session::connect(config, clock)?);
     let store = session::store(config, Mode::Write)?;
     let (progress, ids) = (Progress::new(global), RequestIds::random().map_err(session::failed)?);
-    store.forget_spent(clock.now()).map_err(session::failed)?;
+    store.forget_spent(clock.now(), longest_window(config)).map_err(session::failed)?;
     let run = store.begin_run(Trigger::Manual, clock.now()).map_err(session::failed)?;
     let result = session::until_stopped(async |stop| {
         let cycle = Cycle {
@@ -130,6 +140,12 @@ fn show(report: &Report, out: &mut Output) {
     }
 }
 
+/// The longest window of any budget, in milliseconds.
+fn longest_window(config: &Config) -> u64 {
+    let windows = config.tenants.values().flat_map(budgets).flat_map(|(_, windows)| windows);
+    windows.map(|w| w.millis).max().unwrap_or(0)
+}
+
 /// The same fault of many people is told once, with their names.
 fn failures(report: &Report) {
     let mut by_error: BTreeMap<(&RouteName, ActionKind, &str), Vec<String>> = BTreeMap::new();
@@ -167,7 +183,7 @@ fn exit(report: &Report, approved: Option<&str>) -> Exit {
         if let Some(digest) = approved {
             complain(format_args!(
                 "the plan is not the one that was approved ({digest}): its digest is now {}",
-                report.drafted.digest
+                report.drafted.refused_digest
             ));
         }
     }

@@ -4,7 +4,7 @@ use super::apply::{Landing, Worker};
 use super::follow::GENERATIONS_MAX;
 use super::lanes::Job;
 use super::recover::{Seen, charged};
-use super::retry::{self, DENIALS_MAX, FAULTS_MAX, LOOKS_MAX, THROTTLES_MAX, TRIES_MAX};
+use super::retry::{self, DENIALS_MAX, DENIED_INVITATIONS_MAX, FAULTS_MAX, LOOKS_MAX, THROTTLES_MAX, TRIES_MAX};
 use super::{EngineError, Event, Failure, steps};
 use crate::model::{Change, DeltaItem, ObjectId, Outcome, Presence, Timestamp, WriteError};
 use crate::ports::{Clock, DirectoryError, DirectoryWrite, Retry, Written};
@@ -42,7 +42,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
         {
             let error = WriteError { code: "AccountExistedBefore".to_owned(), message };
             job.failed = Some(error.message.clone());
-            let link = steps::refused_link(&ask);
+            let link = steps::refused_link(&ask, job.asked_before.as_ref(), before.as_ref());
             self.record(Some(asked), ask, Outcome::Failed(error), Some(account.clone()), None, link)?;
             return self.finish(job);
         }
@@ -62,7 +62,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
             return Ok(Some(format!("the invitation answered with account {account}, which another home user has")));
         }
         let known = store.observed(&self.tenant.name, account)?;
-        let stood = known.is_some_and(|o| o.presence == Presence::Present) && !job.asked_before;
+        let stood = known.is_some_and(|o| o.presence == Presence::Present) && job.asked_before.is_none();
         Ok(stood.then(|| {
             format!("the invitation answered with account {account}, which stood before and which no [[match]] joins")
         }))
@@ -70,7 +70,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
 
     fn look_later(&mut self, mut job: Job, asked: i64, ask: Ask, error: &DirectoryError) -> Result<(), EngineError> {
         tracing::info!(tenant = %self.tenant.name, user = %ask.home.user_principal_name, code = error.detail.code, "no answer came: looking whether it happened");
-        self.fault(error);
+        self.fault(error, ask.kind, ask.at);
         job.looking = Some((asked, ask, 0));
         self.queue.push_later(job, self.cycle.clock.now().plus_seconds(retry::pause_seconds(1)));
         Ok(())
@@ -115,10 +115,11 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
 
     fn refused(&mut self, mut job: Job, asked: i64, ask: Ask, error: &DirectoryError) -> Result<(), EngineError> {
         let now = self.cycle.clock.now();
-        let link = steps::refused_link(&ask);
-        let kind = ask.kind;
+        let now_linked = self.cycle.store.link(&ask.route(), &ask.home.id)?;
+        let link = steps::refused_link(&ask, job.asked_before.as_ref(), now_linked.as_ref());
+        let (kind, sets_manager, asked_at) = (ask.kind, steps::sets_manager(&ask), ask.at);
         self.record(Some(asked), ask, Outcome::Failed(error.detail.clone()), None, None, link)?;
-        self.fault(error);
+        self.fault(error, kind, asked_at);
         let not_found = error.is_not_found() && kind != AskKind::Invite;
         if error.throttled {
             self.paused_until = self.paused_until.max(retry::again_at(error, self.throttles, now));
@@ -128,13 +129,15 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
         job.tries += 1;
         let young = self.is_young(&job.change, now)?;
         // A manager's account may be the young one; its absence says nothing of the account that reports to it.
-        let not_yet = not_found && (young || kind == AskKind::Manager);
+        // And deletedItems tells at once.
+        let young = young && kind != AskKind::Restore;
+        let not_yet = not_found && (young || sets_manager);
         let worth = if not_found { not_yet } else { matches!(error.retry, Retry::Again { .. }) };
         if worth && job.tries < TRIES_MAX {
             self.queue.push_later(job.clone(), retry::again_at(error, job.tries, now));
             return Ok(());
         }
-        if not_found && !not_yet {
+        if not_found && !young {
             return self.missing(job);
         }
         if error.status == Some(403)
@@ -170,17 +173,22 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
     }
 
     /// Counts faults that are the target's and not one person's; too many in a row, and it is left alone.
-    fn fault(&mut self, error: &DirectoryError) {
+    ///
+    /// Whatever was under way when one fault showed belongs to the same blip and counts once. A denied invitation or a
+    /// refused token says more of the app than a denied change of one account, which may be an administrator's.
+    fn fault(&mut self, error: &DirectoryError, kind: AskKind, asked_at: Timestamp) {
         let denied = matches!(error.status, Some(401 | 403));
         let sick = !denied && (error.status.is_none_or(|s| s >= 500) || error.retry == Retry::LookAgain);
-        if error.throttled {
-            self.throttles += 1;
-        } else if denied {
-            self.denials += 1;
-        } else if sick {
-            self.faults += 1;
-        } else {
+        if !(error.throttled || denied || sick) {
             (self.faults, self.denials, self.throttles) = (0, 0, 0);
+            return;
+        }
+        if denied {
+            let of_the_app = kind == AskKind::Invite || error.status == Some(401);
+            self.denials += if of_the_app { DENIALS_MAX / DENIED_INVITATIONS_MAX } else { 1 };
+        } else if asked_at >= self.blip_until {
+            self.blip_until = self.cycle.clock.now();
+            *(if error.throttled { &mut self.throttles } else { &mut self.faults }) += 1;
         }
         if self.throttles >= THROTTLES_MAX || self.denials >= DENIALS_MAX || self.faults >= FAULTS_MAX {
             self.given_up.get_or_insert_with(|| error.to_string());

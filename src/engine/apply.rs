@@ -55,6 +55,8 @@ pub(super) struct Worker<'a, 'b, D, C> {
     pub(super) writes: Meter,
     pub(super) invitations: Meter,
     pub(super) paused_until: Timestamp,
+    /// Faults of writes that left before this belong to one that is counted already.
+    pub(super) blip_until: Timestamp,
     pub(super) faults: u32,
     pub(super) denials: u32,
     pub(super) throttles: u32,
@@ -125,6 +127,7 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
             writes: meter(writes)?,
             invitations: meter(invitations)?,
             paused_until: Timestamp(0),
+            blip_until: Timestamp(0),
             faults: 0,
             denials: 0,
             throttles: 0,
@@ -278,7 +281,10 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
             self.go_on(job)?;
             return Ok(None);
         };
-        job.asked_before = before.as_ref().is_some_and(|l| matches!(l.tie, Tie::Asked(_)));
+        job.asked_before = before.as_ref().and_then(|l| match &l.tie {
+            Tie::Asked(asked) => Some(asked.clone()),
+            Tie::Known { .. } => None,
+        });
         let readings = self.cycle.store.reading(&self.tenant.name)?.readings;
         let asked = self.cycle.store.ask(&ask, &steps::asked_link(&ask, before.as_ref(), readings))?;
         Ok(Some(Flight::Write { job, asked, ask, write }))

@@ -78,27 +78,42 @@ fn summary(plan: &RoutePlan, config: &Config) -> RouteSummary {
 
 impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     /// Plans every route on which both tenants were read to the end: absence is not a fact before.
-    pub(super) async fn draft(&self, readings: Readings) -> Result<Drafted, EngineError> {
+    ///
+    /// The other routes are drafted too, from what is remembered, for what they claim: an address that two people share is
+    /// nobody's, also while one of the two is not looked at. `first`: this draft is what `status` tells of.
+    pub(super) async fn draft(&self, readings: Readings, first: bool) -> Result<Drafted, EngineError> {
         let mut drafted = Drafted { readings, ..Drafted::default() };
         let routes = self.routes();
-        for route in &routes {
-            match drafted.readings.obstacle(route) {
-                Some(why) => drop(drafted.skipped.insert(route.name.clone(), why)),
-                None => drafted.plan.routes.push(self.draft_route(route)?),
+        for route in &self.config.routes {
+            let obstacle = drafted.readings.obstacle(route);
+            let (home, target) = (self.store.reading(&route.name.home)?, self.store.reading(&route.name.target)?);
+            if home.readings > 0 && target.readings > 0 {
+                drafted.plan.routes.push(self.draft_route(route)?);
+            }
+            if let Some(why) = obstacle.filter(|_| routes.iter().any(|r| r.name == route.name)) {
+                drafted.skipped.insert(route.name.clone(), why);
             }
         }
-        self.must_know_the_user(&drafted.plan)?;
         plan::hold_shared(&mut drafted.plan);
+        let planned =
+            |r: &RoutePlan| routes.iter().any(|o| o.name == r.route) && !drafted.skipped.contains_key(&r.route);
+        drafted.plan.routes.retain(planned);
+        self.keep_the_user(&mut drafted.plan)?;
         if !self.focus.offline {
             self.hold_privileged(&mut drafted.plan).await;
         }
         for route in &routes {
             if let Some(plan) = drafted.plan.routes.iter().find(|p| p.route == route.name) {
                 drafted.refusals.extend(plan::refusals(plan, &route.rules));
-                self.store.together(|| self.explain(plan))?;
+                if first {
+                    self.store.together(|| self.explain(plan))?;
+                }
             }
         }
         drafted.digest = plan::digest(&drafted.plan);
+        let refused = |r: &&RoutePlan| drafted.refusals.iter().any(|refusal| refusal.route == r.route);
+        let refused = Plan { routes: drafted.plan.routes.iter().filter(refused).cloned().collect() };
+        drafted.refused_digest = plan::digest(&refused);
         Ok(drafted)
     }
 
@@ -115,34 +130,30 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             awaited: BTreeMap::new(),
             still_provisioning: BTreeSet::new(),
         };
-        if let Some(user) = &self.focus.user {
-            if let Some(home) = self.store.find_user(&route.name.home, user)? {
-                self.consider(&planned, &home, &mut draft)?;
-            }
-        } else {
-            let mut after: Option<ObjectId> = None;
-            loop {
-                let some = self.store.unsettled(&route.name, after.as_ref(), CASES_AT_ONCE)?;
-                let Some(last) = some.last() else { break };
-                after = Some(last.clone());
-                self.store.together(|| some.iter().try_for_each(|home| self.consider(&planned, home, &mut draft)))?;
-            }
+        let mut after: Option<ObjectId> = None;
+        loop {
+            let some = self.store.unsettled(&route.name, after.as_ref(), CASES_AT_ONCE)?;
+            let Some(last) = some.last() else { break };
+            after = Some(last.clone());
+            self.store.together(|| some.iter().try_for_each(|home| self.consider(&planned, home, &mut draft)))?;
         }
         draft.settled = draft.population.saturating_sub(self.linked_among(&draft)?);
         Ok(draft)
     }
 
-    /// Whoever is asked for by name is at home in one of the tenants that were read.
-    fn must_know_the_user(&self, plan: &Plan) -> Result<(), EngineError> {
+    /// Only the user who is asked for by name, who must be at home in one of the tenants that were read. Somebody settled
+    /// has nothing due, asked for or not.
+    fn keep_the_user(&self, plan: &mut Plan) -> Result<(), EngineError> {
         let Some(user) = &self.focus.user else { return Ok(()) };
-        for route in &plan.routes {
-            if self.store.find_user(&route.route.home, user)?.is_some() {
-                return Ok(());
-            }
+        let mut known = plan.routes.is_empty();
+        for route in &mut plan.routes {
+            let home = self.store.find_user(&route.route.home, user)?;
+            known |= home.is_some();
+            route.changes.retain(|c| Some(&c.home.id) == home.as_ref());
+            route.held.retain(|h| Some(&h.home.id) == home.as_ref());
         }
-        let message =
-            format!("no home user {user:?} was found\nhint: name the object id or user principal name at home");
-        if plan.routes.is_empty() { Ok(()) } else { Err(EngineError::NoSuch(message)) }
+        let hint = "hint: name the object id or user principal name at home";
+        if known { Ok(()) } else { Err(EngineError::NoSuch(format!("no home user {user:?} was found\n{hint}"))) }
     }
 
     fn consider(&self, route: &PlannedRoute, home: &ObjectId, draft: &mut RoutePlan) -> Result<(), StoreError> {

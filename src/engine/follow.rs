@@ -57,7 +57,8 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
             if self.stopped() || report.stopped {
                 break;
             }
-            let drafted = self.draft(readings.clone()).await?;
+            let Some(drafted) = self.unless_stopped(self.draft(readings.clone(), false)).await else { break };
+            let drafted = drafted?;
             let tried: BTreeSet<(RouteName, ObjectId)> =
                 report.failed.iter().map(|f| (f.route.clone(), f.home.id.clone())).collect();
             let mut changes = Vec::new();

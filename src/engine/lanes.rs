@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::steps::{self, Step};
-use crate::model::{ActionKind, Change, RouteName, Timestamp};
+use crate::model::{ActionKind, Asked, Change, RouteName, Timestamp};
 use crate::store::{Ask, AskKind};
 
 /// In the order in which a target gets them: who leaves never waits behind who comes.
@@ -27,7 +27,7 @@ pub(super) struct Job {
     /// A write whose answer was lost, and how often the tenant was looked at for it.
     pub(super) looking: Option<(i64, Ask, u32)>,
     /// An earlier invitation of the same person was never answered: the account that answers now may be that one's.
-    pub(super) asked_before: bool,
+    pub(super) asked_before: Option<Asked>,
     /// Changes that this one follows from.
     pub(super) generation: u32,
     /// What went wrong with a step; the others are still tried.
@@ -37,7 +37,7 @@ pub(super) struct Job {
 impl Job {
     pub(super) fn new(change: Change, generation: u32) -> Self {
         let steps = steps::steps(&change);
-        Self { change, steps, tries: 0, looking: None, asked_before: false, generation, failed: None }
+        Self { change, steps, tries: 0, looking: None, asked_before: None, generation, failed: None }
     }
     pub(super) fn lane(&self) -> Lane {
         match (self.change.action.kind(), self.steps.front().map(Step::kind)) {

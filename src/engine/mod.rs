@@ -13,6 +13,7 @@ mod steps;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use futures_util::future::{Either, select};
 use tokio::sync::watch;
 
 use crate::config::{Config, Route};
@@ -156,6 +157,8 @@ pub struct Drafted {
     pub refusals: Vec<Refusal>,
     /// `sha256:…` of the plan.
     pub digest: String,
+    /// `sha256:…` of the routes that the guard refused alone: it stays the same while the other routes go on.
+    pub refused_digest: String,
 }
 
 /// One change that did not come to be.
@@ -231,6 +234,15 @@ impl<D, C: Clock> Cycle<'_, D, C> {
     fn stopped(&self) -> bool {
         *self.stop.borrow()
     }
+    /// The work's end; `None` where somebody asked us to stop before.
+    async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut stop = self.stop.clone();
+        let (work, stopped) = (std::pin::pin!(work), std::pin::pin!(asked_to_stop(&mut stop)));
+        match select(work, stopped).await {
+            Either::Left((done, _)) => Some(done),
+            Either::Right(_) => None,
+        }
+    }
 }
 
 impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
@@ -239,8 +251,12 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     /// # Errors
     /// The store's. What a tenant refuses is part of the answer.
     pub async fn dry_run(&self) -> Result<Drafted, EngineError> {
-        let readings = self.observe_all().await?;
-        self.draft(readings).await
+        let work = async {
+            let readings = self.observe_all().await?;
+            self.draft(readings, true).await
+        };
+        // Whoever asked us to stop does not want half a plan.
+        self.unless_stopped(work).await.unwrap_or_else(|| Ok(Drafted::default()))
     }
 }
 
@@ -251,14 +267,20 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
     /// The store's: from then on nothing is written any more, and what is known is kept.
     pub async fn sync(&self, trigger: Trigger, run: RunId, approved: Option<&str>) -> Result<Report, EngineError> {
         let mut report = Report { run: Some(run), ..Report::default() };
-        let mut readings = self.observe_all().await?;
-        if self.stopped() {
+        let before_writing = async {
+            let mut readings = self.observe_all().await?;
+            self.recover(&mut readings).await?;
+            self.draft(readings, true).await
+        };
+        // Readings, looks and drafts are idempotent: what is dropped is done again by the next run.
+        let Some(drafted) = self.unless_stopped(before_writing).await else {
             report.stopped = true;
             return Ok(report);
-        }
-        self.recover(&mut readings).await?;
-        let mut drafted = self.draft(readings.clone()).await?;
-        if approved == Some(drafted.digest.as_str()) {
+        };
+        let mut drafted = drafted?;
+        let readings = drafted.readings.clone();
+        let digests = [drafted.digest.as_str(), drafted.refused_digest.as_str()];
+        if approved.is_some_and(|approved| digests.contains(&approved)) {
             drafted.refusals.clear();
         }
         let refused: BTreeSet<RouteName> = drafted.refusals.iter().map(|r| r.route.clone()).collect();

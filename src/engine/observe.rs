@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::join_all;
 
 use super::{Cycle, EngineError, Event, Readings};
 use crate::model::{Cursor, DeltaItem, Selection, TenantName, Then};
@@ -25,31 +25,30 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             return self.offline_readings();
         }
         let tenants = self.tenants();
-        let work = join_all(tenants.iter().map(|t| self.observe(t)));
-        let mut stop = self.stop.clone();
-        let stopped = std::pin::pin!(super::asked_to_stop(&mut stop));
-        let results = match select(std::pin::pin!(work), stopped).await {
-            Either::Left((results, _)) => results,
-            // Readings are idempotent: one that is dropped goes on from its last page.
-            Either::Right(_) => return Ok(readings),
-        };
+        let results = join_all(tenants.iter().map(|t| self.observe_with_groups(t))).await;
         for (tenant, result) in tenants.iter().zip(results) {
             (self.watch)(Event::Read { tenant });
             match result {
-                Ok(0) => {}
-                Ok(doubtful) => drop(readings.doubtful.insert(tenant.clone(), doubtful)),
+                Ok((doubtful, groups)) => {
+                    if doubtful > 0 {
+                        readings.doubtful.insert(tenant.clone(), doubtful);
+                    }
+                    if let Err(why) = groups {
+                        readings.groupless.insert(tenant.clone(), why);
+                    }
+                }
                 Err(EngineError::Store(error)) => return Err(error.into()),
                 Err(error) => {
                     readings.unread.insert(tenant.clone(), error.to_string());
                 }
             }
         }
-        for tenant in &tenants {
-            if let Err(error) = self.observe_groups(tenant).await? {
-                readings.groupless.insert(tenant.clone(), error);
-            }
-        }
         Ok(readings)
+    }
+
+    async fn observe_with_groups(&self, tenant: &TenantName) -> Result<(u64, Result<(), String>), EngineError> {
+        let doubtful = self.observe(tenant).await?;
+        Ok((doubtful, self.observe_groups(tenant).await?))
     }
 
     /// Without reading, a tenant counts as read once it has been read to its end.

@@ -1,5 +1,7 @@
 //! What became of a write that was never answered?
 
+use futures_util::future::join_all;
+
 use super::{Cycle, EngineError, Readings, budgets, steps};
 use crate::config::Tenant;
 use crate::model::{
@@ -22,21 +24,24 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
     /// Settles every question that an earlier run left open, before anything is asked again. A target where that fails
     /// counts as unread: what was asked of it may have happened.
     pub(super) async fn recover(&self, readings: &mut Readings) -> Result<(), EngineError> {
-        'tenants: for tenant in self.tenants() {
-            if readings.unread.contains_key(&tenant) {
-                continue;
+        let tenants: Vec<TenantName> =
+            self.tenants().into_iter().filter(|t| !readings.unread.contains_key(t)).collect();
+        let recovered = join_all(tenants.iter().map(|t| self.recover_tenant(t))).await;
+        for (tenant, result) in tenants.into_iter().zip(recovered) {
+            match result {
+                Ok(()) => {}
+                Err(EngineError::Directory(error)) => drop(readings.unread.insert(tenant, error.to_string())),
+                Err(error) => return Err(error),
             }
-            for (id, ask) in self.store.open_asks(&tenant)? {
-                tracing::warn!(%tenant, request_id = %ask.request_id, "an earlier run ended before this write was answered; looking");
-                match self.trace(&tenant, &ask).await {
-                    Ok(seen) => self.settle_ask(&tenant, id, &ask, seen)?,
-                    Err(EngineError::Directory(error)) => {
-                        readings.unread.insert(tenant.clone(), error.to_string());
-                        continue 'tenants;
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
+        }
+        Ok(())
+    }
+
+    async fn recover_tenant(&self, tenant: &TenantName) -> Result<(), EngineError> {
+        for (id, ask) in self.store.open_asks(tenant)? {
+            tracing::warn!(%tenant, request_id = %ask.request_id, "an earlier run ended before this write was answered; looking");
+            let seen = self.trace(tenant, &ask).await?;
+            self.settle_ask(tenant, id, &ask, seen)?;
         }
         Ok(())
     }

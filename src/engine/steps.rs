@@ -171,9 +171,21 @@ pub(super) fn applied_link(ask: &Ask, before: Option<&Link>, account: Option<&Ob
     }
 }
 
-/// The link after a write that the tenant refused: an invitation that is known not to have happened leaves no tie.
-pub(super) fn refused_link(ask: &Ask) -> LinkChange {
-    if ask.kind == AskKind::Invite { LinkChange::Remove } else { LinkChange::Same }
+/// The link after a write that the tenant refused: an invitation that is known not to have happened leaves no tie, but an
+/// earlier one that was never answered stays an open question.
+pub(super) fn refused_link(ask: &Ask, asked_before: Option<&Asked>, now: Option<&Link>) -> LinkChange {
+    match (ask.kind, asked_before, now) {
+        (AskKind::Invite, Some(asked), Some(link)) => {
+            LinkChange::Set(Link { tie: Tie::Asked(asked.clone()), ..link.clone() })
+        }
+        (AskKind::Invite, _, _) => LinkChange::Remove,
+        _ => LinkChange::Same,
+    }
+}
+
+/// It gives the account a manager (and does not take one away).
+pub(super) fn sets_manager(ask: &Ask) -> bool {
+    ask.kind == AskKind::Manager && ask.edits.values().any(|(_, after)| after.is_some())
 }
 
 /// What a confirmed write teaches us of the account.

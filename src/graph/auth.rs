@@ -163,6 +163,13 @@ const LIMITS: Limits = Limits { body_bytes_max: 256 * 1024, deadline: Duration::
 const ASSERTION_BYTES_MAX: u64 = 64 * 1024;
 /// Microsoft Graph's app id in every cloud: v2 tokens name it as their audience.
 const GRAPH_APP_ID: &str = "00000003-0000-0000-c000-000000000000";
+/// What v1 tokens name as their audience, per cloud: also where the configured address is a stand-in for that Graph.
+const GRAPH_ROOTS: [&str; 4] = [
+    "https://graph.microsoft.com",
+    "https://graph.microsoft.us",
+    "https://dod-graph.microsoft.us",
+    "https://microsoftgraph.chinacloudapi.cn",
+];
 
 impl TokenSource {
     pub(super) fn new(tenant: &crate::config::Tenant, proof: Proof, origin: &GraphOrigin) -> Result<Self, GraphError> {
@@ -294,7 +301,10 @@ impl TokenSource {
         }
         let for_graph = |aud: &str| {
             let aud = aud.trim_end_matches('/');
-            aud.eq_ignore_ascii_case(&self.audience) || aud.eq_ignore_ascii_case(GRAPH_APP_ID)
+            let stands_in = !GRAPH_ROOTS.contains(&self.audience.as_str());
+            aud.eq_ignore_ascii_case(&self.audience)
+                || aud.eq_ignore_ascii_case(GRAPH_APP_ID)
+                || (stands_in && GRAPH_ROOTS.contains(&aud))
         };
         if !claims.aud.as_deref().is_none_or(for_graph) {
             let message = "the token endpoint gave a token for another resource; it was not used";

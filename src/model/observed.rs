@@ -37,8 +37,11 @@ impl Observed {
     /// Folds one item of news into what was known. Folding the same item twice gives the same knowledge.
     #[must_use]
     pub fn fold(before: Option<Observed>, item: DeltaItem) -> Observed {
+        let gone = before.as_ref().is_some_and(|b| b.presence == Presence::Gone);
         let known = before.map(|b| b.attributes).unwrap_or_default();
         let (presence, attributes) = match item.news {
+            // Gone for good: that it was soft-deleted before is old news, in whichever order the two are told.
+            News::Removed(Removal::Soft) if gone => (Presence::Gone, known),
             News::Seen(edits) => (Presence::Present, edited(known, &edits)),
             News::Removed(Removal::Soft) => (Presence::SoftDeleted, known),
             News::Removed(Removal::Hard) => (Presence::Gone, Attributes::new()),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::RoutePlan;
-use crate::model::{Action, ActionKind, Change, RouteName};
+use crate::model::{Action, ActionKind, Attribute, Change, Edit, RouteName, Value};
 use crate::rules::{Limit, RuleSet};
 
 /// One limit that a route's plan is over.
@@ -52,9 +52,18 @@ pub fn population_counts(plan: &RoutePlan) -> BTreeMap<(String, ActionKind), u64
         _ => true,
     };
     for change in plan.changes.iter().filter(counted) {
-        *counts.entry((change.rules.clone(), change.action.kind())).or_insert(0) += 1;
+        *counts.entry((change.rules.clone(), kind(change))).or_insert(0) += 1;
     }
     counts
+}
+
+/// A block is a block, also where a mapping of `accountEnabled` brings it.
+fn kind(change: &Change) -> ActionKind {
+    let blocks = Edit::Set(Value::Bool(false));
+    match &change.action {
+        Action::Update { edits, .. } if edits.get(Attribute::ACCOUNT_ENABLED) == Some(&blocks) => ActionKind::Disable,
+        other => other.kind(),
+    }
 }
 
 /// Every limit that the plan is over. Over any of them, nothing of the route is written.

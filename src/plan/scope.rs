@@ -57,7 +57,11 @@ pub(super) fn judge<'a>(
     let mut enabled = home.attributes.clone();
     enabled.insert(Attribute::from(Attribute::ACCOUNT_ENABLED), Value::Bool(true));
     match takes(&enabled) {
-        None => Judged { verdict: Verdict::Out, rules: had() },
+        // A scope may ask for blocked people, and then means them.
+        None => match takes(&home.attributes) {
+            Some(rules) => Judged { verdict: Verdict::In, rules: Some(rules) },
+            None => Judged { verdict: Verdict::Out, rules: had() },
+        },
         Some(rules) if rules.leavers.disabled == LeaverAction::Keep => match takes(&home.attributes) {
             Some(rules) => Judged { verdict: Verdict::In, rules: Some(rules) },
             None => Judged { verdict: Verdict::Disabled, rules: Some(rules) },

@@ -184,8 +184,32 @@ impl Store {
                     Rc::make_mut(row).routes_out.push(id);
                 }
             }
-            Ok(())
+            self.remember_the_rest(c)
         })
+    }
+
+    /// Tenants and routes that the configuration does not name (any more). Their links and open questions are still ours;
+    /// but nobody is marked for such a route, so that everybody is considered anew when it comes back.
+    fn remember_the_rest(&self, c: &Connection) -> Result<(), StoreError> {
+        let mut tenants = c.prepare("SELECT id, name FROM tenants")?;
+        let mut rows = tenants.query([])?;
+        while let Some(row) = rows.next()? {
+            let (id, name): (i64, String) = (row.get(0)?, row.get(1)?);
+            let rest = TenantRow { id, keyed: BTreeSet::new(), routes_out: Vec::new() };
+            self.tenants.borrow_mut().entry(name.as_str().into()).or_insert_with(|| Rc::new(rest));
+        }
+        let sql = "SELECT r.id, h.name, t.name FROM routes r JOIN tenants h ON h.id = r.home JOIN tenants t ON t.id = r.target";
+        let mut routes = c.prepare(sql)?;
+        let read = |r: &rusqlite::Row<'_>| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?, r.get::<_, String>(2)?));
+        let rows = routes.query_map([], read)?.collect::<Result<Vec<_>, _>>()?;
+        for (id, home, target) in rows {
+            let name = RouteName { home: home.as_str().into(), target: target.as_str().into() };
+            if !self.routes.borrow().contains_key(&name) {
+                c.execute("UPDATE routes SET fingerprint = '' WHERE id = ?1", [id])?;
+                self.routes.borrow_mut().insert(name, id);
+            }
+        }
+        Ok(())
     }
 
     /// Makes known what the store already holds of the configuration, and changes nothing. Tenants and routes that it has

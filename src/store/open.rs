@@ -2,9 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, backup::Backup};
@@ -192,7 +192,13 @@ fn file_error(path: &Path, source: std::io::Error) -> StoreError {
 
 /// Opens or makes a file that only its owner can read.
 fn private(path: &Path, options: &mut OpenOptions) -> Result<File, StoreError> {
-    options.mode(0o600).open(path).map_err(|e| file_error(path, e))
+    let file = options.mode(0o600).open(path).map_err(|e| file_error(path, e))?;
+    // One that others could read before is closed to them now.
+    let open_to_others = file.metadata().map_err(|e| file_error(path, e))?.permissions().mode() & 0o077 != 0;
+    if open_to_others {
+        file.set_permissions(Permissions::from_mode(0o600)).map_err(|e| file_error(path, e))?;
+    }
+    Ok(file)
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

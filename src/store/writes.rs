@@ -14,9 +14,6 @@ use crate::model::{
 };
 use crate::quota::Meter;
 
-/// Spent writes older than the longest window say nothing any more (an hour, and an hour of grace for clocks).
-const SPENT_KEPT_MILLIS: u64 = 2 * 3_600_000;
-
 /// Which request is it?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -169,12 +166,12 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Forgets what no window remembers.
+    /// Forgets what no window remembers, the longest of which has this length; as much again is kept for clocks that step.
     ///
     /// # Errors
     /// SQLite's.
-    pub fn forget_spent(&self, now: Timestamp) -> Result<(), StoreError> {
-        let old = signed(now.0.saturating_sub(SPENT_KEPT_MILLIS));
+    pub fn forget_spent(&self, now: Timestamp, longest_window_millis: u64) -> Result<(), StoreError> {
+        let old = signed(now.0.saturating_sub(longest_window_millis.saturating_mul(2)));
         self.connection.execute("DELETE FROM spent WHERE bucket < ?1", [old])?;
         Ok(())
     }

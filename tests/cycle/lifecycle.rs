@@ -1,6 +1,7 @@
 //! What happens to a person's accounts from the first day to the last?
 
 use crosstie::model::ActionKind;
+use crosstie::sim::{Effect, Fault, Kind};
 use serde_json::json;
 
 use super::bench::{Bench, RULES};
@@ -264,4 +265,41 @@ async fn a_group_that_disappears_deletes_nobody() {
         report.drafted.skipped
     );
     bench.guest("south", "ada@north.example");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_purge_told_out_of_order_is_still_a_purge() {
+    let bench = Bench::mesh(&["north", "south"], RULES);
+    bench.staff("north", "ada");
+    bench.settled_sync().await;
+    let first = bench.guest("south", "ada@north.example")["id"].as_str().unwrap().to_owned();
+    bench.tenant("south").soft_delete(&first).unwrap();
+    bench.tenant("south").hard_delete(&first).unwrap();
+    let removed = |reason: &str| json!({ "id": first, "@removed": { "reason": reason } });
+    let mut page = Effect::status(200);
+    if let Effect::Status { body, content_type, .. } = &mut page {
+        let link = "http://localhost/v1.0/users/delta?$deltatoken=bm90aGluZw";
+        let value = [removed("changed"), removed("deleted"), removed("changed")];
+        *body = Some(json!({ "value": value, "@odata.deltaLink": link }).to_string());
+        *content_type = Some("application/json".to_owned());
+    }
+    bench.tenant("south").fault(Fault::next(1, Kind::Delta, page)).unwrap();
+    let report = bench.sync().await;
+    assert!(report.complete(), "{report:?}");
+    assert_ne!(bench.guest("south", "ada@north.example")["id"], json!(first));
+    bench.assert_settled().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scope_may_ask_for_blocked_people() {
+    let scope = "{ attribute = \"accountEnabled\", operator = \"IS FALSE\" },";
+    let rules = RULES
+        .replace("all = [{", &format!("all = [{scope} {{"))
+        .replace("disabled = \"disable\"", "disabled = \"keep\"");
+    let bench = Bench::mesh(&["north", "south"], &rules);
+    bench.staff("north", "ada");
+    bench.person("north", "eve", "Staff", &json!({ "accountEnabled": false }));
+    bench.settled_sync().await;
+    assert!(bench.guests("south", "ada@north.example").is_empty());
+    bench.guest("south", "eve@north.example");
 }

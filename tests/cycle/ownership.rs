@@ -102,6 +102,18 @@ async fn two_people_with_one_address_are_both_held() {
     let shared = holds(&report).into_iter().filter(|h| matches!(h, Hold::SharedWith(_))).count();
     assert_eq!(shared, 2, "{report:?}");
     assert!(bench.guests("south", "shared@north.example").is_empty());
+    // Looking at one of them alone, or at all but the other's tenant, does not make it theirs.
+    let focus = |route: Option<&str>, user: Option<&str>| crosstie::engine::Focus {
+        route: route.and_then(crosstie::model::RouteName::parse),
+        user: user.map(str::to_owned),
+        ..crosstie::engine::Focus::default()
+    };
+    bench.try_sync(focus(Some("north->south"), None), None).await.unwrap();
+    bench.try_sync(focus(None, Some("eve@west.example")), None).await.unwrap();
+    let down = crosstie::sim::Fault::always(crosstie::sim::Effect::status(503));
+    bench.tenant("west").fault(down).unwrap();
+    bench.sync().await;
+    assert!(bench.guests("south", "shared@north.example").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +161,12 @@ async fn the_guard_stops_one_route_and_lets_exactly_the_approved_plan_through() 
     let digest = bench.plan().await.digest;
     let wrong = bench.try_sync(Default::default(), Some("sha256:0000")).await.unwrap();
     assert_eq!(wrong.drafted.refusals.len(), 2);
-    let approved = bench.try_sync(Default::default(), Some(&digest)).await.unwrap();
+    // The digest of what was refused stays the same while the others go on.
+    let refused = wrong.drafted.refused_digest.clone();
+    assert_eq!(report.drafted.refused_digest, refused);
+    bench.staff("south", "s1");
+    let approved = bench.try_sync(Default::default(), Some(&refused)).await.unwrap();
+    assert_ne!(approved.drafted.digest, digest);
     assert!(approved.complete(), "{approved:?}");
     assert!(bench.guests("south", "n0@north.example").is_empty());
     bench.assert_settled().await;

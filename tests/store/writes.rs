@@ -138,9 +138,9 @@ fn spent_writes_gather_in_buckets_and_are_forgotten_after_every_window() {
     assert_eq!(store.spent("writes").unwrap(), buckets);
     assert_eq!(store.spent("invitations").unwrap().len(), 1);
     // An hour's window still sees them after an hour.
-    store.forget_spent(NOW.plus_seconds(3_600)).unwrap();
+    store.forget_spent(NOW.plus_seconds(3_600), 3_600_000).unwrap();
     assert_eq!(store.spent("writes").unwrap(), buckets);
-    store.forget_spent(NOW.plus_seconds(3 * 3_600)).unwrap();
+    store.forget_spent(NOW.plus_seconds(3 * 3_600), 3_600_000).unwrap();
     assert!(store.spent("writes").unwrap().is_empty());
 }
 
