@@ -81,28 +81,31 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     ///
     /// The other routes are drafted too, from what is remembered, for what they claim: an address that two people share is
     /// nobody's, also while one of the two is not looked at. `first`: this draft is what `status` tells of.
-    pub(super) async fn draft(&self, readings: Readings, first: bool) -> Result<Drafted, EngineError> {
+    pub(super) async fn draft(
+        &self,
+        readings: Readings,
+        only: &BTreeSet<RouteName>,
+        first: bool,
+    ) -> Result<Drafted, EngineError> {
         let mut drafted = Drafted { readings, ..Drafted::default() };
-        let routes = self.routes();
         for route in &self.config.routes {
             let obstacle = drafted.readings.obstacle(route);
             let (home, target) = (self.store.reading(&route.name.home)?, self.store.reading(&route.name.target)?);
             if home.readings > 0 && target.readings > 0 {
                 drafted.plan.routes.push(self.draft_route(route)?);
             }
-            if let Some(why) = obstacle.filter(|_| routes.iter().any(|r| r.name == route.name)) {
+            if let Some(why) = obstacle.filter(|_| only.contains(&route.name)) {
                 drafted.skipped.insert(route.name.clone(), why);
             }
         }
         plan::hold_shared(&mut drafted.plan);
-        let planned =
-            |r: &RoutePlan| routes.iter().any(|o| o.name == r.route) && !drafted.skipped.contains_key(&r.route);
+        let planned = |r: &RoutePlan| only.contains(&r.route) && !drafted.skipped.contains_key(&r.route);
         drafted.plan.routes.retain(planned);
         self.keep_the_user(&mut drafted.plan)?;
         if !self.focus.offline {
             self.hold_privileged(&mut drafted.plan).await;
         }
-        for route in &routes {
+        for route in &self.config.routes {
             if let Some(plan) = drafted.plan.routes.iter().find(|p| p.route == route.name) {
                 drafted.refusals.extend(plan::refusals(plan, &route.rules));
                 if first {
@@ -111,9 +114,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             }
         }
         drafted.digest = plan::digest(&drafted.plan);
-        let refused = |r: &&RoutePlan| drafted.refusals.iter().any(|refusal| refusal.route == r.route);
-        let refused = Plan { routes: drafted.plan.routes.iter().filter(refused).cloned().collect() };
-        drafted.refused_digest = plan::digest(&refused);
+        drafted.refused_digest = plan::digest(&drafted.refused());
         Ok(drafted)
     }
 

@@ -50,19 +50,19 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
         trigger: Trigger,
         run: RunId,
         readings: Readings,
-        refused: &BTreeSet<RouteName>,
+        allowed: &BTreeSet<RouteName>,
         report: &mut Report,
     ) -> Result<(), EngineError> {
         for _ in 0..ROUNDS_MAX {
             if self.stopped() || report.stopped {
                 break;
             }
-            let Some(drafted) = self.unless_stopped(self.draft(readings.clone(), false)).await else { break };
+            let Some(drafted) = self.unless_stopped(self.draft(readings.clone(), allowed, false)).await else { break };
             let drafted = drafted?;
             let tried: BTreeSet<(RouteName, ObjectId)> =
                 report.failed.iter().map(|f| (f.route.clone(), f.home.id.clone())).collect();
             let mut changes = Vec::new();
-            for route in drafted.plan.routes.iter().filter(|r| !refused.contains(&r.route)) {
+            for route in &drafted.plan.routes {
                 let fresh = |c: &&Change| {
                     follows(c, &route.still_provisioning)
                         && !tried.contains(&(c.route.clone(), c.home.id.clone()))

@@ -8,6 +8,7 @@ mod lanes;
 mod observe;
 mod recover;
 mod retry;
+mod stages;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,9 +18,9 @@ use futures_util::future::{Either, select};
 use tokio::sync::watch;
 
 use crate::config::{Config, Route};
-use crate::model::{ActionKind, Person, RouteName, RunId, TenantName, Timestamp, Trigger};
+use crate::model::{ActionKind, Person, RouteName, RunId, TenantName, Timestamp};
 use crate::plan::{self, Plan, PlannedRoute, Refusal};
-use crate::ports::{Clock, DirectoryError, DirectoryRead, DirectoryWrite};
+use crate::ports::{Clock, DirectoryError, DirectoryRead};
 use crate::quota::{INVITATIONS, Window};
 use crate::store::{Store, StoreError};
 
@@ -161,6 +162,14 @@ pub struct Drafted {
     pub refused_digest: String,
 }
 
+impl Drafted {
+    /// The part of the plan that the guard refused.
+    fn refused(&self) -> Plan {
+        let refused = |r: &&plan::RoutePlan| self.refusals.iter().any(|refusal| refusal.route == r.route);
+        Plan { routes: self.plan.routes.iter().filter(refused).cloned().collect() }
+    }
+}
+
 /// One change that did not come to be.
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -228,6 +237,9 @@ impl<D, C: Clock> Cycle<'_, D, C> {
         let wanted = |r: &&Route| self.focus.route.as_ref().is_none_or(|only| *only == r.name);
         self.config.routes.iter().filter(wanted).map(|r| Rc::new(r.clone())).collect()
     }
+    fn route_names(&self) -> BTreeSet<RouteName> {
+        self.routes().iter().map(|r| r.name.clone()).collect()
+    }
     fn tenants(&self) -> BTreeSet<TenantName> {
         self.routes().iter().flat_map(|r| [r.name.home.clone(), r.name.target.clone()]).collect()
     }
@@ -253,46 +265,10 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     pub async fn dry_run(&self) -> Result<Drafted, EngineError> {
         let work = async {
             let readings = self.observe_all().await?;
-            self.draft(readings, true).await
+            self.draft(readings, &self.route_names(), true).await
         };
         // Whoever asked us to stop does not want half a plan.
         self.unless_stopped(work).await.unwrap_or_else(|| Ok(Drafted::default()))
-    }
-}
-
-impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
-    /// One cycle. `approved`: the digest of a plan that may pass the guard.
-    ///
-    /// # Errors
-    /// The store's: from then on nothing is written any more, and what is known is kept.
-    pub async fn sync(&self, trigger: Trigger, run: RunId, approved: Option<&str>) -> Result<Report, EngineError> {
-        let mut report = Report { run: Some(run), ..Report::default() };
-        let before_writing = async {
-            let mut readings = self.observe_all().await?;
-            self.recover(&mut readings).await?;
-            self.draft(readings, true).await
-        };
-        // Readings, looks and drafts are idempotent: what is dropped is done again by the next run.
-        let Some(drafted) = self.unless_stopped(before_writing).await else {
-            report.stopped = true;
-            return Ok(report);
-        };
-        let mut drafted = drafted?;
-        let readings = drafted.readings.clone();
-        let digests = [drafted.digest.as_str(), drafted.refused_digest.as_str()];
-        if approved.is_some_and(|approved| digests.contains(&approved)) {
-            drafted.refusals.clear();
-        }
-        let refused: BTreeSet<RouteName> = drafted.refusals.iter().map(|r| r.route.clone()).collect();
-        let passed = |plan: &Plan| -> Vec<_> {
-            let allowed = plan.routes.iter().filter(|r| !refused.contains(&r.route));
-            allowed.flat_map(|r| r.changes.clone()).collect()
-        };
-        let changes = passed(&drafted.plan);
-        report.drafted = drafted;
-        self.apply(changes, trigger, run, &mut report).await?;
-        self.follow_up(trigger, run, readings, &refused, &mut report).await?;
-        Ok(report)
     }
 }
 

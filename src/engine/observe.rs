@@ -17,6 +17,9 @@ const RESETS_MAX: u32 = 3;
 /// Users looked at in one go: 25 full batches of 20.
 const LOOKED_AT_ONCE: usize = 500;
 
+/// A tenant, and how its reading ended: users in doubt, and why its groups are not known where they are not.
+pub(super) type Ended = (TenantName, Result<(u64, Result<(), String>), EngineError>);
+
 impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     /// Reads every tenant once, whatever number of routes it takes part in, all of them at the same time.
     pub(super) async fn observe_all(&self) -> Result<Readings, EngineError> {
@@ -25,30 +28,46 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             return self.offline_readings();
         }
         let tenants = self.tenants();
-        let results = join_all(tenants.iter().map(|t| self.observe_with_groups(t))).await;
-        for (tenant, result) in tenants.iter().zip(results) {
-            (self.watch)(Event::Read { tenant });
-            match result {
-                Ok((doubtful, groups)) => {
-                    if doubtful > 0 {
-                        readings.doubtful.insert(tenant.clone(), doubtful);
-                    }
-                    if let Err(why) = groups {
-                        readings.groupless.insert(tenant.clone(), why);
-                    }
-                }
-                Err(EngineError::Store(error)) => return Err(error.into()),
-                Err(error) => {
-                    readings.unread.insert(tenant.clone(), error.to_string());
-                }
-            }
+        let mut ended = BTreeSet::new();
+        for one in join_all(tenants.iter().map(|t| self.read(t))).await {
+            self.note(one, &mut readings, &mut ended)?;
         }
         Ok(readings)
     }
 
-    async fn observe_with_groups(&self, tenant: &TenantName) -> Result<(u64, Result<(), String>), EngineError> {
-        let doubtful = self.observe(tenant).await?;
-        Ok((doubtful, self.observe_groups(tenant).await?))
+    /// Reads one tenant to its end: users, those in doubt, groups.
+    pub(super) async fn read(&self, tenant: &TenantName) -> Ended {
+        let read = async {
+            let doubtful = self.observe(tenant).await?;
+            Ok((doubtful, self.observe_groups(tenant).await?))
+        };
+        (tenant.clone(), read.await)
+    }
+
+    /// What a reading's end says of what is known now.
+    pub(super) fn note(
+        &self,
+        (tenant, result): Ended,
+        readings: &mut Readings,
+        ended: &mut BTreeSet<TenantName>,
+    ) -> Result<(), EngineError> {
+        (self.watch)(Event::Read { tenant: &tenant });
+        ended.insert(tenant.clone());
+        match result {
+            Ok((doubtful, groups)) => {
+                if doubtful > 0 {
+                    readings.doubtful.insert(tenant.clone(), doubtful);
+                }
+                if let Err(why) = groups {
+                    readings.groupless.insert(tenant, why);
+                }
+            }
+            Err(EngineError::Store(error)) => return Err(error.into()),
+            Err(error) => {
+                readings.unread.insert(tenant, error.to_string());
+            }
+        }
+        Ok(())
     }
 
     /// Without reading, a tenant counts as read once it has been read to its end.

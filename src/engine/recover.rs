@@ -1,12 +1,14 @@
 //! What became of a write that was never answered?
 
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
 
 use super::{Cycle, EngineError, Readings, budgets, steps};
 use crate::config::Tenant;
 use crate::model::{
-    Attribute, DeltaItem, Edits, News, ObjectId, Observed, Outcome, Presence, Selection, Standing, TenantName, Value,
-    WriteError, folded, same_value,
+    Attribute, DeltaItem, Edits, News, ObjectId, Observed, Outcome, Presence, RouteName, Selection, Standing,
+    TenantName, Value, WriteError, folded, same_value,
 };
 use crate::ports::{Clock, DirectoryError, DirectoryRead, DirectoryWrite, Look};
 use crate::store::{Ask, AskKind, LinkChange, Record, Store};
@@ -23,9 +25,9 @@ pub(super) enum Seen {
 impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
     /// Settles every question that an earlier run left open, before anything is asked again. A target where that fails
     /// counts as unread: what was asked of it may have happened.
-    pub(super) async fn recover(&self, readings: &mut Readings) -> Result<(), EngineError> {
-        let tenants: Vec<TenantName> =
-            self.tenants().into_iter().filter(|t| !readings.unread.contains_key(t)).collect();
+    pub(super) async fn recover(&self, readings: &mut Readings, only: &BTreeSet<RouteName>) -> Result<(), EngineError> {
+        let mut tenants: BTreeSet<TenantName> = only.iter().flat_map(|r| [r.home.clone(), r.target.clone()]).collect();
+        tenants.retain(|t| !readings.unread.contains_key(t));
         let recovered = join_all(tenants.iter().map(|t| self.recover_tenant(t))).await;
         for (tenant, result) in tenants.into_iter().zip(recovered) {
             match result {

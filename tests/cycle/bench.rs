@@ -24,6 +24,12 @@ pub(crate) struct TestClock {
     start: tokio::time::Instant,
 }
 
+impl TestClock {
+    pub(crate) fn start(&self) -> Timestamp {
+        START
+    }
+}
+
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         START.plus_millis(u64::try_from(self.start.elapsed().as_millis()).unwrap())

@@ -497,3 +497,23 @@ async fn a_person_denied_for_ever_does_not_keep_the_others_from_theirs() {
         bench.guest("south", &format!("joiner{n}@north.example"));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_tenant_is_waited_for_by_its_own_routes_only() {
+    let slow = Fault { kind: Some(Kind::Delta), ..Fault::always(Effect::Delay { millis: 30_000 }) };
+    for effect in [slow, Fault::always(Effect::status(503))] {
+        let (bench, _) = populated();
+        bench.tenant("west").fault(effect).unwrap();
+        let start = bench.clock.start();
+        bench.sync().await;
+        let first = bench.writes().first().unwrap().at.millis_since(start);
+        assert!(first < 5_000, "the first write came after {first} ms");
+        let (north, south) = (bench.guest("south", "n0@north.example"), bench.guest("north", "s0@south.example"));
+        assert_eq!((&north["jobTitle"], &south["jobTitle"]), (&json!("Lecturer"), &json!("Lecturer")));
+        bench.tenant("west").clear_faults(None).unwrap();
+        bench.sync().await;
+        bench.guest("west", "n0@north.example");
+        assert!(bench.plan().await.plan.is_empty());
+        bench.assert_log_covers_ledger();
+    }
+}
