@@ -196,5 +196,6 @@ pub(super) fn summary(drafted: &Drafted, config: &Config) -> serde_json::Value {
         "routes": summaries(&drafted.plan, config),
         "skipped": skipped,
         "refused": refused,
+        "refused_digest": (!refused.is_empty()).then_some(&drafted.refused_digest),
     })
 }

@@ -82,7 +82,8 @@ fn the_guard_refuses_with_3_until_exactly_this_plan_is_approved() {
     // 3 before 2.
     let plan = place.run(&["plan", "--format", "jsonl"]).code(3).says("3 accounts to delete");
     let digest = text(plan.lines().last().unwrap(), "digest").to_owned();
-    assert!(plan.err.contains(&format!("--approve {digest}")), "{}", plan.err);
+    let of_refused = text(plan.lines().last().unwrap(), "refused_digest").to_owned();
+    assert!(plan.err.contains(&format!("--approve {of_refused}")), "{}", plan.err);
     let since = sim.seq();
     place.run(&["sync"]).code(3);
     assert!(sim.ledger_since(since).iter().all(|w| w["kind"] != "delete"), "deleted without approval");
@@ -90,7 +91,13 @@ fn the_guard_refuses_with_3_until_exactly_this_plan_is_approved() {
 
     // Approved was another plan: the mover is done by now.
     place.run(&["sync", "--approve", &digest]).code(3).says("not the one that was approved");
-    place.run(&["sync", "--approve", "sha256:00"]).code(3);
+    place.run(&["sync", "--approve", &format!("sha256:{}", "0".repeat(64))]).code(3);
+    place.run(&["sync", "--approve", "sha256:00"]).code(64);
+    // The digest of what was refused is still the same.
+    assert_eq!(
+        text(place.run(&["plan", "--format", "jsonl"]).code(3).lines().last().unwrap(), "refused_digest"),
+        of_refused
+    );
     assert!(sim.ledger_since(since).iter().all(|w| w["kind"] != "delete"));
     let digest = place.digest();
     sim.delete("north", text(&staff[3], "id"));
