@@ -20,7 +20,8 @@ pub(super) struct Arguments {
     /// The expression, as in a rule set: 'Join(" ", [givenName], [surname])'.
     #[arg(value_name = "EXPR", allow_hyphen_values = true)]
     expression: String,
-    /// A user as JSON, as Microsoft Graph returns it; `-` reads stdin. Without it the user has no attributes.
+    /// A user as JSON, as Microsoft Graph returns it; `-` reads stdin, as does an expression that asks for attributes when
+    /// something is piped in. With neither, the user has no attributes.
     #[arg(long, value_name = "FILE")]
     user: Option<PathBuf>,
 }

@@ -141,6 +141,12 @@ fn the_log_has_the_promised_shape_and_every_filter_filters() {
     let at = text(&all[all.len() / 2], "at").to_owned();
     filtered(&["--since", &at], &|e| text(e, "at") >= at.as_str());
     filtered(&["--until", &at], &|e| text(e, "at") <= at.as_str());
+    // A date is the whole day, at either end.
+    let (first, last) = (&text(&all[0], "at")[..10], &text(&all[all.len() - 1], "at")[..10]);
+    assert_eq!(
+        place.run(&["log", "--since", first, "--until", last, "--format", "jsonl"]).code(0).lines().len(),
+        all.len()
+    );
     filtered(&["--action", "provision", "--tenant", "west", "--run", "1"], &|e| {
         e["action"] == "provision" && text(e, "route").contains("west") && e["run"] == 1
     });
