@@ -13,9 +13,9 @@ use crate::model::{RouteName, RunId, TenantName, Timestamp, Trigger};
 use crate::plan;
 use crate::ports::{Clock, DirectoryWrite};
 
-/// Tenants that are read within so many seconds of each other are planned together: one plan sees more than two. Whoever
-/// takes longer is waited for by its own routes only.
-const TOGETHER_SECONDS: u64 = 2;
+/// Tenants that are read within so many milliseconds of each other are planned together: one plan sees more than two, and
+/// an idle reading takes less. Whoever takes longer is waited for by its own routes only.
+const TOGETHER_MILLIS: u64 = 500;
 
 impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
     /// One cycle. `approved`: the digest of a plan that may pass the guard; that plan is then waited for as a whole.
@@ -34,7 +34,7 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
             let now = self.clock.now();
             if ready.is_empty() || (ended.len() < tenants.len() && together_until.is_none_or(|at| now < at)) {
                 if !ready.is_empty() && approved.is_none() {
-                    together_until.get_or_insert(now.plus_seconds(TOGETHER_SECONDS));
+                    together_until.get_or_insert(now.plus_millis(TOGETHER_MILLIS));
                 }
                 match self.unless_stopped(self.next_end(&mut reading, together_until)).await {
                     Some(Some(one)) => self.note(one, &mut readings, &mut ended)?,
