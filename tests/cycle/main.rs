@@ -4,6 +4,7 @@
 
 mod bench;
 mod crashes;
+mod endurance;
 mod faults;
 mod lifecycle;
 mod ownership;
