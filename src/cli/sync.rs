@@ -106,15 +106,14 @@ fn summary(report: &Report) -> String {
         applied.entry(route.to_string()).or_default().insert(kind.as_str(), *n);
     }
     let held: usize = report.drafted.plan.routes.iter().map(|r| r.held.len()).sum();
-    let names = |keys: Vec<String>| keys;
     json!({
         "applied": applied,
         "failed": report.failed.len(),
         "held": held,
         "waiting": report.waiting,
-        "unread": names(report.drafted.readings.unread.keys().map(ToString::to_string).collect()),
-        "unwritten": names(report.unwritten.keys().map(ToString::to_string).collect()),
-        "refused": names(report.drafted.refusals.iter().map(|r| r.route.to_string()).collect()),
+        "unread": report.drafted.readings.unread.keys().map(ToString::to_string).collect::<Vec<_>>(),
+        "unwritten": report.unwritten.keys().map(ToString::to_string).collect::<Vec<_>>(),
+        "refused": report.drafted.refusals.iter().map(|r| r.route.to_string()).collect::<Vec<_>>(),
     })
     .to_string()
 }

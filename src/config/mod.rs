@@ -141,10 +141,3 @@ impl Config {
         self.routes.iter().filter(move |r| r.name.target == *tenant).flat_map(|r| &r.rules)
     }
 }
-
-impl Route {
-    /// When it changes, every user of the route is considered anew.
-    pub fn fingerprint(&self) -> String {
-        self.rules.iter().map(|rules| rules.fingerprint.as_str()).collect::<Vec<_>>().join("+")
-    }
-}

@@ -90,7 +90,7 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
         let mut first_error = None;
         for done in join_all(workers.into_iter().map(Worker::run)).await {
             match done {
-                Ok(tally) => merge(report, tally),
+                Ok(tally) => report.add(tally),
                 Err(error) => first_error = first_error.or(Some(error)),
             }
         }
@@ -137,15 +137,6 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
             halt,
         })
     }
-}
-
-fn merge(report: &mut Report, tally: Report) {
-    for (key, n) in tally.applied {
-        *report.applied.entry(key).or_insert(0) += n;
-    }
-    report.failed.extend(tally.failed);
-    report.unwritten.extend(tally.unwritten);
-    report.waiting += tally.waiting;
 }
 
 impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {

@@ -203,6 +203,16 @@ pub struct Report {
 }
 
 impl Report {
+    /// Takes over what was done elsewhere in the same cycle; what was planned is not touched.
+    fn add(&mut self, part: Report) {
+        for (key, n) in part.applied {
+            *self.applied.entry(key).or_insert(0) += n;
+        }
+        self.failed.extend(part.failed);
+        self.unwritten.extend(part.unwritten);
+        self.waiting += part.waiting;
+        self.stopped |= part.stopped;
+    }
     /// Everything that was due was done.
     pub fn complete(&self) -> bool {
         self.drafted.readings.complete()

@@ -131,19 +131,13 @@ fn ready(open: &BTreeSet<RouteName>, ended: &BTreeSet<TenantName>) -> BTreeSet<R
 }
 
 /// A stage's part of the whole report.
-fn absorb(report: &mut Report, stage: Report) {
-    let Drafted { plan, skipped, readings: _, refusals, digest: _, refused_digest: _ } = stage.drafted;
+fn absorb(report: &mut Report, mut stage: Report) {
+    let Drafted { plan, skipped, refusals, .. } = std::mem::take(&mut stage.drafted);
     let drafted = &mut report.drafted;
     drafted.plan.routes.extend(plan.routes);
     drafted.skipped.extend(skipped);
     drafted.refusals.extend(refusals);
     drafted.digest = plan::digest(&drafted.plan);
     drafted.refused_digest = plan::digest(&drafted.refused());
-    for (key, n) in stage.applied {
-        *report.applied.entry(key).or_insert(0) += n;
-    }
-    report.failed.extend(stage.failed);
-    report.unwritten.extend(stage.unwritten);
-    report.waiting += stage.waiting;
-    report.stopped |= stage.stopped;
+    report.add(stage);
 }
