@@ -66,7 +66,7 @@ fn expressions() -> impl Strategy<Value = String> {
 
 fn lives_through(source: &str, user: &Attributes) {
     if let Ok(expression) = Expression::parse(source) {
-        let inputs = Inputs { user, now: Timestamp(0) };
+        let inputs = Inputs::new(user, Timestamp(0));
         let result = expression.evaluate(inputs);
         let canonical = expression.to_string();
         let again = Expression::parse(&canonical).unwrap_or_else(|e| panic!("{canonical}: {e}"));

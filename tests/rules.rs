@@ -19,7 +19,7 @@ fn evaluate(source: &str, json: &str) -> Result<Output, String> {
     let again = Expression::parse(&expression.to_string()).map_err(|e| e.message)?;
     assert_eq!(again.to_string(), expression.to_string(), "the canonical form is stable");
     let user = user(json);
-    let inputs = Inputs { user: &user, now: Timestamp(0) };
+    let inputs = Inputs::new(&user, Timestamp(0));
     let result = expression.evaluate(inputs).map_err(|e| e.message);
     assert_eq!(again.evaluate(inputs).map_err(|e| e.message), result, "the canonical form means the same");
     result

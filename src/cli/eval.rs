@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Exit {
     };
     // Nothing is planned here: an evaluation for a person to look at may use the real time.
     let now = SystemClock::start().now();
-    let result = match expression.evaluate(Inputs { user: &user, now }) {
+    let result = match expression.evaluate(Inputs::new(&user, now)) {
         Ok(rules::Output::Value(value)) => json!(value),
         Ok(rules::Output::IgnoreAttribute) => json!({"$ignore": "attribute"}),
         Ok(rules::Output::IgnoreObject) => json!({"$ignore": "object"}),

@@ -100,7 +100,7 @@ fn made(
                 Some(Resolved::Pending) | None => Ok(Made::LeftAlone),
             }
         }
-        Source::Expression(expression) => match expression.evaluate(Inputs { user: &home.attributes, now }) {
+        Source::Expression(expression) => match expression.evaluate(Inputs::new(&home.attributes, now)) {
             Ok(Output::Value(value)) => value.map(|v| fitted(target, v)).transpose().map(Made::Value).map_err(unusable),
             Ok(Output::IgnoreAttribute) => Ok(Made::LeftAlone),
             Ok(Output::IgnoreObject) => Err(Unmapped::Ignored),
@@ -125,7 +125,7 @@ pub(super) fn address(rules: &RuleSet, home: &Observed, now: Timestamp) -> Optio
         _ => None,
     };
     let mapped = rules.attributes.get(Attribute::MAIL).and_then(|m| match &m.source {
-        Source::Expression(e) => match e.evaluate(Inputs { user: &home.attributes, now }) {
+        Source::Expression(e) => match e.evaluate(Inputs::new(&home.attributes, now)) {
             Ok(Output::Value(value)) => text(value),
             _ => None,
         },

@@ -45,7 +45,7 @@ pub enum Situation<'a> {
 
 /// The match ladder for this user: rungs without a value are left out.
 pub(super) fn rungs(rules: &RuleSet, home: &Observed, now: Timestamp) -> Vec<(Attribute, String)> {
-    let rung = |m: &crate::rules::MatchRung| match m.source.evaluate(Inputs { user: &home.attributes, now }) {
+    let rung = |m: &crate::rules::MatchRung| match m.source.evaluate(Inputs::new(&home.attributes, now)) {
         Ok(Output::Value(Some(Value::Text(text)))) if !text.trim().is_empty() => {
             Some((m.target.clone(), folded(&text)))
         }

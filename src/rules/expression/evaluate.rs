@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::functions::{Argument, Evaluate};
 use super::tree::{Comparison, Kind, Node};
-use super::{EvalError, Inputs};
+use super::{EvalError, Inputs, Traced, ended};
 use crate::model::Value;
 
 /// The longest text that any part may give. Graph's longest user property is far below; a chain of Replace calls
@@ -17,7 +17,7 @@ pub(super) const TEXT_BYTES_MAX: usize = 64 * 1024;
 const WORK_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Why an evaluation ends before its end.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Stop {
     Error(EvalError),
     IgnoreAttribute,
@@ -32,17 +32,41 @@ impl From<EvalError> for Stop {
 
 /// One evaluation, with what is left of its budget.
 pub(super) struct Evaluation<'a> {
-    inputs: Inputs<'a>,
+    pub(super) inputs: Inputs<'a>,
     left: usize,
+    depth: usize,
+    steps: Option<Vec<Traced>>,
 }
 
 impl<'a> Evaluation<'a> {
     pub(super) fn new(inputs: Inputs<'a>) -> Self {
-        Self { inputs, left: WORK_BYTES_MAX }
+        Self { inputs, left: WORK_BYTES_MAX, depth: 0, steps: None }
+    }
+    /// One that remembers how it went.
+    pub(super) fn traced(inputs: Inputs<'a>) -> Self {
+        Self { steps: Some(Vec::new()), ..Self::new(inputs) }
+    }
+    /// How it went, where it was asked to remember.
+    pub(super) fn steps(self) -> Vec<Traced> {
+        self.steps.unwrap_or_default()
     }
 
     /// The value of a part.
     pub(super) fn value(&mut self, node: &Node) -> Result<Option<Value>, Stop> {
+        let composed = matches!(node.kind, Kind::Call(..) | Kind::Compare(..));
+        if self.steps.is_none() || !composed {
+            return self.given(node);
+        }
+        self.depth += 1;
+        let value = self.given(node);
+        self.depth -= 1;
+        let result = ended(value.clone()).map_err(|error| error.message);
+        let step = Traced { depth: self.depth, part: node.kind.to_string(), result };
+        self.steps.get_or_insert_default().push(step);
+        value
+    }
+
+    fn given(&mut self, node: &Node) -> Result<Option<Value>, Stop> {
         let value = match &node.kind {
             Kind::Attribute(attribute) => self.inputs.user.get(attribute).cloned(),
             Kind::Text(text) => Some(Value::Text(text.clone())),

@@ -22,12 +22,35 @@ pub struct Expression {
 }
 
 /// Everything that an evaluation may see: a plan is reproducible because nothing else is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Inputs<'a> {
     /// The home user.
     pub user: &'a Attributes,
     /// The plan's frozen time.
     pub now: Timestamp,
+    /// What `Guid()` and `RandomString()` are drawn from: the same seed gives the same values, so that planning again
+    /// changes nothing.
+    pub seed: &'a str,
+    /// Is this value somebody else's in the target already? Asked by `SelectUniqueValue`.
+    pub is_taken: &'a dyn Fn(&str) -> bool,
+}
+
+impl<'a> Inputs<'a> {
+    /// A user and a time; nothing is drawn from, and nothing is taken.
+    pub fn new(user: &'a Attributes, now: Timestamp) -> Self {
+        Self { user, now, seed: "", is_taken: &|_| false }
+    }
+}
+
+/// One part of an expression and what it gave, in the order in which the parts were evaluated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Traced {
+    /// How many calls it stands within.
+    pub depth: usize,
+    /// The part, in canonical form.
+    pub part: String,
+    /// What it gave, or why it gave nothing.
+    pub result: Result<Output, String>,
 }
 
 /// What came out.
@@ -99,12 +122,26 @@ impl Expression {
     }
     /// Its result for a user.
     pub fn evaluate(&self, inputs: Inputs<'_>) -> Result<Output, EvalError> {
-        match Evaluation::new(inputs).value(&self.root) {
-            Ok(value) => Ok(Output::Value(value)),
-            Err(Stop::IgnoreAttribute) => Ok(Output::IgnoreAttribute),
-            Err(Stop::IgnoreObject) => Ok(Output::IgnoreObject),
-            Err(Stop::Error(error)) => Err(error),
-        }
+        ended(Evaluation::new(inputs).value(&self.root))
+    }
+    /// Its result for a user, and how it came about. A part that gave an attribute or a constant is not listed.
+    pub fn trace(&self, inputs: Inputs<'_>) -> (Result<Output, EvalError>, Vec<Traced>) {
+        let mut evaluation = Evaluation::traced(inputs);
+        let result = ended(evaluation.value(&self.root));
+        (result, evaluation.steps())
+    }
+    /// Does it hide its value from logs (`Redact`)?
+    pub fn redacts(&self) -> bool {
+        self.root.calls("Redact")
+    }
+}
+
+fn ended(value: Result<Option<Value>, Stop>) -> Result<Output, EvalError> {
+    match value {
+        Ok(value) => Ok(Output::Value(value)),
+        Err(Stop::IgnoreAttribute) => Ok(Output::IgnoreAttribute),
+        Err(Stop::IgnoreObject) => Ok(Output::IgnoreObject),
+        Err(Stop::Error(error)) => Err(error),
     }
 }
 

@@ -77,6 +77,14 @@ impl Node {
             Kind::Text(_) | Kind::Integer(_) | Kind::Empty | Kind::IgnoreAttribute | Kind::IgnoreObject => {}
         }
     }
+    /// Is the function of that name called here or below?
+    pub(super) fn calls(&self, name: &str) -> bool {
+        match &self.kind {
+            Kind::Call(function, arguments) => function.name == name || arguments.iter().any(|a| a.calls(name)),
+            Kind::Compare(_, left, right) => left.calls(name) || right.calls(name),
+            _ => false,
+        }
+    }
     /// The first place that reads `attribute`.
     pub(super) fn find(&self, attribute: &str) -> Option<Range<usize>> {
         match &self.kind {
