@@ -1,10 +1,12 @@
 //! What did the admin write? A rule set as a value, checked: scope, match, attributes, leavers, guard.
 
 mod attributes;
+mod dates;
 pub mod diagnostic;
 pub mod expression;
 mod fingerprint;
 mod parse;
+mod pattern;
 pub mod properties;
 mod scope;
 pub mod table;
@@ -14,8 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Attribute, Value};
 
 pub use diagnostic::{Diagnostic, Severity};
-pub use expression::{EvalError, Expression, Inputs, Output, ParseError};
+pub use expression::{Dialect, EvalError, Expression, Inputs, Output, ParseError, Shape, Traced};
 pub use parse::is_guid;
+pub use pattern::Pattern;
 pub use scope::{Clause, OPERATORS, Operator};
 
 /// One file of `sync-rules/`.
