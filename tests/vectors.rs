@@ -64,7 +64,6 @@ fn agrees(expected: &Json, output: &Result<Output, String>) -> bool {
         },
         // What is read from a list of one is that one.
         Json::Array(items) if items.len() == 1 => given == items[0] || given == *expected,
-        Json::Number(_) | Json::String(_) => given == *expected || given.to_string() == expected.to_string(),
         other => given == *other || other.is_null() && given == json!(""),
     }
 }
@@ -96,7 +95,7 @@ fn examples_of_chance_keep_their_promises() {
     for vector in vectors().iter().filter(|v| v["status"] == "property") {
         let promise = &vector["recommended_expected"];
         let mut seen = BTreeSet::new();
-        for seed in 0..200 {
+        for seed in 0..60 {
             let seed = format!("person {seed}");
             let output = evaluated(vector, &seed);
             assert_eq!(evaluated(vector, &seed), output, "the same seed gives the same");
@@ -105,7 +104,7 @@ fn examples_of_chance_keep_their_promises() {
             seen.insert(given);
         }
         let chance = ["Guid", "RandomString"].iter().any(|name| text(vector, "expr").contains(name));
-        assert!(if chance { seen.len() > 150 } else { seen.len() == 1 }, "{vector}: {} different", seen.len());
+        assert!(if chance { seen.len() > 50 } else { seen.len() == 1 }, "{vector}: {} different", seen.len());
         ran += 1;
     }
     assert_eq!(ran, 7, "examples with a promised property");
