@@ -68,7 +68,11 @@ fn lives_through(source: &str, user: &Attributes) -> bool {
     for (_, dialect) in Dialect::NAMED {
         let Ok(expression) = Expression::parse_in(dialect, source) else { continue };
         taken = true;
-        let inputs = Inputs { seed: "seed", is_taken: &|value| value.len() % 2 == 0, ..Inputs::new(user, NOW) };
+        let inputs = Inputs {
+            seed: ["a person", "an attribute"],
+            is_taken: &|value| value.len() % 2 == 0,
+            ..Inputs::new(user, NOW)
+        };
         let result = expression.evaluate(inputs);
         assert_eq!(expression.evaluate(inputs), result, "{source}");
         let (traced, steps) = expression.trace(inputs);

@@ -34,7 +34,7 @@ fn evaluated(vector: &Json, seed: &str) -> Result<Output, String> {
     let user: Attributes = fields.into_iter().filter_map(|(n, v)| Some((Attribute::new(n), v?))).collect();
     let taken: BTreeSet<&str> = vector["taken"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
     let now = Timestamp::parse(vector["now"].as_str().unwrap_or("2025-07-30")).expect("a time");
-    let inputs = Inputs { now, seed, is_taken: &|value| taken.contains(value), user: &user };
+    let inputs = Inputs { now, seed: [seed, ""], is_taken: &|value| taken.contains(value), user: &user };
     let result = expression.evaluate(inputs).map_err(|e| e.message);
     assert_eq!(again.evaluate(inputs).map_err(|e| e.message), result, "the canonical form means the same");
     result

@@ -9,7 +9,7 @@ use super::diagnostic::Diagnostic;
 use super::parse::{Reading, constant};
 use super::properties::{Access, Kind, Known, Property, fitted, look_up};
 use super::table::{Field, Section, Word};
-use super::{Apply, Mapping, Source, WhenEmpty};
+use super::{Apply, Expression, Mapping, Shape, Source, WhenEmpty};
 use crate::model::{Attribute, Value};
 
 /// Reads the table. A dotted key (`employeeOrgData.division = …`) is a table inside a table to TOML, and one flat
@@ -59,7 +59,8 @@ fn mapping<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -> Opti
             DeValue::String(_) => from_expression(reading, name, field)?,
             _ => from_constant(reading, name, field)?,
         };
-        return Some(Mapping { source, apply: Apply::Always, when_empty: WhenEmpty::Clear });
+        let mapping = Mapping { source, apply: Apply::Always, when_empty: WhenEmpty::Clear };
+        return Some(chosen_once(reading, name, mapping, None));
     };
     let section = field.section(format!("the attribute `{name}`"), &mut reading.findings)?;
     section.only(&["expression", "constant", "when_empty", "apply"], &mut reading.findings);
@@ -80,7 +81,22 @@ fn mapping<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -> Opti
             return None;
         }
     };
-    Some(Mapping { source, apply, when_empty })
+    let mapping = Mapping { source, apply, when_empty };
+    Some(chosen_once(reading, name, mapping, section.field("apply")))
+}
+
+/// A value that nobody else has is chosen while the account is made, and stays: asked again, it would be the account's own.
+fn chosen_once(reading: &mut Reading<'_>, name: &str, mapping: Mapping, said: Option<Field<'_>>) -> Mapping {
+    if !matches!(&mapping.source, Source::Expression(e) if e.selects_unique()) {
+        return mapping;
+    }
+    if let Some(field) = said.filter(|_| mapping.apply != Apply::Create) {
+        let message =
+            format!("SelectUniqueValue chooses once, when the account is made, and `{name}` is applied later");
+        let finding = Diagnostic::error("unique-apply", message).at(field.span);
+        reading.findings.push(finding.hint("write `apply = \"create\"`, or leave it out"));
+    }
+    Mapping { apply: Apply::Create, ..mapping }
 }
 
 fn from_expression<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -> Option<Source> {
@@ -98,10 +114,38 @@ fn from_expression<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>)
             }
         };
     }
+    gives_what_fits(reading, &target, &expression, &word);
     if let Some(text) = expression.as_constant() {
         fits(reading, &target, Value::Text(text.to_owned()), &word);
     }
     Some(Source::Expression(expression))
+}
+
+/// What can be known of an expression's result before any user is looked at.
+fn gives_what_fits(reading: &mut Reading<'_>, target: &Attribute, expression: &Expression, word: &Word<'_>) {
+    let kind = match look_up(target.as_str()) {
+        Known::Property(property) => property.kind,
+        _ => return,
+    };
+    let complaint = match (kind, expression.shape()) {
+        (Kind::Bool, Shape::Number) => Some("is true or false, and this is a number: CBool(…) makes one of it"),
+        (Kind::Bool, Shape::Date) => Some("is true or false, and this is a date"),
+        (Kind::Bool, Shape::List) => Some("is true or false, and this is a list"),
+        (Kind::List, Shape::Bool) => Some("is a list of texts, and this is true or false"),
+        _ => None,
+    };
+    let unique = expression.selects_unique();
+    let complaint = match target.as_str() {
+        Attribute::MAIL if unique => {
+            Some("is where the invitation goes: an address that is made up until it is free has no reader")
+        }
+        _ if unique && kind != Kind::Text => Some("is no text, and SelectUniqueValue chooses a text"),
+        _ => complaint,
+    };
+    if let Some(complaint) = complaint {
+        let finding = Diagnostic::error("expression-type", format!("`{target}` {complaint}")).at(word.span.clone());
+        reading.findings.push(finding.hint("write an expression that gives what the attribute takes"));
+    }
 }
 
 fn from_constant<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -> Option<Source> {

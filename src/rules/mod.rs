@@ -196,6 +196,18 @@ impl RuleSet {
     pub fn target_attributes(&self) -> BTreeSet<Attribute> {
         self.matches.iter().map(|m| m.target.clone()).chain(self.attributes.keys().cloned()).collect()
     }
+    /// Target attributes whose values no plan and no log may show (`Redact`).
+    pub fn redacted(&self) -> BTreeSet<Attribute> {
+        self.made_by(Expression::redacts)
+    }
+    /// Target attributes for which a value is chosen that nobody else has (`SelectUniqueValue`).
+    pub fn unique_attributes(&self) -> BTreeSet<Attribute> {
+        self.made_by(Expression::selects_unique)
+    }
+    fn made_by(&self, asks: impl Fn(&Expression) -> bool) -> BTreeSet<Attribute> {
+        let made = |m: &Mapping| matches!(&m.source, Source::Expression(e) if asks(e));
+        self.attributes.iter().filter(|(_, m)| made(m)).map(|(a, _)| a.clone()).collect()
+    }
     /// Groups of the home tenant that any scope table names.
     pub fn groups(&self) -> BTreeSet<String> {
         self.scope.iter().flat_map(|s| s.groups.iter().cloned()).collect()

@@ -4,7 +4,7 @@ use toml::de::DeValue;
 
 use super::attributes;
 use super::diagnostic::{Diagnostic, did_you_mean};
-use super::expression::Expression;
+use super::expression::{Dialect, Expression};
 use super::fingerprint::fingerprint;
 use super::properties::{Kind, Known, Property, look_up, suggestion};
 use super::scope::{OPERATORS, Operator};
@@ -17,6 +17,8 @@ const GRACE_DAYS_MAX: i64 = 3_650;
 
 /// What is read, and what was found on the way.
 pub(super) struct Reading<'t> {
+    /// In which dialect its expressions are written.
+    pub(super) dialect: Dialect,
     /// The whole file, to find places inside texts.
     pub(super) file: &'t str,
     pub(super) findings: Vec<Diagnostic>,
@@ -27,7 +29,7 @@ impl RuleSet {
     ///
     /// With the rule set come warnings; without it, everything that was found, errors and warnings.
     pub fn parse(name: &str, text: &str) -> Result<(RuleSet, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let mut reading = Reading { file: text, findings: Vec::new() };
+        let mut reading = Reading { dialect: Dialect::default(), file: text, findings: Vec::new() };
         let Some(table) = document(text, &mut reading.findings) else { return Err(reading.findings) };
         let rules = reading.rules(name, &Section::root(&table, "a rule set"));
         if reading.findings.iter().any(Diagnostic::is_error) {
@@ -40,11 +42,12 @@ impl RuleSet {
 
 impl<'t> Reading<'t> {
     fn rules(&mut self, name: &str, root: &Section<'t>) -> RuleSet {
-        let known = ["description", "account", "scope", "match", "attributes", "leavers", "guard"];
+        let known = ["description", "dialect", "account", "scope", "match", "attributes", "leavers", "guard"];
         root.only(&known, &mut self.findings);
         let description = root.word("description", &mut self.findings).map(|w| w.text.to_owned());
         let kinds = [("guest", AccountKind::Guest), ("member", AccountKind::Member)];
         let account = root.choice("account", &kinds, &mut self.findings);
+        self.dialect = root.choice("dialect", &Dialect::NAMED, &mut self.findings).unwrap_or_default();
         let scope = root.sections("scope", "[[scope]]", &mut self.findings);
         let scope = scope.iter().map(|section| self.scope(section)).collect();
         let matches = root.sections("match", "[[match]]", &mut self.findings);
@@ -183,7 +186,7 @@ impl<'t> Reading<'t> {
 
     /// Parses an expression that stands in the file; faults inside it get their own place.
     pub(super) fn expression(&mut self, word: &Word<'t>, may_refer: bool) -> Option<Expression> {
-        let expression = match Expression::parse(word.text) {
+        let expression = match Expression::parse_in(self.dialect, word.text) {
             Ok(expression) => expression,
             Err(error) => {
                 let span = word.part(self.file, error.span);

@@ -70,9 +70,9 @@ pub struct Inputs<'a> {
     pub user: &'a Attributes,
     /// The plan's frozen time.
     pub now: Timestamp,
-    /// What `Guid()` and `RandomString()` are drawn from: the same seed gives the same values, so that planning again
-    /// changes nothing.
-    pub seed: &'a str,
+    /// What `Guid()` and `RandomString()` are drawn from, usually a person and an attribute: the same seed gives the same
+    /// values, so that planning again changes nothing.
+    pub seed: [&'a str; 2],
     /// Is this value somebody else's in the target already? Asked by `SelectUniqueValue`.
     pub is_taken: &'a dyn Fn(&str) -> bool,
 }
@@ -80,7 +80,7 @@ pub struct Inputs<'a> {
 impl<'a> Inputs<'a> {
     /// A user and a time; nothing is drawn from, and nothing is taken.
     pub fn new(user: &'a Attributes, now: Timestamp) -> Self {
-        Self { user, now, seed: "", is_taken: &|_| false }
+        Self { user, now, seed: ["", ""], is_taken: &|_| false }
     }
 }
 

@@ -35,7 +35,10 @@ fn draw(evaluation: &mut Evaluation<'_>) -> ChaCha20Rng {
     let mut hash = Sha256::new();
     hash.update(b"crosstie draw 1\n");
     hash.update(evaluation.draws.to_be_bytes());
-    hash.update(evaluation.inputs.seed.as_bytes());
+    for part in evaluation.inputs.seed {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
     evaluation.draws += 1;
     ChaCha20Rng::from_seed(hash.finalize().into())
 }
