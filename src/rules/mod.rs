@@ -8,6 +8,8 @@ mod parse;
 pub mod properties;
 mod scope;
 pub mod table;
+mod test_case;
+mod test_file;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +19,8 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use expression::{EvalError, Expression, Inputs, Output, ParseError};
 pub use parse::is_guid;
 pub use scope::{Clause, OPERATORS, Operator};
+pub use test_case::{Expectation, ExpectedValue, Judgement, Leaving, TestCase};
+pub use test_file::TEST_NOW;
 
 /// One file of `sync-rules/`.
 #[derive(Clone, Debug)]
@@ -108,6 +112,19 @@ pub enum Apply {
     OnChange,
     /// Once, when the account is provisioned.
     Create,
+}
+impl Apply {
+    /// All of them with their words.
+    pub const WORDS: [(&'static str, Apply); 3] =
+        [("always", Apply::Always), ("on-change", Apply::OnChange), ("create", Apply::Create)];
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Apply::Always => "always",
+            Apply::OnChange => "on-change",
+            Apply::Create => "create",
+        }
+    }
 }
 
 /// What an empty result does.
