@@ -25,7 +25,9 @@ enum Topology {
 }
 
 /// The rule set that ships with the source, so that it cannot drift from what is tested.
-const STAFF: &str = include_str!("../../sync-rules/staff.toml");
+pub(super) const STAFF: &str = include_str!("../../sync-rules/staff.toml");
+/// Its tests.
+pub(super) const STAFF_TESTS: &str = include_str!("../../sync-rules/staff.test.toml");
 
 const HEAD: &str = r#"# Which tenants there are, and which of them crosstie keeps in step.
 # Put in your own ids, set the two secrets, then: crosstie check
@@ -81,10 +83,11 @@ const TAIL: &str = r#"
 "#;
 
 /// Never overwrites: a configuration that stands is a usage error (64), and nothing is written. A rule set that stands
-/// is kept.
+/// is kept, and gets no tests: they are those of another one.
 pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> Exit {
     let config = &global.config;
-    let rules = config.parent().unwrap_or(Path::new("")).join("sync-rules").join("staff.toml");
+    let folder = config.parent().unwrap_or(Path::new("")).join("sync-rules");
+    let (rules, tests) = (folder.join("staff.toml"), folder.join("staff.test.toml"));
     if config.exists() {
         let hint = "name another file with --config, or remove this one";
         complain(format_args!("{} is there already; nothing was written\nhint: {hint}", config.display()));
@@ -94,7 +97,9 @@ pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> E
         Topology::Mesh => MESH,
         Topology::Hub => HUB,
     };
-    for (path, text) in [(&rules, STAFF.to_owned()), (config, format!("{HEAD}{topology}{TAIL}"))] {
+    let tests = (!rules.exists()).then(|| (&tests, STAFF_TESTS.to_owned()));
+    let files = [Some((&rules, STAFF.to_owned())), tests, Some((config, format!("{HEAD}{topology}{TAIL}")))];
+    for (path, text) in files.into_iter().flatten() {
         match write_new(path, &text) {
             Ok(true) => out.line(format_args!("wrote {}", path.display())),
             Ok(false) => out.line(format_args!("kept {}, which was there already", path.display())),
@@ -104,7 +109,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> E
             }
         }
     }
-    out.line(format_args!("next: put in your tenants' ids, then `crosstie check`"));
+    out.line(format_args!("next: put in your tenants' ids, then `crosstie check` and `crosstie rules test`"));
     Exit::Done
 }
 

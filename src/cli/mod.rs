@@ -11,6 +11,7 @@ mod output;
 mod plan;
 mod progress;
 mod render;
+mod rules;
 mod session;
 mod sim;
 mod status;
@@ -34,11 +35,14 @@ struct Cli {
     verb: Verb,
 }
 
+/// The configuration where none is named.
+const DEFAULT_CONFIG: &str = "crosstie.toml";
+
 /// Options that every verb takes.
 #[derive(Args, Debug, Clone)]
 struct Global {
     /// The configuration file.
-    #[arg(long, global = true, value_name = "FILE", env = "CROSSTIE_CONFIG", default_value = "crosstie.toml")]
+    #[arg(long, global = true, value_name = "FILE", env = "CROSSTIE_CONFIG", default_value = DEFAULT_CONFIG)]
     config: PathBuf,
     /// How log lines are written to stderr.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
@@ -79,6 +83,8 @@ enum Verb {
     Log(log::Arguments),
     /// Evaluates one expression on a JSON user and prints the JSON result.
     Eval(eval::Arguments),
+    /// Tests rule sets on people.
+    Rules(rules::Arguments),
 }
 
 /// Reads the arguments, runs the verb, and says how it went.
@@ -110,5 +116,6 @@ fn run(cli: &Cli, out: &mut Output) -> Exit {
         Verb::Status(arguments) => status::run(global, arguments, out),
         Verb::Log(arguments) => log::run(global, arguments, out),
         Verb::Eval(arguments) => eval::run(arguments, out),
+        Verb::Rules(arguments) => rules::run(global, arguments, out),
     }
 }

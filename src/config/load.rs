@@ -16,7 +16,7 @@ use crate::rules::{Diagnostic, RuleSet};
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Where rule sets stand, beside the configuration.
-const RULES_DIR: &str = "sync-rules";
+pub(super) const RULES_DIR: &str = "sync-rules";
 
 /// What was configured, with what is worth saying about it.
 #[derive(Clone, Debug)]
@@ -100,7 +100,7 @@ fn credential_warnings(tenant: &Tenant, environment: &dyn Fn(&str) -> Option<Str
 }
 
 /// The text of a file, or what is wrong with it and the way out.
-fn read_text(path: &Path) -> Result<String, (String, Option<String>)> {
+pub(super) fn read_text(path: &Path) -> Result<String, (String, Option<String>)> {
     let shown = path.display();
     let no = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => {
@@ -186,7 +186,7 @@ impl RuleSets {
 }
 
 /// Names lead to files: nothing in them may lead elsewhere.
-fn name_fault(name: &str) -> Option<String> {
+pub(super) fn name_fault(name: &str) -> Option<String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.chars().all(legal) {
         return Some("this is no name of a rule set".to_owned());

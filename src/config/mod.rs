@@ -2,6 +2,7 @@
 
 mod load;
 mod report;
+mod rule_tests;
 mod schedule;
 mod secret;
 mod tenant;
@@ -18,6 +19,7 @@ use crate::rules::RuleSet;
 
 pub use load::{Loaded, load, load_with};
 pub use report::{Located, Report};
+pub use rule_tests::{RuleTests, Suite, rule_tests};
 pub use secret::{SecretError, environment, read_file};
 
 /// Everything that was configured, checked.

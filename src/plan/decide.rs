@@ -13,7 +13,7 @@ use crate::model::{
 use crate::rules::{LeaverAction, RuleSet};
 
 /// A day in seconds, for `grace_days`.
-const DAY_SECONDS: u64 = 86_400;
+pub(super) const DAY_SECONDS: u64 = 86_400;
 
 /// The end of considering one case.
 #[derive(Clone, Debug)]

@@ -2,10 +2,12 @@
 
 mod conflict;
 mod decide;
+mod differ;
 mod digest;
 mod guard;
 mod mapping;
 mod matching;
+mod rehearse;
 mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,10 +20,12 @@ use crate::rules::RuleSet;
 
 pub use conflict::hold_shared;
 pub use decide::Decision;
+pub use differ::{Difference, differences, judgement};
 pub use digest::{change_line, digest, held_line};
 pub use guard::{Refusal, population_counts, refusals};
 pub use mapping::{INVITED_WITH, Wanted};
 pub use matching::Situation;
+pub use rehearse::{Made, Rehearsal, Unwritten, rehearse};
 pub use scope::Verdict;
 
 /// A route as the planner sees it.

@@ -12,18 +12,24 @@ use super::table::{Field, Section, Word};
 use super::{Apply, Expression, Mapping, Shape, Source, WhenEmpty};
 use crate::model::{Attribute, Value};
 
-/// Reads the table. A dotted key (`employeeOrgData.division = …`) is a table inside a table to TOML, and one flat
-/// attribute to us.
+/// Reads the table.
 pub(super) fn read<'t>(reading: &mut Reading<'t>, section: &Section<'t>) -> BTreeMap<Attribute, Mapping> {
     let mut attributes = BTreeMap::new();
-    let mut add = |reading: &mut Reading<'t>, name: &str, field: &Field<'t>| {
-        writable(reading, name, field.key_span.clone());
-        let Some(mapping) = mapping(reading, name, field) else { return };
-        if attributes.insert(Attribute::new(name), mapping).is_some() {
+    for (name, field) in flat(section, &mut reading.findings) {
+        writable(reading, &name, field.key_span.clone());
+        let Some(mapping) = mapping(reading, &name, &field) else { continue };
+        if attributes.insert(Attribute::new(name.as_str()), mapping).is_some() {
             let finding = Diagnostic::error("duplicate-key", format!("`{name}` is written twice"));
             reading.findings.push(finding.at(field.key_span.clone()).hint("keep one of the two"));
         }
-    };
+    }
+    attributes
+}
+
+/// The fields under the names that rules use. A dotted key (`employeeOrgData.division = …`) is a table inside a table to
+/// TOML, and one flat attribute to us.
+pub(super) fn flat<'t>(section: &Section<'t>, findings: &mut Vec<Diagnostic>) -> Vec<(String, Field<'t>)> {
+    let mut fields = Vec::new();
     for field in section.fields() {
         let prefix = match field.key {
             "employeeOrgData" => Some("employeeOrgData."),
@@ -32,18 +38,16 @@ pub(super) fn read<'t>(reading: &mut Reading<'t>, section: &Section<'t>) -> BTre
         };
         match (prefix, field.value) {
             (Some(prefix), DeValue::Table(_)) => {
-                let members = field.section(field.key.to_owned(), &mut reading.findings);
-                for member in members.iter().flat_map(Section::fields) {
-                    add(reading, &format!("{prefix}{}", member.key), &member);
-                }
+                let members = field.section(field.key.to_owned(), findings);
+                fields.extend(members.iter().flat_map(Section::fields).map(|m| (format!("{prefix}{}", m.key), m)));
             }
-            _ => add(reading, field.key, &field),
+            _ => fields.push((field.key.to_owned(), field)),
         }
     }
-    attributes
+    fields
 }
 
-fn writable(reading: &mut Reading<'_>, name: &str, span: Range<usize>) {
+pub(super) fn writable(reading: &mut Reading<'_>, name: &str, span: Range<usize>) {
     match look_up(name) {
         Known::Property(Property { access: Access::ReadOnly(why), .. }) => {
             let finding = Diagnostic::error("read-only", format!("`{name}` cannot be written: {why}"));
@@ -64,8 +68,7 @@ fn mapping<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -> Opti
     };
     let section = field.section(format!("the attribute `{name}`"), &mut reading.findings)?;
     section.only(&["expression", "constant", "when_empty", "apply"], &mut reading.findings);
-    let applies = [("always", Apply::Always), ("on-change", Apply::OnChange), ("create", Apply::Create)];
-    let apply = section.choice("apply", &applies, &mut reading.findings).unwrap_or(Apply::Always);
+    let apply = section.choice("apply", &Apply::WORDS, &mut reading.findings).unwrap_or(Apply::Always);
     let empties = [("clear", WhenEmpty::Clear), ("keep", WhenEmpty::Keep)];
     let when_empty = section.choice("when_empty", &empties, &mut reading.findings).unwrap_or(WhenEmpty::Clear);
     let source = match (section.field("expression"), section.field("constant")) {
@@ -171,7 +174,7 @@ fn from_constant<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -
 }
 
 /// The constant in the type of its attribute, or a complaint.
-fn fits(reading: &mut Reading<'_>, target: &Attribute, value: Value, place: &Word<'_>) -> Option<Value> {
+pub(super) fn fits(reading: &mut Reading<'_>, target: &Attribute, value: Value, place: &Word<'_>) -> Option<Value> {
     let fitted = fitted(target, value).and_then(|value| match (target.as_str(), &value) {
         (Attribute::USER_TYPE, Value::Text(text)) if text != "Guest" && text != "Member" => {
             Err("userType is Guest or Member".to_owned())
@@ -185,8 +188,11 @@ fn fits(reading: &mut Reading<'_>, target: &Attribute, value: Value, place: &Wor
         Ok(value) => Some(value),
         Err(why) => {
             let finding = Diagnostic::error("constant-type", format!("this does not fit `{target}`: {why}"));
-            let boolean = matches!(look_up(target.as_str()), Known::Property(Property { kind: Kind::Bool, .. }));
-            let value = if boolean { "true" } else { "[…]" };
+            let value = match look_up(target.as_str()) {
+                Known::Property(Property { kind: Kind::Bool, .. }) => "true",
+                Known::Property(Property { kind: Kind::List, .. }) => "[…]",
+                _ => "…",
+            };
             reading
                 .findings
                 .push(finding.at(place.span.clone()).hint(format!("write a value that fits: `{target} = {value}`")));

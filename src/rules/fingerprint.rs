@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Apply, LeaverAction, RuleSet, Source, WhenEmpty};
+use super::{LeaverAction, RuleSet, Source, WhenEmpty};
 use crate::model::Value;
 
 /// Changed whenever the form below, or the meaning of anything in it, changes: then everyone is considered anew.
@@ -35,11 +35,7 @@ pub(super) fn fingerprint(rules: &RuleSet) -> String {
             Source::Reference(attribute) => form.pair("reference", attribute.as_str()),
             Source::Constant(value) => form.value(value),
         }
-        form.put(match mapping.apply {
-            Apply::Always => "always",
-            Apply::OnChange => "on-change",
-            Apply::Create => "create",
-        });
+        form.put(mapping.apply.as_str());
         form.put(match mapping.when_empty {
             WhenEmpty::Clear => "clear",
             WhenEmpty::Keep => "keep",

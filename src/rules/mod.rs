@@ -10,6 +10,8 @@ mod pattern;
 pub mod properties;
 mod scope;
 pub mod table;
+mod test_case;
+mod test_file;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +22,8 @@ pub use expression::{Dialect, EvalError, Expression, Inputs, Output, ParseError,
 pub use parse::is_guid;
 pub use pattern::Pattern;
 pub use scope::{Clause, OPERATORS, Operator};
+pub use test_case::{Expectation, ExpectedValue, Judgement, Leaving, TestCase};
+pub use test_file::TEST_NOW;
 
 /// One file of `sync-rules/`.
 #[derive(Clone, Debug)]
@@ -111,6 +115,19 @@ pub enum Apply {
     OnChange,
     /// Once, when the account is provisioned.
     Create,
+}
+impl Apply {
+    /// All of them with their words.
+    pub const WORDS: [(&'static str, Apply); 3] =
+        [("always", Apply::Always), ("on-change", Apply::OnChange), ("create", Apply::Create)];
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Apply::Always => "always",
+            Apply::OnChange => "on-change",
+            Apply::Create => "create",
+        }
+    }
 }
 
 /// What an empty result does.

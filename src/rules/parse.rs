@@ -77,19 +77,22 @@ impl<'t> Reading<'t> {
         let clauses = section.sections("all", "a clause", &mut self.findings);
         let all: Vec<Clause> = clauses.iter().filter_map(|clause| self.clause(clause)).collect();
         let groups = section.field("groups").and_then(|f| f.words(false, &mut self.findings)).unwrap_or_default();
-        for group in &groups {
-            if !is_guid(group.text) {
-                let message = "a group is named by its object id";
-                let finding = Diagnostic::error("group-id", message).at(group.span.clone());
-                self.findings.push(finding.hint("copy the group's Object ID from the home tenant: 8-4-4-4-12 digits"));
-            }
-        }
+        self.group_ids(&groups);
         if clauses.is_empty() && groups.is_empty() {
             let finding = Diagnostic::error("empty-scope", "this [[scope]] takes everybody: it has no clause");
             let hint = "add `all = [ … ]` or `groups = [ … ]`, or remove every [[scope]] to take all native users";
             self.findings.push(finding.at(section.span.clone()).hint(hint));
         }
         Scope { all, groups: groups.iter().map(|g| g.text.to_ascii_lowercase()).collect() }
+    }
+
+    /// Complains of every word that is no group's object id.
+    pub(super) fn group_ids(&mut self, groups: &[Word<'t>]) {
+        for group in groups.iter().filter(|group| !is_guid(group.text)) {
+            let message = "a group is named by its object id";
+            let finding = Diagnostic::error("group-id", message).at(group.span.clone());
+            self.findings.push(finding.hint("copy the group's Object ID from the home tenant: 8-4-4-4-12 digits"));
+        }
     }
 
     fn clause(&mut self, section: &Section<'t>) -> Option<Clause> {

@@ -14,7 +14,7 @@ use crosstie::rules::RuleSet;
 use tempfile::TempDir;
 
 /// Every document, and how many commands it shows at the least.
-const DOCS: [(&str, &str, usize); 10] = [
+const DOCS: [(&str, &str, usize); 11] = [
     ("docs/configuration.md", include_str!("../../docs/configuration.md"), 0),
     ("docs/rules.md", include_str!("../../docs/rules.md"), 0),
     ("docs/expressions.md", include_str!("../../docs/expressions.md"), 1),
@@ -25,13 +25,14 @@ const DOCS: [(&str, &str, usize); 10] = [
     ("docs/change-log.md", include_str!("../../docs/change-log.md"), 8),
     ("docs/architecture.md", include_str!("../../docs/architecture.md"), 0),
     ("docs/simulator.md", include_str!("../../docs/simulator.md"), 8),
+    ("docs/rule-tests.md", include_str!("../../docs/rule-tests.md"), 6),
 ];
 
 /// All the set-up that a machine with Rust needs. More of it would be a promise broken.
 const SET_UP: &str = "cargo run --release -- demo\ncargo test";
 
 /// Promised, and not there yet. When one comes, the documents have to be told.
-const NOT_YET: [&str; 4] = ["run", "doctor", "explain", "rules"];
+const NOT_YET: [&str; 3] = ["run", "doctor", "explain"];
 
 /// A fenced block.
 struct Block {
@@ -163,6 +164,13 @@ fn what_init_writes_passes_check_and_is_never_overwritten() {
         let check = crosstie(folder.path(), &["check"]);
         assert_eq!(check.status.code(), Some(0), "{}", text(&check.stderr));
         assert!(text(&check.stdout).starts_with("crosstie.toml is sound: 2 tenants"), "{}", text(&check.stdout));
+        let tests = crosstie(folder.path(), &["rules", "test"]);
+        assert_eq!(tests.status.code(), Some(0), "{}", text(&tests.stderr));
+        assert!(
+            tests.stderr.is_empty() && text(&tests.stdout).ends_with(" passed, 0 failed"),
+            "{}",
+            text(&tests.stdout)
+        );
 
         fs::write(folder.path().join("crosstie.toml"), "mine").expect("written");
         fs::write(folder.path().join("sync-rules/staff.toml"), "mine").expect("written");
@@ -173,6 +181,18 @@ fn what_init_writes_passes_check_and_is_never_overwritten() {
         let third = crosstie(folder.path(), arguments);
         assert_eq!(third.status.code(), Some(0));
         assert_eq!(fs::read_to_string(folder.path().join("sync-rules/staff.toml")).expect("kept"), "mine");
+
+        // Tests are never overwritten, and those of our rule set are not put beside somebody's own.
+        let tests = folder.path().join("sync-rules/staff.test.toml");
+        fs::remove_file(folder.path().join("crosstie.toml")).expect("removed");
+        fs::remove_file(&tests).expect("removed");
+        assert_eq!(crosstie(folder.path(), arguments).status.code(), Some(0));
+        assert!(!tests.exists());
+        fs::write(&tests, "mine").expect("written");
+        fs::remove_file(folder.path().join("crosstie.toml")).expect("removed");
+        fs::remove_file(folder.path().join("sync-rules/staff.toml")).expect("removed");
+        assert_eq!(crosstie(folder.path(), arguments).status.code(), Some(0));
+        assert_eq!(fs::read_to_string(&tests).expect("kept"), "mine");
     }
 }
 
@@ -242,9 +262,14 @@ fn the_page_on_the_simulator_tells_what_happens() {
 
 #[test]
 fn all_other_documents_tell_what_happens() {
-    for document in
-        ["docs/configuration.md", "docs/rules.md", "docs/expressions.md", "docs/README.md", "docs/architecture.md"]
-    {
+    for document in [
+        "docs/configuration.md",
+        "docs/rules.md",
+        "docs/rule-tests.md",
+        "docs/expressions.md",
+        "docs/README.md",
+        "docs/architecture.md",
+    ] {
         told(document);
     }
 }
