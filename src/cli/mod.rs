@@ -115,7 +115,7 @@ fn run(cli: &Cli, out: &mut Output) -> Exit {
         Verb::Sync(arguments) => sync::run(global, arguments, out),
         Verb::Status(arguments) => status::run(global, arguments, out),
         Verb::Log(arguments) => log::run(global, arguments, out),
-        Verb::Eval(arguments) => eval::run(arguments, out),
+        Verb::Eval(arguments) => eval::run(global, arguments, out),
         Verb::Rules(arguments) => rules::run(global, arguments, out),
     }
 }

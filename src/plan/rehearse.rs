@@ -3,11 +3,11 @@
 //! Nothing is judged here: the planner is asked about a target that is empty, and about one that holds the person's
 //! account and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::mapping::{self, Unmapped, Wanted};
 use super::scope::{self, Verdict};
-use super::{Answers, Case, Decision, PlannedRoute, Resolved, consider, decide, question};
+use super::{Answers, Case, Decision, PlannedRoute, Question, Resolved, consider, decide, question};
 use crate::model::{Action, Attribute, Attributes, Link, Observed, Origin, Presence, Tie, Timestamp, Value};
 use crate::rules::{AccountKind, Leaving, TestCase};
 
@@ -55,9 +55,11 @@ pub fn rehearse(route: &PlannedRoute, test: &TestCase) -> Rehearsal {
     let judged = scope::judge(route, &home, &member_of, None);
     let references = judged.rules.map(|rules| mapping::references(rules, &home)).unwrap_or_default();
     let references = references.into_iter().map(|whom| (whom.clone(), Resolved::To(whom))).collect();
-    let rungs = question(route, &home, &member_of, None, now).rungs;
-    let answers = Answers { rungs: vec![Vec::new(); rungs.len()], references, ..Answers::default() };
-    let wanted = judged.rules.map(|rules| mapping::wanted(rules, &home, &answers.references, now));
+    let Question { rungs, unique, .. } = question(route, &home, &member_of, None, now);
+    // Nothing is taken in an empty target.
+    let unique = unique.into_keys().map(|attribute| (attribute, BTreeSet::new())).collect();
+    let answers = Answers { rungs: vec![Vec::new(); rungs.len()], references, unique, ..Answers::default() };
+    let wanted = judged.rules.map(|rules| mapping::wanted(rules, &home, &answers, true, now));
     let verdict = judged.verdict;
     let case = Case { home, member_of, link: None, account: None, answers, readings: 0 };
 

@@ -6,6 +6,7 @@ use toml::de::DeValue;
 
 use super::attributes::{fits, flat, writable};
 use super::diagnostic::{Diagnostic, did_you_mean};
+use super::expression::Dialect;
 use super::parse::{Reading, constant};
 use super::table::{Field, Section, Word, document};
 use super::test_case::{Expectation, ExpectedValue, Judgement, Leaving, TestCase};
@@ -21,7 +22,7 @@ impl TestCase {
     ///
     /// With the cases come warnings; without them, everything that was found, errors and warnings.
     pub fn parse_all(text: &str) -> Result<(Vec<TestCase>, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let mut reading = Reading { file: text, findings: Vec::new() };
+        let mut reading = Reading { dialect: Dialect::default(), file: text, findings: Vec::new() };
         let Some(table) = document(text, &mut reading.findings) else { return Err(reading.findings) };
         let cases = reading.test_file(&Section::root(&table, "a file of rule tests"));
         reading.findings.sort_by_key(|f| f.span.as_ref().map(|s| s.start));

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crosstie::config::load_with;
-use crosstie::rules::RuleSet;
+use crosstie::rules::{Dialect, RuleSet};
 use tempfile::TempDir;
 
 /// Every document, and how many commands it shows at the least.
@@ -85,7 +85,7 @@ fn every_block_of_the_documentation_is_known_and_sound() {
                 // Top-level keys stand before the first table, so the tenants go behind the part.
                 "toml config-part" => sound(name, &format!("{inner}\n{tenants}")),
                 // Tried by the tests below.
-                "eval" | "console" => {}
+                "eval" | "eval connect" | "eval mim" | "console" => {}
                 "sh" if name == "README.md" => assert_eq!(inner, SET_UP, "the set-up is these two commands"),
                 "text" => {
                     let commands =
@@ -124,14 +124,29 @@ fn every_expression_of_the_documentation_gives_what_stands_beside_it() {
     let user = blocks.iter().find(|b| b.mark.starts_with("json ")).expect("a user");
     fs::write(folder.path().join("user.json"), &user.text).expect("written");
     let mut tried = 0;
-    for line in blocks.iter().filter(|b| b.mark == "eval").flat_map(|b| b.text.lines()) {
-        let (expression, wanted) = line.rsplit_once(" => ").expect("`expression => result`");
-        let output = crosstie(folder.path(), &["eval", expression.trim(), "--user", "user.json"]);
-        assert_eq!(text(&output.stdout), wanted.trim(), "{expression}: {}", text(&output.stderr));
-        assert_eq!(output.status.code(), Some(0));
-        tried += 1;
+    let mut called: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for block in blocks.iter().filter(|b| b.mark == "eval" || b.mark.starts_with("eval ")) {
+        let dialect = block.mark.strip_prefix("eval ").unwrap_or("provisioning");
+        for line in block.text.lines() {
+            let (expression, wanted) = line.rsplit_once(" => ").expect("`expression => result`");
+            let arguments = ["--user", "user.json", "--now", "2026-11-27T09:00:00Z", "--dialect", dialect];
+            let output = crosstie(folder.path(), &[&["eval", expression.trim()], &arguments[..]].concat());
+            assert_eq!(text(&output.stdout), wanted.trim(), "{expression}: {}", text(&output.stderr));
+            assert_eq!(output.status.code(), Some(0));
+            tried += 1;
+            let names = expression.split('(').filter_map(|part| part.rsplit(|c: char| !c.is_alphanumeric()).next());
+            called.extend(names.map(|name| (dialect, name)));
+        }
     }
-    assert!(tried >= 30, "only {tried} expressions are left");
+    assert!(tried >= 100, "only {tried} expressions are left");
+    let shared: BTreeSet<&str> = Dialect::Provisioning.functions().into_iter().collect();
+    for (name, dialect) in Dialect::NAMED {
+        for function in dialect.functions() {
+            let shown = called.contains(&(name, function))
+                || shared.contains(function) && called.contains(&("provisioning", function));
+            assert!(shown, "no example of {function} ({name})");
+        }
+    }
 }
 
 /// Every id that the source gives a finding is explained.

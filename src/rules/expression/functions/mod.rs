@@ -17,7 +17,7 @@ use super::evaluate::{Evaluation, Given, Stop};
 use super::tree::Node;
 use super::{Dialect, Shape};
 use crate::model::Value;
-use crate::rules::diagnostic::did_you_mean;
+use crate::rules::diagnostic::{did_you_mean, nearest};
 
 /// One function of the dialect.
 pub(super) struct Function {
@@ -258,6 +258,23 @@ const REFUSED: &[(&str, &str)] = &[
     ("NormalizeDiacriticsByCulture", "it is not documented by example: NormalizeDiacritics(…) needs no culture"),
 ];
 
+/// What other languages and dialects call a function.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("Concat", "Join"),
+    ("Concatenate", "Join"),
+    ("If", "IIF"),
+    ("IsEmpty", "IsNullOrEmpty"),
+    ("LCase", "ToLower"),
+    ("Length", "Len"),
+    ("Lower", "ToLower"),
+    ("LowerCase", "ToLower"),
+    ("ProperCase", "PCase"),
+    ("Substring", "Mid"),
+    ("UCase", "ToUpper"),
+    ("Upper", "ToUpper"),
+    ("UpperCase", "ToUpper"),
+];
+
 /// All functions that a dialect has.
 pub(super) fn all(dialect: Dialect) -> impl Iterator<Item = &'static Function> {
     let own = connect::of(dialect);
@@ -277,7 +294,11 @@ pub(super) fn find(dialect: Dialect, name: &str) -> Result<&'static Function, (S
         ));
     }
     let known = || all(dialect).map(|f| f.name).chain(REFUSED.iter().map(|(name, _)| *name));
-    let hint = did_you_mean(name, known()).unwrap_or_else(|| {
+    let elsewhere = || {
+        let theirs = nearest(name, ELSEWHERE.iter().map(|(theirs, _)| *theirs))?;
+        ELSEWHERE.iter().find(|(name, _)| *name == theirs).map(|(_, ours)| format!("did you mean `{ours}`?"))
+    };
+    let hint = did_you_mean(name, known()).or_else(elsewhere).unwrap_or_else(|| {
         let mut names: Vec<&str> = all(dialect).map(|f| f.name).collect();
         names.sort_unstable();
         format!("functions are {}", names.join(", "))
