@@ -14,6 +14,33 @@ pub(super) struct Arguments {
     /// The topology to begin with.
     #[arg(value_enum, default_value_t = Topology::Mesh)]
     topology: Topology,
+    /// The rule set to begin with.
+    #[arg(long, value_enum, default_value_t = Rules::Staff, value_name = "RULES")]
+    rules: Rules,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Rules {
+    /// Teachers and staff, as members.
+    Staff,
+    /// The default mapping of Microsoft's cross-tenant synchronization.
+    EntraDefault,
+}
+
+impl Rules {
+    fn name(self) -> &'static str {
+        match self {
+            Rules::Staff => "staff",
+            Rules::EntraDefault => "entra-default",
+        }
+    }
+    /// The files that ship with the source, so that they cannot drift from what is tested.
+    fn text(self) -> &'static str {
+        match self {
+            Rules::Staff => include_str!("../../sync-rules/staff.toml"),
+            Rules::EntraDefault => include_str!("../../sync-rules/entra-default.toml"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -23,9 +50,6 @@ enum Topology {
     /// Spokes to one hub.
     Hub,
 }
-
-/// The rule set that ships with the source, so that it cannot drift from what is tested.
-const STAFF: &str = include_str!("../../sync-rules/staff.toml");
 
 const HEAD: &str = r#"# Which tenants there are, and which of them crosstie keeps in step.
 # Put in your own ids, set the two secrets, then: crosstie check
@@ -84,7 +108,8 @@ const TAIL: &str = r#"
 /// is kept.
 pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> Exit {
     let config = &global.config;
-    let rules = config.parent().unwrap_or(Path::new("")).join("sync-rules").join("staff.toml");
+    let name = arguments.rules.name();
+    let rules = config.parent().unwrap_or(Path::new("")).join("sync-rules").join(format!("{name}.toml"));
     if config.exists() {
         let hint = "name another file with --config, or remove this one";
         complain(format_args!("{} is there already; nothing was written\nhint: {hint}", config.display()));
@@ -94,8 +119,10 @@ pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> E
         Topology::Mesh => MESH,
         Topology::Hub => HUB,
     };
-    for (path, text) in [(&rules, STAFF.to_owned()), (config, format!("{HEAD}{topology}{TAIL}"))] {
-        match write_new(path, &text) {
+    // The templates speak of the rule set that is theirs unless another is asked for.
+    let text = format!("{HEAD}{topology}{TAIL}").replace(Rules::Staff.name(), name);
+    for (path, text) in [(rules.as_path(), arguments.rules.text()), (config, &text)] {
+        match write_new(path, text) {
             Ok(true) => out.line(format_args!("wrote {}", path.display())),
             Ok(false) => out.line(format_args!("kept {}, which was there already", path.display())),
             Err(error) => {
@@ -109,7 +136,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> E
 }
 
 /// False where the file was there already, even if it came this very moment.
-fn write_new(path: &Path, text: &str) -> io::Result<bool> {
+pub(super) fn write_new(path: &Path, text: &str) -> io::Result<bool> {
     if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)?;
     }

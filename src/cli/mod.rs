@@ -5,6 +5,7 @@ mod clock;
 mod demo;
 mod eval;
 mod exit;
+mod import;
 mod init;
 mod log;
 mod output;
@@ -79,6 +80,8 @@ enum Verb {
     Log(log::Arguments),
     /// Evaluates one expression on a JSON user and prints the JSON result.
     Eval(eval::Arguments),
+    /// Makes a rule set of what another product exported, and says row by row what became of it.
+    Import(import::Arguments),
 }
 
 /// Reads the arguments, runs the verb, and says how it went.
@@ -110,5 +113,6 @@ fn run(cli: &Cli, out: &mut Output) -> Exit {
         Verb::Status(arguments) => status::run(global, arguments, out),
         Verb::Log(arguments) => log::run(global, arguments, out),
         Verb::Eval(arguments) => eval::run(arguments, out),
+        Verb::Import(arguments) => import::run(global, arguments, out),
     }
 }

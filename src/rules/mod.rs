@@ -2,6 +2,7 @@
 
 mod attributes;
 pub mod diagnostic;
+pub mod entra;
 pub mod expression;
 mod fingerprint;
 mod parse;
