@@ -46,11 +46,11 @@ fn is_made_from(row: &AttributeMapping, text: &str) -> bool {
 impl Mapped {
     pub(super) fn of(rows: &[Object<AttributeMapping>], flows: Flows) -> Self {
         let mut times: BTreeMap<String, usize> = BTreeMap::new();
-        for name in rows.iter().filter_map(|row| names::graph(target(row)).ok()) {
+        for name in rows.iter().filter_map(|row| names::known(target(row))) {
             *times.entry(name).or_insert(0) += 1;
         }
         let twice = |row: &AttributeMapping| {
-            names::graph(target(row)).is_ok_and(|name| times.get(&name).is_some_and(|n| *n > 1))
+            names::known(target(row)).and_then(|name| times.get(&name)).is_some_and(|times| *times > 1)
         };
         let mut account = None;
         let attributes: Vec<Row> = rows.iter().map(|row| attribute(row, flows, twice(row), &mut account)).collect();

@@ -28,30 +28,38 @@ const SERVICE: &[(&str, &str)] = &[
 /// Messages quote names, but not whole files.
 const SHOWN: usize = 80;
 
-/// Graph's name, or why there is none. The service's own names are the same in any case; those of directory extensions
-/// are not.
-pub(super) fn graph(name: &str) -> Result<String, String> {
+/// Graph's name, where there is one. The service's own names are the same in any case; those of directory extensions are
+/// not.
+pub(super) fn known(name: &str) -> Option<String> {
     let same = |theirs: &str| theirs.eq_ignore_ascii_case(name);
     if let Some((_, graph)) = PORTAL.iter().find(|(theirs, _)| same(theirs)) {
-        return Ok((*graph).to_owned());
+        return Some((*graph).to_owned());
     }
     if let Some(property) = PROPERTIES.iter().find(|p| same(p.name)) {
-        return Ok(property.name.to_owned());
+        return Some(property.name.to_owned());
     }
-    if let Some((theirs, why)) = SERVICE.iter().find(|(theirs, _)| same(theirs)) {
+    // Anything else in it could not be told from the grammar around it.
+    let legal = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    (matches!(look_up(name), Known::Extension) && legal).then(|| name.to_owned())
+}
+
+/// Graph's name, or why there is none.
+pub(super) fn graph(name: &str) -> Result<String, String> {
+    if let Some(known) = known(name) {
+        return Ok(known);
+    }
+    if let Some((theirs, why)) = SERVICE.iter().find(|(theirs, _)| theirs.eq_ignore_ascii_case(name)) {
         return Err(format!("`{theirs}` cannot be used in a rule: {why}"));
     }
     let shown: String = name.chars().take(SHOWN).collect();
-    match look_up(name) {
-        // Anything else in it could not be told from the grammar around it.
-        Known::Extension if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') => Ok(name.to_owned()),
-        Known::Extension => Err(format!("`{shown}` is no name of a directory extension")),
-        Known::OutOfReach(why) => Err(format!("`{shown}` cannot be used in a rule: {why}")),
+    Err(match look_up(name) {
+        Known::Extension => format!("`{shown}` is no name of a directory extension"),
+        Known::OutOfReach(why) => format!("`{shown}` cannot be used in a rule: {why}"),
         Known::Property(_) | Known::No => {
             let hint = suggestion(name).map(|hint| format!(" ({hint})")).unwrap_or_default();
-            Err(format!("no user property is known by the name `{shown}`{hint}"))
+            format!("no user property is known by the name `{shown}`{hint}")
         }
-    }
+    })
 }
 
 /// Graph's name of an attribute that can be written, or why it cannot be.

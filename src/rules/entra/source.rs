@@ -39,7 +39,7 @@ pub(super) fn made(source: Option<&Source>) -> Result<Made, String> {
     for attribute in expression.attributes() {
         names::graph(attribute.as_str())?;
     }
-    let renamed = expression.renamed(|name| names::graph(name).ok());
+    let renamed = expression.renamed(names::known);
     renamed.map(Made::Expression).map_err(|e| e.message)
 }
 
