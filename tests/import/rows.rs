@@ -45,6 +45,19 @@ fn operations_that_are_off_stay_off() {
     };
     let all = (LeaverAction::Delete, LeaverAction::Delete, LeaverAction::Disable);
     let kept = (LeaverAction::Keep, LeaverAction::Keep, LeaverAction::Disable);
+    // Without Update the service fills nothing later, and a rule that writes once says all of it.
+    let once = [
+        with(from("department", "[department]"), "flowType", json!("AttributeAddOnly")),
+        with(from("city", "[city]"), "defaultValue", json!("Here")),
+        json!({ "targetAttributeName": "state", "defaultValue": "There" }),
+    ];
+    let mut schema_once = schema(&once);
+    mapping(&mut schema_once)["flowTypes"] = json!("Add, Delete");
+    for name in ["department", "city", "state"] {
+        let (import, rules) = import(&schema_once);
+        assert_eq!(row(&import, Part::Attribute, name).answer, Answer::Translated, "{name}");
+        assert_eq!(rules.attributes[name].apply, Apply::Create);
+    }
     for (flows, apply, leavers, whole) in [
         (json!(null), Apply::Always, all, true),
         (json!("add,UPDATE, Delete"), Apply::Always, all, true),
@@ -155,13 +168,15 @@ fn what_an_expression_cannot_say_is_left_out_with_the_reason() {
         ("department", "[netId]", "netId"),
         ("department", "Append([department], [IsSoftDeleted])", "[leavers]"),
         ("department", "[departmint]", "`department`"),
-        ("department", "[signInActivity]", "track"),
+        ("department", "[signInActivity]", "signInActivity"),
         ("departmint", "[department]", "`department`"),
         ("objectId", "[objectId]", "objectId"),
+        ("userPrincipalName", "Replace([userPrincipalName], \"a\", , , \"b\", , )", "the target makes the name"),
+        ("alternativeSecurityIds", "[mail]", "something else"),
         ("manager", "[mail]", ""),
         ("department", "[manager]", ""),
-        ("showInAddressList", "\"perhaps\"", "perhaps"),
-        ("usageLocation", "\"England\"", "two capital letters"),
+        ("showInAddressList", "\"perhaps\"", ""),
+        ("usageLocation", "\"England\"", ""),
         ("department", "\"\"", "empty"),
     ] {
         let (import, rules) = import(&schema(&[from(target, source), from("city", "[city]")]));
@@ -237,7 +252,7 @@ fn matches_stand_in_the_order_of_their_priority() {
         |target: &str, source: &str, priority: i64| with(from(target, source), "matchingPriority", json!(priority));
     let (import, rules) = import(&schema(&[
         at("employeeId", "[employeeId]", 3),
-        at("alternativeSecurityIds", "AltSecidFromNetid([netid])", 2),
+        at("alternativeSecurityIds", "AltSecidFromNetid( [netid] )", 2),
         at("mail", "Replace([mail], \"@a\", , , \"@b\", , )", 0),
         at("otherMails", "[mail]", 1),
         at("userPrincipalName", "[userPrincipalName]", 4),

@@ -39,8 +39,13 @@ fn is(row: &AttributeMapping, name: &str) -> bool {
 fn target(row: &AttributeMapping) -> &str {
     row.target_attribute_name.as_deref().map(str::trim).unwrap_or_default()
 }
+/// Blanks and case say nothing in the few sources that are looked for.
 fn is_made_from(row: &AttributeMapping, text: &str) -> bool {
-    source::text(row).is_some_and(|source| source.trim().eq_ignore_ascii_case(text))
+    let source = source::text(row).unwrap_or_default();
+    source.split_whitespace().collect::<String>().eq_ignore_ascii_case(text)
+}
+fn is_the_service_key(row: &AttributeMapping) -> bool {
+    is(row, KEY) && is_made_from(row, "AltSecIdFromNetId([netId])")
 }
 
 impl Mapped {
@@ -63,7 +68,7 @@ impl Mapped {
             account: account.unwrap_or((AccountKind::Guest, "unless userType below says otherwise")),
             deletes,
             blocks,
-            has_service_key: rows.iter().any(|row| is(row, KEY)),
+            has_service_key: rows.iter().any(|row| is_the_service_key(row)),
         };
         if account.is_none() && !rows.iter().any(|row| is(row, Attribute::USER_TYPE)) {
             let row = Row::new(Part::Attribute, Attribute::USER_TYPE, "no row", Answer::Partly);
@@ -110,23 +115,22 @@ fn attribute(mapping: &AttributeMapping, flows: Flows, twice: bool, account: &mu
     }
 }
 
-/// Rows that crosstie needs no line for.
+/// Rows that crosstie needs no line for, and rows that would change what it does by itself.
 fn by_itself(mapping: &AttributeMapping) -> Option<(Answer, &'static str)> {
     const OTHERWISE: &str = "it is the service's own attribute, and here it is made from something else";
-    if is(mapping, KEY) {
-        let own = is_made_from(mapping, "AltSecIdFromNetId([netId])");
+    let (own, why, otherwise) = if is(mapping, KEY) {
         let why = "crosstie remembers by itself which account is whose";
-        return Some(if own { (Answer::BuiltIn, why) } else { (Answer::NotTranslated, OTHERWISE) });
-    }
-    if is(mapping, SOFT_DELETED) {
-        let own = is_made_from(mapping, "[IsSoftDeleted]");
+        (is_the_service_key(mapping), why, OTHERWISE)
+    } else if is(mapping, SOFT_DELETED) {
         let why = "crosstie sees who leaves by itself; [leavers] says what happens then";
-        return Some(if own { (Answer::BuiltIn, why) } else { (Answer::NotTranslated, OTHERWISE) });
-    }
-    if is(mapping, Attribute::USER_PRINCIPAL_NAME) {
-        return Some((Answer::BuiltIn, "the target makes the name of an external account by itself"));
-    }
-    None
+        (is_made_from(mapping, "[IsSoftDeleted]"), why, OTHERWISE)
+    } else if is(mapping, Attribute::USER_PRINCIPAL_NAME) {
+        let why = "the target makes the name of an external account by itself";
+        (is_made_from(mapping, "[userPrincipalName]"), why, why)
+    } else {
+        return None;
+    };
+    Some(if own { (Answer::BuiltIn, why) } else { (Answer::NotTranslated, otherwise) })
 }
 
 /// Who is blocked at home is blocked by the rule for leavers, and unblocked only by whoever did it.
@@ -161,10 +165,7 @@ fn user_type(row: impl Fn(Answer) -> Row, flow: Flow, kind: AccountKind, account
 /// A line of `[attributes]`. What is empty at home is left alone: the service does not write null, not even where a
 /// manager was removed.
 fn plain(row: impl Fn(Answer) -> Row, name: &str, flow: Flow, made: Made, default: Option<&str>) -> Row {
-    let (mut apply, mut lost) = (flow.apply(), None);
-    if flow == Flow::Empty {
-        lost = Some("written only when the account is made: a rule does not fill what is empty later".to_owned());
-    }
+    let (mut apply, mut lost) = (flow.apply(), (flow == Flow::Empty).then(|| LATER.to_owned()));
     let source = match (made, default) {
         (Made::Constant(text), _) => constant(name, &text),
         (Made::Expression(expression), None) => Ok(("expression", quoted(expression.source()))),
@@ -182,8 +183,9 @@ fn plain(row: impl Fn(Answer) -> Row, name: &str, flow: Flow, made: Made, defaul
             Ok(("expression", quoted(expression.source())))
         }
         (Made::Nothing, Some(default)) => {
-            apply = Apply::Create;
-            lost = Some("written only when the account is made: a rule does not fill what is empty later".to_owned());
+            if flow == Flow::Always {
+                (apply, lost) = (Apply::Create, Some(LATER.to_owned()));
+            }
             constant(name, default)
         }
         (Made::Nothing, None) => Err("the row has neither a source nor a default".to_owned()),
@@ -197,6 +199,8 @@ fn plain(row: impl Fn(Answer) -> Row, name: &str, flow: Flow, made: Made, defaul
         Err(why) => row(Answer::NotTranslated).why(why),
     }
 }
+
+const LATER: &str = "written only when the account is made: a rule does not fill what is empty later";
 
 fn line(name: &str, key: &'static str, value: String, apply: Apply) -> String {
     // Nothing but a text needs to be told from an expression.
@@ -235,7 +239,7 @@ fn matches(rows: &[Object<AttributeMapping>], twice: impl Fn(&AttributeMapping) 
     let rung = |(priority, mapping): (i64, &Object<AttributeMapping>)| {
         let from = format!("matchingPriority {priority}");
         let row = |answer| Row::new(Part::Match, target(mapping), from.clone(), answer);
-        if is(mapping, KEY) {
+        if is_the_service_key(mapping) {
             let why = "in its stead: no app can read the service's own key, and an external account has the address that \
                        was invited";
             return row(Answer::BuiltIn).written(table("mail", &mail(rows))).why(why);

@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(graph(extension).as_deref(), Ok(extension));
         assert!(graph(&format!("{extension} = true\n")).is_err());
         assert!(graph("EXTENSION_0123456789abcdef0123456789abcdef_cost").is_err());
-        assert!(writable("proxyAddresses").is_err_and(|why| why.contains("reading only")));
+        assert!(writable("proxyAddresses").is_err_and(|why| why.contains("cannot be written")));
         assert!(graph("displayNme").is_err_and(|why| why.contains("displayName")));
     }
 }

@@ -91,7 +91,7 @@ impl Flow {
             }
             _ => return Err("its `flowType` is none that Microsoft documents".to_owned()),
         };
-        Ok(if flow == Flow::Always && !flows.update { Flow::Creation } else { flow })
+        Ok(if flows.update { flow } else { Flow::Creation })
     }
     /// Never more often than the service would.
     pub(super) fn apply(self) -> Apply {
