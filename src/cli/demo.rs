@@ -10,7 +10,7 @@ use anstyle::{AnsiColor, Style};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::init::{STAFF, STAFF_TESTS};
+use super::init::Rules;
 use super::output::complain;
 use super::{Exit, Global, LogFormat, Output, log, plan, session, sync};
 use crate::config::Config;
@@ -84,8 +84,8 @@ fn prepare(dir: &Path) -> Result<(), Broken> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     write(&dir.join(MARK), "crosstie demo makes this folder anew each time it runs.\n")?;
-    write(&dir.join("sync-rules/staff.toml"), STAFF)?;
-    write(&dir.join("sync-rules/staff.test.toml"), STAFF_TESTS)?;
+    write(&dir.join("sync-rules/staff.toml"), Rules::Staff.text())?;
+    write(&dir.join("sync-rules/staff.test.toml"), Rules::Staff.tests())?;
     for tenant in TENANTS {
         write(&dir.join("secrets").join(tenant), &format!("{tenant}-secret\n"))?;
     }

@@ -5,6 +5,7 @@ mod clock;
 mod demo;
 mod eval;
 mod exit;
+mod import;
 mod init;
 mod log;
 mod output;
@@ -85,6 +86,8 @@ enum Verb {
     Eval(eval::Arguments),
     /// Tests rule sets on people.
     Rules(rules::Arguments),
+    /// Makes a rule set of what another product exported, and says row by row what became of it.
+    Import(import::Arguments),
 }
 
 /// Reads the arguments, runs the verb, and says how it went.
@@ -117,5 +120,6 @@ fn run(cli: &Cli, out: &mut Output) -> Exit {
         Verb::Log(arguments) => log::run(global, arguments, out),
         Verb::Eval(arguments) => eval::run(global, arguments, out),
         Verb::Rules(arguments) => rules::run(global, arguments, out),
+        Verb::Import(arguments) => import::run(global, arguments, out),
     }
 }

@@ -17,7 +17,7 @@ use url::Url;
 use crate::model::{Attribute, RouteName, Selection, TenantName};
 use crate::rules::RuleSet;
 
-pub use load::{Loaded, load, load_with};
+pub use load::{Loaded, load, load_with, name_fault, rules_dir};
 pub use report::{Located, Report};
 pub use rule_tests::{RuleTests, Suite, rule_tests};
 pub use secret::{SecretError, environment, read_file};

@@ -3,6 +3,7 @@
 mod attributes;
 mod dates;
 pub mod diagnostic;
+pub mod entra;
 pub mod expression;
 mod fingerprint;
 mod parse;

@@ -11,6 +11,7 @@ mod demo;
 mod exits;
 mod first_sync;
 mod hostile;
+mod import;
 mod leavers;
 mod locks;
 mod output;

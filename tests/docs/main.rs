@@ -14,7 +14,7 @@ use crosstie::rules::{Dialect, RuleSet};
 use tempfile::TempDir;
 
 /// Every document, and how many commands it shows at the least.
-const DOCS: [(&str, &str, usize); 11] = [
+const DOCS: [(&str, &str, usize); 12] = [
     ("docs/configuration.md", include_str!("../../docs/configuration.md"), 0),
     ("docs/rules.md", include_str!("../../docs/rules.md"), 0),
     ("docs/expressions.md", include_str!("../../docs/expressions.md"), 1),
@@ -26,6 +26,7 @@ const DOCS: [(&str, &str, usize); 11] = [
     ("docs/architecture.md", include_str!("../../docs/architecture.md"), 0),
     ("docs/simulator.md", include_str!("../../docs/simulator.md"), 8),
     ("docs/rule-tests.md", include_str!("../../docs/rule-tests.md"), 6),
+    ("docs/import.md", include_str!("../../docs/import.md"), 6),
 ];
 
 /// All the set-up that a machine with Rust needs. More of it would be a promise broken.
@@ -273,6 +274,11 @@ fn the_page_on_the_change_log_tells_what_happens() {
 #[test]
 fn the_page_on_the_simulator_tells_what_happens() {
     told("docs/simulator.md");
+}
+
+#[test]
+fn the_page_on_importing_tells_what_happens() {
+    told("docs/import.md");
 }
 
 #[test]

@@ -156,6 +156,20 @@ impl Expression {
         self.root.collect(&mut found);
         found
     }
+    /// The same with other names for the attributes that it reads; everything else stays as it was written.
+    pub fn renamed(&self, name: impl Fn(&str) -> Option<String>) -> Result<Self, ParseError> {
+        let mut places = Vec::new();
+        self.root.places(&mut places);
+        let mut source = self.source.clone();
+        // From the end, so that the places before stay where they are.
+        places.sort_by_key(|(_, span)| std::cmp::Reverse(span.start));
+        for (attribute, span) in places {
+            if let Some(new) = name(attribute.as_str()).filter(|new| new != attribute.as_str()) {
+                source.replace_range(span, &format!("[{new}]"));
+            }
+        }
+        Self::parse(&source)
+    }
     /// Where it first reads the attribute of that name (bytes of the source).
     pub fn span_of(&self, attribute: &str) -> Option<Range<usize>> {
         self.root.find(attribute)

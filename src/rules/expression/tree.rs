@@ -84,6 +84,18 @@ impl Node {
             _ => {}
         }
     }
+    /// Every place that reads an attribute.
+    pub(super) fn places(&self, found: &mut Vec<(Attribute, Range<usize>)>) {
+        match &self.kind {
+            Kind::Attribute(attribute) => found.push((attribute.clone(), self.span.clone())),
+            Kind::Call(_, arguments) => arguments.iter().for_each(|a| a.places(found)),
+            Kind::Compare(_, left, right) => {
+                left.places(found);
+                right.places(found);
+            }
+            _ => {}
+        }
+    }
     /// Is the function of that name called here or below?
     pub(super) fn calls(&self, name: &str) -> bool {
         match &self.kind {
