@@ -8,6 +8,7 @@
 mod bad_configs;
 mod crash;
 mod demo;
+mod eval;
 mod exits;
 mod first_sync;
 mod hostile;
