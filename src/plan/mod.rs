@@ -2,8 +2,10 @@
 
 mod conflict;
 mod decide;
+mod differences;
 mod digest;
 mod guard;
+mod impact;
 mod mapping;
 mod matching;
 mod scope;
@@ -18,8 +20,10 @@ use crate::rules::RuleSet;
 
 pub use conflict::hold_shared;
 pub use decide::Decision;
+pub use differences::{Difference, Part};
 pub use digest::{change_line, digest, held_line};
 pub use guard::{Refusal, population_counts, refusals};
+pub use impact::{Comparison, Touch};
 pub use mapping::{INVITED_WITH, Wanted};
 pub use matching::Situation;
 pub use scope::Verdict;
