@@ -102,16 +102,17 @@ impl Person<'_> {
             Part::Scope => match (taken_by(&self.old) == Some(name), taken_by(&self.new) == Some(name)) {
                 (false, true) => Some(Touch::ComesIn),
                 (true, false) => Some(Touch::Leaves),
-                // Blocked at home: the scope also says whether that counts.
-                (true, true) => touched(self.old.verdict != self.new.verdict),
-                (false, false) => None,
+                (true, true) | (false, false) => touched(self.is_judged_otherwise()),
             },
             Part::Order => {
-                let moves = taken_by(&self.old) != taken_by(&self.new) || self.treated_otherwise();
-                touched(moves && spoken_by(&self.old) != spoken_by(&self.new))
+                let moves = taken_by(&self.old) != taken_by(&self.new);
+                touched(moves || self.is_judged_otherwise() || self.is_treated_otherwise())
             }
             Part::Account => touched(stays && self.is_being_made() && self.has_no_mapped_type()),
-            Part::Match => touched(spoken_by(&self.old) == Some(name) && self.is_looked_up_otherwise(name)),
+            Part::Match => {
+                let speaks = spoken_by(&self.old) == Some(name) && spoken_by(&self.new) == Some(name);
+                touched(speaks && self.is_looked_up_otherwise())
+            }
             Part::Attribute(attribute) => {
                 let alone = edit.alone.as_ref().filter(|_| stays && self.is_kept_in_step());
                 touched(alone.is_some_and(|(old, new)| self.is_made_otherwise(old, new, attribute)))
@@ -128,7 +129,14 @@ impl Person<'_> {
             return Some(if added { Touch::ComesIn } else { Touch::Leaves });
         }
         let other_word = spoken_by(with) == Some(name) && spoken_by(without) != Some(name);
-        (other_word && self.treated_otherwise()).then_some(Touch::Touched)
+        let otherwise = self.is_judged_otherwise() || (other_word && self.is_treated_otherwise());
+        otherwise.then_some(Touch::Touched)
+    }
+
+    /// Blocked at home and taken by the same rule set as before; but all of them together say whether the block counts.
+    fn is_judged_otherwise(&self) -> bool {
+        let taker = taken_by(&self.old);
+        taker.is_some() && taker == taken_by(&self.new) && self.old.verdict != self.new.verdict
     }
 
     fn account(&self) -> Option<&Observed> {
@@ -141,8 +149,9 @@ impl Person<'_> {
         let action = decide::leaver_action(judged.verdict, rules);
         Some((action, if action == LeaverAction::Delete { rules.leavers.grace_days } else { 0 }))
     }
-    fn treated_otherwise(&self) -> bool {
-        self.account().is_some() && Self::treatment(&self.old) != Self::treatment(&self.new)
+    fn is_treated_otherwise(&self) -> bool {
+        let treated = self.account().is_some() && Self::treatment(&self.old) != Self::treatment(&self.new);
+        treated || (self.is_asked_for() && self.is_looked_up_otherwise())
     }
 
     fn is_left_otherwise(&self, name: &str, key: &str) -> bool {
@@ -172,12 +181,16 @@ impl Person<'_> {
         self.new.rules.is_some_and(|r| !r.attributes.contains_key(Attribute::USER_TYPE))
     }
 
+    /// An invitation that was never answered is looked after, whoever the person is by now.
+    fn is_asked_for(&self) -> bool {
+        self.case.link.as_ref().is_some_and(|l| l.account().is_none())
+    }
+
     /// Has no account yet, and another one may be found now.
-    fn is_looked_up_otherwise(&self, name: &str) -> bool {
-        let link = self.case.link.as_ref();
-        let looks = link.is_none_or(|l| l.account().is_none()) && (link.is_some() || self.new.verdict == Verdict::In);
+    fn is_looked_up_otherwise(&self) -> bool {
+        let looks = self.is_asked_for() || (self.case.link.is_none() && self.new.verdict == Verdict::In);
         let rungs = |judged: &Judged<'_>| judged.rules.map(|r| matching::rungs(r, &self.case.home, self.now));
-        looks && spoken_by(&self.new) == Some(name) && rungs(&self.old) != rungs(&self.new)
+        looks && rungs(&self.old) != rungs(&self.new)
     }
 
     /// Who is blocked is compared only where the account is blocked too, and nobody blocked gets one.
@@ -189,27 +202,32 @@ impl Person<'_> {
 
     /// The mapping gives another value, none any more, or is written because it is applied otherwise.
     fn is_made_otherwise(&self, old: &RuleSet, new: &RuleSet, attribute: &Attribute) -> bool {
-        match (self.made(old, attribute), self.made(new, attribute)) {
-            (Err(before), Err(after)) => before != after,
-            (Ok(before), Ok(after)) => match (before, after) {
+        let (before, after) = match (self.made(old, attribute), self.made(new, attribute)) {
+            (Ok(before), Ok(after)) => (before, after),
+            (before, after) => return before.err() != after.err(),
+        };
+        match (self.is_past(old, attribute), self.is_past(new, attribute)) {
+            (was_past, true) => !was_past && before.flatten().is_some(),
+            (true, false) => self.writes(new, attribute),
+            (false, false) => match (before, after) {
                 (None, None) => false,
                 (Some(value), None) => value.is_some(),
                 (None, Some(value)) => value.is_some() || self.account().is_some_and(|a| has(a, attribute)),
                 (Some(before), Some(after)) if !same_value(before.as_ref(), after.as_ref()) => true,
                 (Some(_), Some(_)) => self.writes(new, attribute) && !self.writes(old, attribute),
             },
-            _ => true,
         }
+    }
+
+    /// Written once, and that was then. Whether a block of ours may be lifted is asked of the mapping all the same.
+    fn is_past(&self, rules: &RuleSet, attribute: &Attribute) -> bool {
+        let once = rules.attributes.get(attribute).is_some_and(|m| m.apply == Apply::Create);
+        let initialised = self.case.link.as_ref().is_some_and(|l| l.initialised);
+        once && initialised && attribute.as_str() != Attribute::ACCOUNT_ENABLED
     }
 
     fn made(&self, rules: &RuleSet, attribute: &Attribute) -> Made {
         let Some(mapping) = rules.attributes.get(attribute) else { return Ok(None) };
-        let initialised = self.case.link.as_ref().is_some_and(|l| l.initialised);
-        // Whether a block of ours may be lifted is asked of the mapping however it is applied.
-        let counts = attribute.as_str() == Attribute::ACCOUNT_ENABLED;
-        if mapping.apply == Apply::Create && initialised && !counts {
-            return Ok(None);
-        }
         // Who the manager is counts here, not how far the manager's account is.
         if let Source::Reference(source) = &mapping.source {
             return Ok(Some(self.case.home.attributes.get(source).cloned()));
