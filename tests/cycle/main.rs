@@ -6,5 +6,7 @@ mod bench;
 mod crashes;
 mod endurance;
 mod faults;
+mod impact;
 mod lifecycle;
 mod ownership;
+mod replan;
