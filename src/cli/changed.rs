@@ -25,7 +25,7 @@ pub(super) fn text(changed: &[RulesChanged], show: usize, out: &mut Output) {
             line(edit, route.uncounted.is_none(), out);
         }
         if let Some(more) = route.edits.len().checked_sub(show).filter(|n| *n > 0) {
-            out.line(format_args!("    … and {more} more edits (--show {} shows all)", route.edits.len()));
+            out.line(format_args!("    … and {more} more (--show {} shows all)", route.edits.len()));
         }
     }
     out.line(format_args!(""));

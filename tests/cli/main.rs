@@ -14,6 +14,7 @@ mod hostile;
 mod leavers;
 mod locks;
 mod output;
+mod replan;
 mod secrets;
 mod signals;
 mod stores;
