@@ -67,6 +67,7 @@ impl<'t> Reading<'t> {
             leavers: self.leavers(root),
             guard: self.guard(root),
             fingerprint: String::new(),
+            text: self.file.to_owned(),
         };
         rules.fingerprint = fingerprint(&rules);
         rules

@@ -16,6 +16,7 @@ mod import;
 mod leavers;
 mod locks;
 mod output;
+mod replan;
 mod rule_tests;
 mod secrets;
 mod signals;
