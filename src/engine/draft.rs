@@ -127,7 +127,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
 
     fn draft_route(&self, route: &Route) -> Result<RoutePlan, EngineError> {
         let planned = planned(route);
-        self.store.notice_rules(&route.name, &planned.fingerprint())?;
+        self.store.notice_rules(&route.name, &planned.marks(self.clock.now()))?;
         let mut draft = RoutePlan {
             route: route.name.clone(),
             fingerprint: planned.fingerprint(),

@@ -32,6 +32,9 @@ pub use rehearse::{Made, Rehearsal, Unwritten, rehearse};
 pub use rule_edits::{Part, RuleEdit};
 pub use scope::Verdict;
 
+/// Milliseconds in a day.
+const DAY_MILLIS: u64 = 86_400_000;
+
 /// A route as the planner sees it.
 #[derive(Clone, Debug)]
 pub struct PlannedRoute {
@@ -46,6 +49,12 @@ impl PlannedRoute {
     pub fn fingerprint(&self) -> String {
         let parts: Vec<String> = self.rules.iter().map(|r| format!("{}={}", r.name, r.fingerprint)).collect();
         parts.join(";")
+    }
+    /// While this stays the same, whoever is settled stays settled. Rules that ask the time give others answers by
+    /// themselves: under these everybody is considered anew each day (UTC), as hire dates and their like need it.
+    pub fn marks(&self, now: Timestamp) -> String {
+        let rules = self.fingerprint();
+        if self.rules.iter().any(|r| r.asks_the_time()) { format!("{rules};day={}", now.0 / DAY_MILLIS) } else { rules }
     }
     /// The rule set of that name, or the first: a route has at least one.
     fn rules_named(&self, name: &str) -> Option<&Arc<RuleSet>> {

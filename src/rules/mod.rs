@@ -228,6 +228,13 @@ impl RuleSet {
         let made = |m: &Mapping| matches!(&m.source, Source::Expression(e) if asks(e));
         self.attributes.iter().filter(|(_, m)| made(m)).map(|(a, _)| a.clone()).collect()
     }
+    /// Does any of its expressions give another result as time goes by (`Now`)?
+    pub fn asks_the_time(&self) -> bool {
+        // What is written once is asked once.
+        let mut mapped = self.attributes.values().filter(|m| m.apply != Apply::Create);
+        let asks = |m: &Mapping| matches!(&m.source, Source::Expression(e) if e.asks_the_time());
+        mapped.any(asks) || self.matches.iter().any(|m| m.source.asks_the_time())
+    }
     /// Groups of the home tenant that any scope table names.
     pub fn groups(&self) -> BTreeSet<String> {
         self.scope.iter().flat_map(|s| s.groups.iter().cloned()).collect()

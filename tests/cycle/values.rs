@@ -187,3 +187,23 @@ async fn a_redacted_value_survives_a_kill_at_every_exchange() {
     }
     panic!("no run lived to its end");
 }
+
+/// Nothing changes at home, and the answer is another all the same: the day has come.
+#[tokio::test(start_paused = true)]
+async fn a_rule_that_asks_the_time_is_asked_again_each_day() {
+    let starts = r#"IIF(DateDiff("d", Now(), CDate([employeeHireDate])) > 0, "starts soon", [jobTitle])"#;
+    let rules = RULES.replace("[attributes]", &format!("[attributes]\njobTitle = '{starts}'"));
+    let bench = Bench::mesh(&["north", "south"], &rules);
+    // The clock stands at 2026-11-23T00:00:00Z.
+    bench.person("north", "ada", "Staff", &json!({ "surname": "Smith", "employeeHireDate": "2026-11-25T00:00:00Z" }));
+    bench.settled_sync().await;
+    let title = || bench.guest("south", "ada@north.example")["jobTitle"].clone();
+    assert_eq!(title(), "starts soon");
+    tokio::time::advance(std::time::Duration::from_secs(86_400)).await;
+    let writes = bench.writes().len();
+    bench.settled_sync().await;
+    assert_eq!((title(), bench.writes().len()), (json!("starts soon"), writes));
+    tokio::time::advance(std::time::Duration::from_secs(86_400)).await;
+    bench.settled_sync().await;
+    assert_eq!(title(), "Lecturer");
+}

@@ -206,8 +206,8 @@ impl Expression {
     pub fn selects_unique(&self) -> bool {
         matches!(&self.root.kind, Kind::Call(function, _) if function.name == functions::UNIQUE)
     }
-    /// Where it calls something whose result changes by itself: the time.
-    pub fn changes_by_itself(&self) -> bool {
+    /// Does its result change by itself (`Now`)?
+    pub fn asks_the_time(&self) -> bool {
         self.root.calls("Now")
     }
     /// What `SelectUniqueValue` would ask for, in order; candidates without a value are left out.
