@@ -96,9 +96,8 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         for route in &self.config.routes {
             let (home, target) = (self.store.reading(&route.name.home)?, self.store.reading(&route.name.target)?);
             let unknown = unknown(route, &home, &target);
-            // Drafted without them, it would be as if nobody had a value, or nobody were in the group.
-            if home.readings > 0 && target.readings > 0 && unknown.is_none() {
-                drafted.plan.routes.push(self.draft_route(route)?);
+            if home.readings > 0 && target.readings > 0 {
+                drafted.plan.routes.push(self.draft_route(route, unknown.is_none())?);
             }
             let obstacle = drafted.readings.obstacle(route);
             if let Some(why) = obstacle.or(unknown).filter(|_| only.contains(&route.name)) {
@@ -125,7 +124,9 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         Ok(drafted)
     }
 
-    fn draft_route(&self, route: &Route) -> Result<RoutePlan, EngineError> {
+    /// `known`: all that the rules need is. Drafted without, it is as if nobody had a value, or nobody were in a group: good
+    /// for what it claims and for nothing else, so nothing of it is remembered.
+    fn draft_route(&self, route: &Route, known: bool) -> Result<RoutePlan, EngineError> {
         let planned = planned(route);
         self.store.notice_rules(&route.name, &planned.marks(self.clock.now()))?;
         let mut draft = RoutePlan {
@@ -143,7 +144,8 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             let some = self.store.unsettled(&route.name, after.as_ref(), CASES_AT_ONCE)?;
             let Some(last) = some.last() else { break };
             after = Some(last.clone());
-            self.store.together(|| some.iter().try_for_each(|home| self.consider(&planned, home, &mut draft)))?;
+            self.store
+                .together(|| some.iter().try_for_each(|home| self.consider(&planned, home, known, &mut draft)))?;
         }
         draft.settled = draft.population.saturating_sub(self.linked_among(&draft)?);
         Ok(draft)
@@ -164,11 +166,17 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         if known { Ok(()) } else { Err(EngineError::NoSuch(format!("no home user {user:?} was found\n{hint}"))) }
     }
 
-    fn consider(&self, route: &PlannedRoute, home: &ObjectId, draft: &mut RoutePlan) -> Result<(), StoreError> {
+    fn consider(
+        &self,
+        route: &PlannedRoute,
+        home: &ObjectId,
+        known: bool,
+        draft: &mut RoutePlan,
+    ) -> Result<(), StoreError> {
         let now = self.clock.now();
         let case = self.store.case(route, home, now)?;
         let considered = plan::consider(route, &case, now);
-        if let Some(link) = &considered.link {
+        if let Some(link) = considered.link.as_ref().filter(|_| known) {
             self.store.remember_link(link)?;
         }
         if case.link.as_ref().is_some_and(|l| !l.initialised) {
@@ -185,6 +193,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                 draft.changes.push(change);
             }
             Decision::Hold(hold) => draft.held.push(plan::hold_of(&route.name, &case.home, hold)),
+            Decision::Settled | Decision::Waiting(_) if !known => {}
             Decision::Settled => self.store.settle(&route.name, home)?,
             Decision::Waiting(until) => {
                 self.store.explain_unsettled(&route.name, home, "waiting", &until.rfc3339())?;

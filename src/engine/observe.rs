@@ -134,6 +134,13 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                     round = self.store.begin_round(tenant, true, &self.asked_anew(tenant)?, self.clock.now())?;
                     cursor = Cursor::Start;
                 }
+                // An attribute that only the former rules read may be one that the tenant has no more.
+                Err(error)
+                    if is_refused_selection(&cursor, &error) && round.selection != self.config.selection(tenant) =>
+                {
+                    let needed = self.config.selection(tenant);
+                    round = self.store.begin_round(tenant, true, &needed, self.clock.now())?;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -149,21 +156,22 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         let (now, needed) = (self.clock.now(), self.config.selection(tenant));
         let reading = self.store.reading(tenant)?;
         let fresh = |since: crate::model::Timestamp| now.seconds_since(since) < LINK_TRUSTED_SECONDS;
-        let mut anew_for = BTreeSet::new();
+        // In a first reading, and in one that somebody ordered, everything is new.
+        let again = !self.focus.full && reading.readings > 0;
+        let anew_for = if again { reading.selection.lacks(&needed) } else { BTreeSet::new() };
+        let goes_on = |round, link| Ok(Start { round, cursor: Cursor::Link(link), anew_for: BTreeSet::new() });
         if !self.focus.full {
-            if let Some(progress) = reading.progress.filter(|p| fresh(p.round.began)) {
-                if progress.round.selection.covers(&needed) {
-                    let cursor = Cursor::Link(progress.link);
-                    return Ok(Start { round: progress.round, cursor, anew_for });
-                }
-                anew_for = progress.round.selection.lacks(&needed);
+            if let Some(progress) = reading.progress
+                && progress.round.selection.covers(&needed)
+                && fresh(progress.round.began)
+            {
+                return goes_on(progress.round, progress.link);
             }
-            if let Some(link) = reading.link.filter(|_| fresh(reading.issued_at)) {
-                if reading.selection.covers(&needed) {
-                    let round = self.store.begin_round(tenant, false, &reading.selection, now)?;
-                    return Ok(Start { round, cursor: Cursor::Link(link), anew_for: BTreeSet::new() });
-                }
-                anew_for = reading.selection.lacks(&needed);
+            if let Some(link) = reading.link
+                && reading.selection.covers(&needed)
+                && fresh(reading.issued_at)
+            {
+                return goes_on(self.store.begin_round(tenant, false, &reading.selection, now)?, link);
             }
         }
         let round = self.store.begin_round(tenant, true, &self.asked_anew(tenant)?, now)?;
@@ -240,6 +248,11 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
 fn is_dead(cursor: &Cursor, error: &DirectoryError) -> bool {
     let bad_link = matches!(cursor, Cursor::Link(_)) && error.status == Some(400);
     error.retry == Retry::StartOver || bad_link
+}
+
+/// The tenant does not know what it was asked for.
+fn is_refused_selection(cursor: &Cursor, error: &DirectoryError) -> bool {
+    matches!(cursor, Cursor::Start) && error.status == Some(400)
 }
 
 fn fingerprint(link: &str) -> u64 {

@@ -233,3 +233,45 @@ async fn read_from_the_start_by_order_a_tenant_is_asked_for_no_more_than_the_rul
     let report = bench.settled_sync().await;
     assert_eq!(anew(&report.drafted), ["north: department", "south: department"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_only_the_former_rules_read_and_the_tenant_has_no_more_is_not_insisted_on() {
+    let bench = Bench::mesh(&PAIR, RULES);
+    bench.person("north", "ada", "Staff", &json!({ "city": "Leeds" }));
+    bench.settled_sync().await;
+    let connection = rusqlite::Connection::open(bench.file("crosstie.db")).unwrap();
+    connection.execute_batch("UPDATE rule_texts SET text = replace(text, '[department]', '[gone]')").unwrap();
+    drop(connection);
+    bench.write_rules("staff", &with_line("city = \"[city]\""));
+    bench.asked();
+    let report = bench.settled_sync().await;
+    assert_eq!(anew(&report.drafted), ["north: city", "south: city"]);
+    assert_eq!(bench.guest("south", "ada@north.example")["city"], "Leeds");
+    let begun = bench.begun();
+    assert_eq!((begun.len(), begun.iter().filter(|select| select.contains("gone")).count()), (4, 2), "{begun:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_two_share_is_nobodys_while_one_of_them_is_asked_for_more() {
+    let bench = Bench::mesh(&["north", "south", "west"], RULES);
+    bench.staff("north", "nan");
+    bench.staff("west", "wim");
+    bench.settled_sync().await;
+    bench.person("north", "ada", "Staff", &json!({ "mail": "shared@north.example" }));
+    bench.person("west", "eve", "Staff", &json!({ "mail": "Shared@north.example" }));
+    // West knows of eve, and breaks off while it is asked for cities.
+    let focus = Focus { route: RouteName::parse("west->south"), ..Focus::default() };
+    bench.tenant("south").fault(Fault { kind: Some(Kind::Invite), ..Fault::always(Effect::status(400)) }).unwrap();
+    bench.try_sync(focus, None).await.unwrap();
+    bench.tenant("south").clear_faults(None).unwrap();
+    bench.write_rules("staff", &with_line("city = \"[city]\""));
+    bench.tenant("west").fault(Fault::always(Effect::status(503))).unwrap();
+    bench.sync().await;
+    assert!(bench.guests("south", "shared@north.example").is_empty(), "ada alone is not told from eve");
+    bench.tenant("west").clear_faults(None).unwrap();
+    let report = bench.sync().await;
+    let holds = report.drafted.plan.routes.iter().flat_map(|r| &r.held);
+    let shared = holds.filter(|h| matches!(h.hold, crosstie::model::Hold::SharedWith(_)));
+    assert_eq!(shared.count(), 2, "{report:?}");
+    assert_eq!(anew(&report.drafted), ["west: city"], "said again, since nothing came of it");
+}
