@@ -41,20 +41,7 @@ pub(super) fn wanted(
 ) -> Result<Wanted, Unmapped> {
     let mut wanted = Wanted::default();
     for (target, mapping) in &rules.attributes {
-        let value = match made(target, mapping, home, references, now)? {
-            Made::Value(value) => value.filter(|v| !v.is_empty()),
-            Made::LeftAlone => continue,
-        };
-        if value.is_none() {
-            if target.as_str() == Attribute::DISPLAY_NAME {
-                let reason = "no value, and every account needs one".to_owned();
-                return Err(Unmapped::Unusable { attribute: target.clone(), reason });
-            }
-            // What Graph takes no null for stays as it is.
-            if mapping.when_empty == WhenEmpty::Keep || !is_clearable(target) {
-                continue;
-            }
-        }
+        let Treated::Managed(value) = treated(target, mapping, home, references, now)? else { continue };
         wanted.managed.insert(target.clone());
         match mapping.apply {
             Apply::Always => {}
@@ -73,6 +60,45 @@ pub(super) fn wanted(
         wanted.create_only.insert(user_type);
     }
     Ok(wanted)
+}
+
+/// What one mapping does to the account of this user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Treated {
+    /// It shall have this value, or none.
+    Managed(Option<Value>),
+    /// Left out of the flow (`IgnoreAttributeFlow`), or a reference that cannot be told yet.
+    LeftAlone,
+    /// No value, and the rules keep what is there.
+    Kept,
+    /// No value, and Graph takes no null for it: it stays as it is.
+    NotClearable,
+}
+
+/// Applies one mapping.
+pub(super) fn treated(
+    target: &Attribute,
+    mapping: &Mapping,
+    home: &Observed,
+    references: &BTreeMap<ObjectId, Resolved>,
+    now: Timestamp,
+) -> Result<Treated, Unmapped> {
+    let value = match made(target, mapping, home, references, now)? {
+        Made::Value(value) => value.filter(|v| !v.is_empty()),
+        Made::LeftAlone => return Ok(Treated::LeftAlone),
+    };
+    if value.is_some() {
+        return Ok(Treated::Managed(value));
+    }
+    if target.as_str() == Attribute::DISPLAY_NAME {
+        let reason = "no value, and every account needs one".to_owned();
+        return Err(Unmapped::Unusable { attribute: target.clone(), reason });
+    }
+    Ok(match mapping.when_empty {
+        WhenEmpty::Keep => Treated::Kept,
+        WhenEmpty::Clear if !is_clearable(target) => Treated::NotClearable,
+        WhenEmpty::Clear => Treated::Managed(None),
+    })
 }
 
 enum Made {

@@ -3,6 +3,7 @@
 mod conflict;
 mod decide;
 mod digest;
+pub mod explain;
 mod guard;
 mod mapping;
 mod matching;
@@ -19,6 +20,7 @@ use crate::rules::RuleSet;
 pub use conflict::hold_shared;
 pub use decide::Decision;
 pub use digest::{change_line, digest, held_line};
+pub use explain::explain;
 pub use guard::{Refusal, population_counts, refusals};
 pub use mapping::{INVITED_WITH, Wanted};
 pub use matching::Situation;

@@ -193,6 +193,20 @@ impl RuleSet {
     pub fn target_attributes(&self) -> BTreeSet<Attribute> {
         self.matches.iter().map(|m| m.target.clone()).chain(self.attributes.keys().cloned()).collect()
     }
+    /// Target attributes whose values may not be shown: their expressions hide them.
+    pub fn redacted(&self) -> BTreeSet<Attribute> {
+        let hides = |m: &Mapping| matches!(&m.source, Source::Expression(e) if e.redacts());
+        self.attributes.iter().filter(|(_, m)| hides(m)).map(|(a, _)| a.clone()).collect()
+    }
+    /// Home attributes that such an expression, or such a match, reads.
+    pub fn secret(&self) -> BTreeSet<Attribute> {
+        let mapped = self.attributes.values().filter_map(|m| match &m.source {
+            Source::Expression(e) => Some(e),
+            Source::Constant(_) | Source::Reference(_) => None,
+        });
+        let all = mapped.chain(self.matches.iter().map(|m| &m.source));
+        all.filter(|e| e.redacts()).flat_map(Expression::attributes).collect()
+    }
     /// Groups of the home tenant that any scope table names.
     pub fn groups(&self) -> BTreeSet<String> {
         self.scope.iter().flat_map(|s| s.groups.iter().cloned()).collect()
