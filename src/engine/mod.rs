@@ -3,8 +3,10 @@
 mod answers;
 mod apply;
 mod draft;
+mod explain;
 mod follow;
 mod lanes;
+mod membership;
 mod observe;
 mod recover;
 mod retry;
@@ -25,6 +27,7 @@ use crate::quota::{INVITATIONS, Window};
 use crate::store::{Store, StoreError};
 
 pub use draft::{RouteSummary, summaries};
+pub use explain::{Explained, Followed, InPlan, RouteExplained, TenantRead};
 pub use retry::pause_seconds;
 
 /// What ends a whole cycle.

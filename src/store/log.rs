@@ -220,7 +220,7 @@ impl Store {
     }
 }
 
-fn parse(body: &str) -> Result<LogEntry, StoreError> {
+pub(super) fn parse(body: &str) -> Result<LogEntry, StoreError> {
     serde_json::from_str(body).map_err(|e| StoreError::Damaged(format!("a change-log entry: {e}")))
 }
 

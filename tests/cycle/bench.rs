@@ -407,6 +407,12 @@ impl crosstie::ports::DirectoryRead for Reader<'_> {
     ) -> Result<Vec<crosstie::model::ObjectId>, crosstie::ports::DirectoryError> {
         self.0.group_members(group).await
     }
+    async fn groups_of(
+        &self,
+        whose: crosstie::ports::MemberOf<'_>,
+    ) -> Result<Vec<crosstie::model::NamedGroup>, crosstie::ports::DirectoryError> {
+        self.0.groups_of(whose).await
+    }
     async fn directory_roles(
         &self,
         user: &crosstie::model::ObjectId,

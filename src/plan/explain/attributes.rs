@@ -159,8 +159,8 @@ fn against<'a>(
     mappable: bool,
 ) -> Against<'a> {
     let action = match decision {
-        Decision::Hold(_) => return Against::Nothing("not written: the user is held"),
-        Decision::Waiting(_) => return Against::Nothing("not written: the user is leaving"),
+        Decision::Hold(_) => return Against::Nothing("nothing is written: the user is held"),
+        Decision::Waiting(_) => return Against::Nothing("nothing is written: the user is leaving"),
         Decision::Settled => None,
         Decision::Do(change) => Some(&change.action),
     };
@@ -172,12 +172,14 @@ fn against<'a>(
         }
         (Some(Action::Update { .. }), Situation::Linked(account)) => linked(account),
         (None, Situation::Linked(account)) if decide::is_compared(verdict, rules) && mappable => linked(account),
-        (None, Situation::Linked(_)) if !mappable => Against::Nothing("not written: the user is left out of the flow"),
-        (None, Situation::Linked(_)) => Against::Nothing("not written: the rules keep the account as it is"),
-        (None, _) => Against::Nothing("not written: there is no account to keep in step"),
+        (None, Situation::Linked(_)) if !mappable => {
+            Against::Nothing("nothing is written: the user is left out of the flow")
+        }
+        (None, Situation::Linked(_)) => Against::Nothing("nothing is written: the rules keep the account as it is"),
+        (None, _) => Against::Nothing("nothing is written: there is no account to keep in step"),
         (Some(Action::Restore { .. }), _) => Against::Nothing("not yet: the account comes back first"),
         (Some(Action::Enable { .. }), _) => Against::Nothing("not yet: the account is unblocked first"),
-        (Some(_), _) => Against::Nothing("not written: the user is leaving"),
+        (Some(_), _) => Against::Nothing("nothing is written: the user is leaving"),
     }
 }
 
@@ -312,12 +314,12 @@ impl Teller<'_> {
         let (fate, says) = match treated {
             Ok(Treated::Managed(value)) => return self.managed(target, value.as_ref()),
             Ok(Treated::LeftAlone) if is_reference => {
-                (Fate::Pending, "not written: that user's account is on its way or in deletedItems")
+                (Fate::Pending, "left as it is: that user's account is on its way or in deletedItems")
             }
-            Ok(Treated::LeftAlone) => (Fate::Ignored, "not written: the expression leaves it out of the flow"),
-            Ok(Treated::Kept) => (Fate::KeptEmpty, "not written: no value, and when_empty = \"keep\""),
+            Ok(Treated::LeftAlone) => (Fate::Ignored, "left as it is: the expression leaves it out of the flow"),
+            Ok(Treated::Kept) => (Fate::KeptEmpty, "left as it is: no value, and when_empty = \"keep\""),
             Ok(Treated::NotClearable) => {
-                (Fate::NotClearable, "not written: no value, and Graph does not let it be cleared")
+                (Fate::NotClearable, "left as it is: no value, and Graph does not let it be cleared")
             }
             Err(Unmapped::Ignored) => (Fate::ObjectIgnored, "IgnoreObjectFlow: the whole user is left out of the flow"),
             Err(Unmapped::Unusable { .. }) => (Fate::Unusable, "no usable value: the user is held"),
@@ -328,21 +330,22 @@ impl Teller<'_> {
     fn managed(&self, target: &Attribute, value: Option<&Value>) -> (Fate, String) {
         let (fate, says) = match (&self.against, &self.wanted) {
             (Against::Nothing(why), _) => (Fate::NotCompared, *why),
-            (_, None) => (Fate::NotCompared, "not written: another attribute has no usable value"),
+            (_, None) => (Fate::NotCompared, "nothing is written: another attribute has no usable value"),
             (Against::New, _) if value.is_some() => (Fate::Written, "written: the account is new"),
-            (Against::New, _) => (Fate::Empty, "not written: no value, and a new account has none"),
+            (Against::New, _) => (Fate::Empty, "no value, and a new account has none"),
             (Against::Account { account, link, joining }, Some(wanted)) => {
                 match decide::fate(target, account, wanted, *link, *joining) {
                     decide::Fate::Written(Edit::Set(_)) => (Fate::Written, "written: the account has another value"),
                     decide::Fate::Written(Edit::Clear) => (Fate::Written, "cleared: no value, and the account has one"),
-                    decide::Fate::Past => (Fate::CreateOnly, "not written: only new accounts get it"),
-                    decide::Fate::UnchangedAtHome => {
-                        (Fate::UnchangedAtHome, "not written: apply = \"on-change\", and the home's value is as it was")
-                    }
-                    decide::Fate::Same => (Fate::Same, "not written: the account has it already"),
+                    decide::Fate::Past => (Fate::CreateOnly, "only new accounts get it"),
+                    decide::Fate::UnchangedAtHome => (
+                        Fate::UnchangedAtHome,
+                        "left as it is: apply = \"on-change\", and the home's value is as it was",
+                    ),
+                    decide::Fate::Same => (Fate::Same, "the account has it"),
                     decide::Fate::NeverUnblocks => (
                         Fate::NeverUnblocks,
-                        "not written: a block set in the target stays until its own admin lifts it",
+                        "left as it is: a block set in the target stays until its own admin lifts it",
                     ),
                 }
             }

@@ -56,6 +56,10 @@ pub(super) fn perform(
             let id = tenant.user(slot).map(|u| u.id).ok_or_else(|| Refusal::not_found(user))?;
             objects(tenant, call, &groups_of(&tenant.groups, id, *transitive), cast.as_deref())
         }
+        Operation::GroupMemberOf { group, transitive, cast } => {
+            let id = group_id(tenant, group)?;
+            objects(tenant, call, &groups_of(&tenant.groups, id, *transitive), cast.as_deref())
+        }
         Operation::ListGroups => {
             let all = tenant.groups.values().filter(|g| !g.role).map(|g| g.id).collect();
             objects(tenant, call, &all, None)
@@ -66,8 +70,7 @@ pub(super) fn perform(
             Ok(entity(call, "groups", group.as_object().cloned().unwrap_or_default()))
         }
         Operation::Members { group, transitive, cast } => {
-            let id = Uuid::parse_str(group).ok().filter(|id| tenant.groups.contains_key(id));
-            let id = id.ok_or_else(|| Refusal::not_found(group))?;
+            let id = group_id(tenant, group)?;
             if cast.is_some() && !call.is_advanced() {
                 return Err(Refusal::unsupported("Unsupported Query."));
             }
@@ -105,6 +108,11 @@ fn reach_read(tenant: &Tenant, key: &str, now: Timestamp) -> Result<u32, Refusal
         (tenant.spec.settings.lag.reads && seen.state == State::Live).then_some(slot)
     };
     tenant.reach(key, now).or_else(|refusal| lagging().ok_or(refusal))
+}
+
+fn group_id(tenant: &Tenant, text: &str) -> Result<Uuid, Refusal> {
+    let id = Uuid::parse_str(text).ok().filter(|id| tenant.groups.contains_key(id));
+    id.ok_or_else(|| Refusal::not_found(text))
 }
 
 fn entity(call: &Call, set: &str, mut body: Map<String, Value>) -> Done {
