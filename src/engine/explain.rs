@@ -221,10 +221,12 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         Ok(EngineError::NoSuch(format!("{what}\nhint: {hint}")))
     }
 
-    /// The tenants of the person's routes. Groups count at home.
+    /// The tenants of the person's routes. Groups count at home, where rules name them.
     fn tenants_read(&self, seats: &[Seat], readings: &Readings) -> Result<Vec<TenantRead>, StoreError> {
-        let homes: BTreeSet<&TenantName> = seats.iter().map(|s| &s.route.name.home).collect();
-        let targets = seats.iter().map(|s| &s.route.name.target);
+        let by_groups = seats.iter().filter(|s| s.route.rules.iter().any(|r| !r.groups().is_empty()));
+        let homes: BTreeSet<&TenantName> = by_groups.map(|s| &s.route.name.home).collect();
+        let all: BTreeSet<&TenantName> =
+            seats.iter().flat_map(|s| [&s.route.name.home, &s.route.name.target]).collect();
         let read = |tenant: &TenantName| {
             let groups = readings.groupless.get(tenant).filter(|_| homes.contains(tenant));
             let fault = readings.unread.get(tenant).or(groups).cloned();
@@ -234,7 +236,6 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             let read_at = self.store.reading(tenant)?.read_at.map(Timestamp::rfc3339);
             Ok(TenantRead { tenant: tenant.clone(), read_at, fault })
         };
-        let all: BTreeSet<&TenantName> = homes.iter().copied().chain(targets).collect();
         all.into_iter().map(read).collect()
     }
 

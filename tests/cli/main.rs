@@ -9,6 +9,7 @@ mod bad_configs;
 mod crash;
 mod demo;
 mod exits;
+mod explain;
 mod first_sync;
 mod hostile;
 mod leavers;

@@ -342,6 +342,7 @@ impl Teller<'_> {
                         Fate::UnchangedAtHome,
                         "left as it is: apply = \"on-change\", and the home's value is as it was",
                     ),
+                    decide::Fate::Same if value.is_none() => (Fate::Same, "the account has none either"),
                     decide::Fate::Same => (Fate::Same, "the account has it"),
                     decide::Fate::NeverUnblocks => (
                         Fate::NeverUnblocks,
