@@ -140,6 +140,7 @@ impl Page<'_> {
 
     fn group(&mut self, group: &GroupSeen) {
         let text = match (&group.path, &group.note) {
+            (_, Some(note)) if !group.member => format!("a member of group {} ({note})", group.id),
             _ if !group.member => format!("a member of group {}", group.id),
             (Some(path), _) => format!("a member of group {}: the user -> {}", group.id, way(path)),
             (None, Some(note)) => format!("a member of group {}, directly or through others; {note}", group.id),
@@ -228,7 +229,9 @@ impl Page<'_> {
         self.head("what happened last");
         match &told.unsettled {
             None => {}
-            Some(state) if state.state.is_empty() => self.line(4, "no cycle has considered the latest change yet"),
+            Some(state) if state.state.is_empty() => {
+                self.line(4, "news of the user or the account came in after the last cycle")
+            }
             Some(state) => self.line(4, &format!("left {} by the last cycle: {}", state.state, state.detail)),
         }
         told.log.iter().for_each(|entry| self.entry(entry));

@@ -10,7 +10,7 @@ use super::{Cycle, Drafted, EngineError, Focus, Readings, planned, steps, write_
 use crate::config::Route;
 use crate::model::{Action, ActionKind, Change, ObjectId, Origin, Person, RouteName, TenantName, Timestamp};
 use crate::plan::explain::{CandidateSeen, Explanation, GroupSeen, Holder, Outcome};
-use crate::plan::{self, RoutePlan};
+use crate::plan::{self, Case, RoutePlan};
 use crate::ports::{Clock, DirectoryRead};
 use crate::quota;
 use crate::store::{LogEntry, State, StoreError};
@@ -115,6 +115,13 @@ struct Seat {
     home: ObjectId,
 }
 
+/// What is remembered of it.
+struct Gathered {
+    case: Case,
+    unsettled: Option<State>,
+    log: Vec<LogEntry>,
+}
+
 impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     /// Reads as a dry run does, and tells everything about one person: object id or sign-in name of a home user, or of
     /// an account of one.
@@ -135,12 +142,11 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             return Err(self.nobody(user, &readings)?);
         }
         let tenants = self.tenants_read(&seats, &readings)?;
-        // Told before the draft, which remembers what it learns: this is how things stand before the next cycle.
-        let mut routes = Vec::new();
-        for seat in &seats {
-            routes.push(self.weigh(seat)?);
-        }
+        // Gathered before the draft, which remembers what it learns: this is how things stand before the next cycle.
+        let gathered = seats.iter().map(|seat| self.gather(seat)).collect::<Result<Vec<_>, _>>()?;
         let mut drafted = self.draft_everybody(readings).await?;
+        let weighed = seats.iter().zip(gathered).map(|(seat, gathered)| self.weigh(seat, gathered));
+        let mut routes = weighed.collect::<Result<Vec<_>, _>>()?;
         let places: Vec<InPlan> = seats.iter().map(|seat| self.place(seat, &drafted)).collect();
         for route in &mut drafted.plan.routes {
             let asked = |id: &ObjectId| seats.iter().any(|s| s.route.name == route.route && s.home == *id);
@@ -152,7 +158,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         for ((seat, told), place) in seats.iter().zip(&mut routes).zip(places) {
             told.plan = self.in_plan(seat, &told.explanation, place, &drafted);
         }
-        self.find_ways(&seats, &mut routes).await;
+        self.find_ways(&seats, &mut routes).await?;
         Ok(Explained { user: user.to_owned(), offline: self.focus.offline, tenants, followed, routes })
     }
 
@@ -239,10 +245,18 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         all.into_iter().map(read).collect()
     }
 
-    fn weigh(&self, seat: &Seat) -> Result<RouteExplained, EngineError> {
-        let (route, now) = (planned(&seat.route), self.clock.now());
-        let case = self.store.case(&route, &seat.home, now)?;
-        let mut explanation = plan::explain(&route, &case, now);
+    fn gather(&self, seat: &Seat) -> Result<Gathered, StoreError> {
+        let name = &seat.route.name;
+        Ok(Gathered {
+            case: self.store.case(&planned(&seat.route), &seat.home, self.clock.now())?,
+            unsettled: self.store.state_of(name, &seat.home)?,
+            log: self.store.last_entries(name, &seat.home, ENTRIES_SHOWN)?,
+        })
+    }
+
+    fn weigh(&self, seat: &Seat, gathered: Gathered) -> Result<RouteExplained, StoreError> {
+        let (route, Gathered { case, unsettled, log }) = (planned(&seat.route), gathered);
+        let mut explanation = plan::explain(&route, &case, self.clock.now());
         let ladder = explanation.account.ladder.iter_mut();
         let rungs = ladder.flat_map(|l| l.rungs.iter_mut().chain(std::iter::once(&mut l.address)));
         for candidate in rungs.flat_map(|r| &mut r.candidates).filter(|c| c.taken) {
@@ -252,8 +266,6 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             let person = self.person(&route.name.home, &reference.home.as_str().into())?;
             reference.user_principal_name = Some(person.user_principal_name).filter(|n| !n.is_empty());
         }
-        let unsettled = self.store.state_of(&route.name, &seat.home)?;
-        let log = self.store.last_entries(&route.name, &seat.home, ENTRIES_SHOWN)?;
         Ok(RouteExplained { explanation, plan: InPlan::default(), unsettled, log })
     }
 
@@ -338,11 +350,11 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     }
 
     /// Through which groups the person is in those that scopes name.
-    async fn find_ways(&self, seats: &[Seat], routes: &mut [RouteExplained]) {
+    async fn find_ways(&self, seats: &[Seat], routes: &mut [RouteExplained]) -> Result<(), StoreError> {
         let mut known: BTreeMap<(TenantName, ObjectId), BTreeMap<String, Way>> = BTreeMap::new();
         let mut wanted: BTreeMap<(TenantName, ObjectId), BTreeSet<String>> = BTreeMap::new();
         for (seat, told) in seats.iter().zip(routes.iter_mut()) {
-            let groups = groups(&mut told.explanation).map(|g| g.id.clone());
+            let groups = groups(&mut told.explanation).filter(|g| g.member).map(|g| g.id.clone());
             wanted.entry((seat.route.name.home.clone(), seat.home.clone())).or_default().extend(groups);
         }
         if !self.focus.offline {
@@ -354,6 +366,12 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         for (seat, told) in seats.iter().zip(routes) {
             let ways = known.get(&(seat.route.name.home.clone(), seat.home.clone()));
             for group in groups(&mut told.explanation) {
+                if !group.member {
+                    let unknown = !self.store.has_members(&seat.route.name.home, &group.id)?;
+                    group.note =
+                        unknown.then(|| "no member of it is known: never read, empty, or not there".to_owned());
+                    continue;
+                }
                 match ways.and_then(|ways| ways.get(&group.id)) {
                     Some(Way::Known(way)) => group.path = Some(way.clone()),
                     Some(Way::Unknown(why)) => group.note = Some(why.clone()),
@@ -361,10 +379,11 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                 }
             }
         }
+        Ok(())
     }
 }
 
-/// The groups that the user is in, of those that scopes name.
+/// The groups that scopes name.
 fn groups(told: &mut Explanation) -> impl Iterator<Item = &mut GroupSeen> {
-    told.scope.iter_mut().flat_map(|s| &mut s.tables).flat_map(|t| &mut t.groups).filter(|g| g.member)
+    told.scope.iter_mut().flat_map(|s| &mut s.tables).flat_map(|t| &mut t.groups)
 }

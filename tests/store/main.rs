@@ -8,5 +8,6 @@ mod keys;
 mod log;
 mod marks;
 mod pages;
+mod person;
 mod suspects;
 mod writes;

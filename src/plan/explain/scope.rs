@@ -64,7 +64,7 @@ pub struct GroupSeen {
     pub member: bool,
     /// From the user's own group up to this one, where that was asked and found.
     pub path: Option<Vec<NamedGroup>>,
-    /// Why no path is known.
+    /// Why no path is known, or why the user may not be in it.
     pub note: Option<String>,
 }
 

@@ -25,11 +25,11 @@ pub(super) fn because(judged: &Judged<'_>, case: &Case) -> String {
         Verdict::Disabled => {
             format!("rule set {rules} would take the user, who is blocked at home: its rule for blocked people applies")
         }
-        Verdict::Out => "no rule set of the route takes the user".to_owned(),
+        Verdict::Out => format!("no rule set of the route takes the user{}", last_had(case, rules)),
         Verdict::HomeRemoved if case.home.presence == Presence::SoftDeleted => {
-            "the user is in the home tenant's deletedItems".to_owned()
+            format!("the user is in the home tenant's deletedItems{}", last_had(case, rules))
         }
-        Verdict::HomeRemoved => "the user is gone from the home tenant".to_owned(),
+        Verdict::HomeRemoved => format!("the user is gone from the home tenant{}", last_had(case, rules)),
         Verdict::NotOurs => {
             let mark = |name| {
                 let value = case.home.attributes.get(name).map(Value::to_string).unwrap_or_default();
@@ -39,6 +39,11 @@ pub(super) fn because(judged: &Judged<'_>, case: &Case) -> String {
             format!("external in its own home tenant ({}): never exported, whatever a rule says", marks.join(", "))
         }
     }
+}
+
+fn last_had(case: &Case, rules: &str) -> String {
+    let leaves = case.link.is_some();
+    if leaves { format!("; [leavers] of rule set {rules} says what becomes of the account") } else { String::new() }
 }
 
 pub(super) fn situation_name(situation: &Situation<'_>) -> &'static str {

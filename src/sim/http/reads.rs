@@ -86,16 +86,7 @@ pub(super) fn perform(
             Ok(entity(call, "directoryObjects", shown))
         }
         Operation::Organization => Ok(organization(tenant, call)),
-        Operation::AuthorizationPolicy => {
-            let policy = json!({
-                "id": "authorizationPolicy",
-                "allowInvitesFrom": tenant.spec.settings.invitations.allow_from,
-                // The built-in "Guest User" role.
-                "guestUserRoleId": "10dae51f-b6af-4016-8d66-8c2a99b929b3",
-                "displayName": "Authorization Policy",
-            });
-            Ok(entity(call, "authorizationPolicy", policy.as_object().cloned().unwrap_or_default()))
-        }
+        Operation::AuthorizationPolicy => Ok(authorization_policy(tenant, call)),
         _ => Err(Refusal::bad("Resource not found for the segment, or not simulated.")),
     }
 }
@@ -260,6 +251,17 @@ fn deleted(tenant: &Tenant, call: &Call) -> Result<Done, Refusal> {
         found.by_ref().take(top).map(|u| Value::Object(tenant.show(u, &u.face, &selected))).collect();
     let next = found.next().map(|_| from + u32::try_from(top).unwrap_or(0));
     Ok(collection(call, "directoryObjects", value, next))
+}
+
+fn authorization_policy(tenant: &Tenant, call: &Call) -> Done {
+    let policy = json!({
+        "id": "authorizationPolicy",
+        "allowInvitesFrom": tenant.spec.settings.invitations.allow_from,
+        // The built-in "Guest User" role.
+        "guestUserRoleId": "10dae51f-b6af-4016-8d66-8c2a99b929b3",
+        "displayName": "Authorization Policy",
+    });
+    entity(call, "authorizationPolicy", policy.as_object().cloned().unwrap_or_default())
 }
 
 fn organization(tenant: &Tenant, call: &Call) -> Done {

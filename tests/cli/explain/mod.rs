@@ -5,7 +5,7 @@ mod whole;
 
 use serde_json::{Value, json};
 
-use super::support::{Done, Place, Sim, text};
+use super::support::{Done, Place, Sim};
 
 /// The route of an explanation as JSON.
 #[track_caller]
