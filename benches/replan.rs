@@ -16,11 +16,11 @@ use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_gr
 use crosstie::config::{self, Config};
 use crosstie::engine::{Cycle, Drafted, Focus};
 use crosstie::model::{
-    Attribute, Attributes, Cursor, DeltaItem, DeltaPage, Edit, Edits, Link, News, ObjectId, Origin, RouteName,
-    Selection, TenantName, Then, Tie, Timestamp, Value,
+    Attribute, Attributes, Cursor, DeltaItem, DeltaPage, Edit, Edits, Link, NamedGroup, News, ObjectId, Origin,
+    RouteName, Selection, TenantName, Then, Tie, Timestamp, Value,
 };
 use crosstie::plan::{self, PlannedRoute};
-use crosstie::ports::{Clock, DirectoryError, DirectoryRead, Look};
+use crosstie::ports::{Clock, DirectoryError, DirectoryRead, Look, MemberOf};
 use crosstie::store::{Mode, Store, TenantSetup};
 use tempfile::TempDir;
 
@@ -46,6 +46,9 @@ impl DirectoryRead for Silent {
     }
     async fn group_members(&self, _: &str) -> Result<Vec<ObjectId>, DirectoryError> {
         panic!("{} was asked for members", self.0)
+    }
+    async fn groups_of(&self, _: MemberOf<'_>) -> Result<Vec<NamedGroup>, DirectoryError> {
+        panic!("{} was asked for groups", self.0)
     }
     async fn directory_roles(&self, _: &ObjectId) -> Result<Vec<String>, DirectoryError> {
         panic!("{} was asked for roles", self.0)
@@ -131,7 +134,7 @@ fn person(n: usize) -> Attributes {
     set("preferredLanguage", text("en-GB".to_owned()));
     set("officeLocation", text(format!("Room {}", n % 900)));
     set("businessPhones", Value::List(vec![format!("+44 20 {n:07}")]));
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         set("mobilePhone", text(format!("+44 7{n:09}")));
     }
     for extension in 1..=8 {

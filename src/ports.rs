@@ -2,7 +2,9 @@
 
 use std::future::Future;
 
-use crate::model::{Cursor, DeltaPage, Edits, News, ObjectId, Removal, Selection, TenantName, Timestamp, WriteError};
+use crate::model::{
+    Cursor, DeltaPage, Edits, NamedGroup, News, ObjectId, Removal, Selection, TenantName, Timestamp, WriteError,
+};
 
 /// What to do after an error. A property of the error, not of the call site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +134,15 @@ impl Look {
     }
 }
 
+/// Whose memberships?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberOf<'a> {
+    /// A user's, by object id.
+    User(&'a str),
+    /// A group's, by object id: groups may stand in groups.
+    Group(&'a str),
+}
+
 /// Reading one tenant. Everything that `plan` is given.
 pub trait DirectoryRead {
     /// Which tenant this is.
@@ -156,6 +167,8 @@ pub trait DirectoryRead {
     ) -> impl Future<Output = Result<Vec<(ObjectId, Edits)>, DirectoryError>>;
     /// The transitive members of a group that are users.
     fn group_members(&self, group: &str) -> impl Future<Output = Result<Vec<ObjectId>, DirectoryError>>;
+    /// The groups that a user or a group is in directly.
+    fn groups_of(&self, whose: MemberOf<'_>) -> impl Future<Output = Result<Vec<NamedGroup>, DirectoryError>>;
     /// Display names of the directory roles that the user holds, directly or through groups.
     fn directory_roles(&self, user: &ObjectId) -> impl Future<Output = Result<Vec<String>, DirectoryError>>;
 }

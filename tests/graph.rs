@@ -4,8 +4,8 @@
 mod graph_support;
 
 use crosstie::graph::TransportError;
-use crosstie::model::{Attribute, Cursor, Edit, Edits, News, ObjectId, Removal, Then, Value};
-use crosstie::ports::{DirectoryRead, DirectoryWrite, Invitation, Look, Retry, Write, Written};
+use crosstie::model::{Attribute, Cursor, Edit, Edits, NamedGroup, News, ObjectId, Removal, Then, Value};
+use crosstie::ports::{DirectoryRead, DirectoryWrite, Invitation, Look, MemberOf, Retry, Write, Written};
 use graph_support::*;
 
 const DELTA: &str = "https://graph.example/v1.0/users/delta?$deltatoken=t1";
@@ -281,6 +281,30 @@ async fn roles_are_never_passed_over() {
     assert_eq!(roles(vec![unknown(), page(&[role])]).await.unwrap(), ["User Administrator"]);
     let gone = answer(404, &error("Request_ResourceNotFound", "x"));
     assert!(roles(vec![gone]).await.unwrap_err().is_not_found());
+}
+
+#[tokio::test]
+async fn direct_groups_are_listed_and_their_links_held_to_the_collection() {
+    let group = r##"{"@odata.type":"#microsoft.graph.group","id":"g1","displayName":"Maths"}"##;
+    let hidden = r##"{"@odata.type":"#microsoft.graph.group","id":"g2","displayName":null}"##;
+    let others = r##"{"@odata.type":"#microsoft.graph.administrativeUnit","id":"a","displayName":"North"},
+                     {"@odata.type":"#microsoft.graph.directoryRole","id":"r","displayName":"Reader"}"##;
+    let page = |items: &str, next: &str| answer(200, &format!(r#"{{"value":[{items}]{next}}}"#));
+    let link = |path: &str| format!(r#","@odata.nextLink":"{ROOT}/v1.0/{path}/memberOf?$skiptoken=1""#);
+    for (whose, path, other) in
+        [(MemberOf::User("u"), "users/u", "groups/u"), (MemberOf::Group("g"), "groups/g", "users/g")]
+    {
+        let house = House::new([page(group, &link(path)), page(&format!("{hidden},{others}"), "")]);
+        let groups = house.writer.groups_of(whose).await.unwrap();
+        let named = |id: &str, name: &str| NamedGroup { id: id.to_owned(), display_name: name.to_owned() };
+        assert_eq!(groups, [named("g1", "Maths"), named("g2", "g2")]);
+        assert_eq!(house.seen()[0].uri, format!("{ROOT}/v1.0/{path}/memberOf?$select=id,displayName&$top=999"));
+        let strayed = House::new([page(group, &link(other))]).writer.groups_of(whose).await.unwrap_err();
+        assert_eq!(strayed.detail.code, "LinkRefused");
+        let denied = House::new([answer(403, &error("Authorization_RequestDenied", "x"))]);
+        let denied = denied.writer.groups_of(whose).await.unwrap_err().to_string();
+        assert!(denied.contains("GroupMember.Read.All"), "{denied}");
+    }
 }
 
 fn writes() -> Vec<(Write, &'static str, &'static str, &'static str)> {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crosstie::config::Tenant;
 use crosstie::graph::{GraphClient, GraphWriter, Proof, RequestIds, RouterTransport};
-use crosstie::model::{Cursor, Edit, Edits, News, ObjectId, Removal, Then, Timestamp};
-use crosstie::ports::{DirectoryRead, DirectoryWrite, Invitation, Look, Retry, Write, Written};
+use crosstie::model::{Cursor, Edit, Edits, NamedGroup, News, ObjectId, Removal, Then, Timestamp};
+use crosstie::ports::{DirectoryRead, DirectoryWrite, Invitation, Look, MemberOf, Retry, Write, Written};
 use crosstie::sim::{App, Effect, Fault, Group, Kind, TenantSpec, World, router};
 use graph_support::{JumpingClock, ROOT, SECRET, TENANT_ID, selection, tenant_at};
 use serde_json::json;
@@ -172,6 +172,14 @@ async fn members_roles_and_worn_out_tokens() {
     let staff = hub.put_group(group("Staff", false)).unwrap();
     hub.put_group(group("User Administrator", true)).unwrap();
     assert_eq!(bench.writer.group_members(&staff).await.unwrap().len(), 25);
+    let outer = uuid::Uuid::parse_str(&staff).unwrap();
+    let outer = Group { members: [outer].into(), ..group("All staff", false) };
+    let outer = hub.put_group(outer).unwrap();
+    let named = |id: &str, name: &str| NamedGroup { id: id.to_owned(), display_name: name.to_owned() };
+    let of_user = bench.writer.groups_of(MemberOf::User(users[0].as_str())).await.unwrap();
+    assert_eq!(of_user, [named(&staff, "Staff")], "direct ones, and roles are no groups");
+    assert_eq!(bench.writer.groups_of(MemberOf::Group(&staff)).await.unwrap(), [named(&outer, "All staff")]);
+    assert_eq!(bench.writer.groups_of(MemberOf::Group(&outer)).await.unwrap(), []);
     bench.world.void_tokens();
     assert_eq!(bench.writer.directory_roles(&users[0]).await.unwrap(), ["User Administrator"]);
     assert!(bench.writer.directory_roles(&users[29]).await.unwrap().is_empty());

@@ -6,6 +6,8 @@ mod clock;
 mod demo;
 mod eval;
 mod exit;
+mod explain;
+mod explained;
 mod import;
 mod init;
 mod log;
@@ -77,6 +79,8 @@ enum Verb {
     Check(check::Arguments),
     /// The dry run: reads, plans, prints; writes to no tenant and not to the store.
     Plan(plan::Arguments),
+    /// Why one person is in or out, matched or held, what each expression gave, and what waits; writes nothing.
+    Explain(explain::Arguments),
     /// One cycle: read, plan, guard, write.
     Sync(sync::Arguments),
     /// How things stand: watermarks, links, what waits, what is held, the last runs.
@@ -116,6 +120,7 @@ fn run(cli: &Cli, out: &mut Output) -> Exit {
         Verb::Init(arguments) => init::run(global, arguments, out),
         Verb::Check(arguments) => check::run(global, arguments, out),
         Verb::Plan(arguments) => plan::run(global, arguments, out),
+        Verb::Explain(arguments) => explain::run(global, arguments, out),
         Verb::Sync(arguments) => sync::run(global, arguments, out),
         Verb::Status(arguments) => status::run(global, arguments, out),
         Verb::Log(arguments) => log::run(global, arguments, out),

@@ -16,13 +16,36 @@ use crate::plan;
 /// Changes of one kind and route that are spelled out unless asked otherwise; more would hide what matters.
 pub(super) const SHOWN: usize = 10;
 
+/// Control characters, and marks that reorder text: what a terminal would act on instead of showing it.
+fn is_wild(c: char) -> bool {
+    let reorders = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || reorders
+}
+
 /// Text from a directory, made safe for a terminal: control characters and marks that reorder text are spelled out.
 pub(super) fn inert(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        let reorders = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || reorders {
+        if is_wild(c) {
             let _ = write!(safe, "\\u{{{:x}}}", u32::from(c));
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// The same for words of ours that hold such text, and keep their line ends.
+pub(super) fn inert_lines(text: &str) -> String {
+    text.split('\n').map(inert).collect::<Vec<_>>().join("\n")
+}
+
+/// The same for a JSON document. Outside its texts stands nothing wild but line ends, so that it says what it said.
+pub(super) fn inert_json(document: &str) -> String {
+    let mut safe = String::with_capacity(document.len());
+    for c in document.chars() {
+        if is_wild(c) && c != '\n' {
+            let _ = write!(safe, "\\u{:04x}", u32::from(c));
         } else {
             safe.push(c);
         }

@@ -235,7 +235,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
 
     /// An account that holds a directory role is never joined by a match: whoever can set a mail address at home would
     /// otherwise steer an administrator's account.
-    async fn hold_privileged(&self, plan: &mut Plan) {
+    pub(super) async fn hold_privileged(&self, plan: &mut Plan) {
         for route in &mut plan.routes {
             let (name, target) = (route.route.clone(), route.route.target.clone());
             let joins: Vec<(ObjectId, ObjectId)> = route.changes.iter().filter_map(matched_account).collect();

@@ -17,6 +17,20 @@ pub(super) enum Lane {
     References,
 }
 
+impl Lane {
+    /// As people call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Lane::Leavers => "leavers",
+            Lane::Restores => "restores",
+            Lane::Updates => "updates",
+            Lane::Joins => "joins",
+            Lane::Provisions => "provisions",
+            Lane::References => "references",
+        }
+    }
+}
+
 /// A change on its way.
 #[derive(Clone, Debug)]
 pub(super) struct Job {

@@ -3,9 +3,11 @@
 mod answers;
 mod apply;
 mod draft;
+mod explain;
 mod follow;
 mod impact;
 mod lanes;
+mod membership;
 mod observe;
 mod recover;
 mod retry;
@@ -26,6 +28,7 @@ use crate::quota::{INVITATIONS, Window};
 use crate::store::{Store, StoreError};
 
 pub use draft::{RouteSummary, summaries};
+pub use explain::{Explained, Followed, InPlan, RouteExplained, TenantRead};
 pub use impact::{RulesChanged, Touched};
 pub use retry::pause_seconds;
 

@@ -47,6 +47,8 @@ pub enum Collection {
     GroupMembers,
     /// `users/{id}/transitiveMemberOf` or `/memberOf`.
     Memberships,
+    /// `groups/{id}/memberOf`.
+    GroupMemberships,
 }
 
 /// Scheme, host, port and root path of one tenant's Graph.
@@ -173,6 +175,7 @@ fn continues(path: &[&str], collection: Collection) -> bool {
         Collection::Users => matches!(path, [users] if is(users, "users")),
         Collection::GroupMembers => of_one("groups", &["transitiveMembers"]),
         Collection::Memberships => of_one("users", &["transitiveMemberOf", "memberOf"]),
+        Collection::GroupMemberships => of_one("groups", &["memberOf"]),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Cursor, DeltaPage, Edits, ObjectId, Removal, Selection, TenantName, Then};
-use crate::ports::{Clock, DirectoryError, DirectoryRead, Look};
+use crate::model::{Cursor, DeltaPage, Edits, NamedGroup, ObjectId, Removal, Selection, TenantName, Then};
+use crate::ports::{Clock, DirectoryError, DirectoryRead, Look, MemberOf};
 
 use super::client::{BODY_BYTES_MAX, GraphClient, PAGE_BYTES_MAX, short};
 use super::error::{Asking, GraphError};
@@ -22,6 +22,7 @@ const READ_ON: Asking = Asking { operation: Operation::Resume, ..READ_USERS };
 const LOOK: Asking = Asking { doing: "looking at a user", body_bytes_max: BODY_BYTES_MAX, ..READ_USERS };
 const SEARCH: Asking = Asking { doing: "searching users by address", ..LOOK };
 const MEMBERS: Asking = Asking { doing: "reading a group's members", permission: "GroupMember.Read.All", ..LOOK };
+const GROUPS: Asking = Asking { doing: "reading whose groups one is in", ..MEMBERS };
 const ROLES: Asking = Asking { doing: "reading a user's directory roles", permission: "User.Read.All", ..LOOK };
 
 /// Graph's largest page of a listing.
@@ -34,6 +35,7 @@ const SEARCH_USERS_MAX: usize = 1_000;
 const SEARCH_PAGES_MAX: usize = 100;
 
 const USER: &str = "#microsoft.graph.user";
+const GROUP: &str = "#microsoft.graph.group";
 const DIRECTORY_ROLE: &str = "#microsoft.graph.directoryRole";
 
 impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
@@ -132,6 +134,20 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
         let users = members.into_iter().filter(|member| is_user(member.kind.as_deref()));
         let users: BTreeSet<ObjectId> = users.map(|member| ObjectId::new(member.id)).collect();
         Ok(users.into_iter().collect())
+    }
+
+    async fn groups_of(&self, whose: MemberOf<'_>) -> Result<Vec<NamedGroup>, DirectoryError> {
+        let (set, id, collection) = match whose {
+            MemberOf::User(id) => ("users", id, Collection::Memberships),
+            MemberOf::Group(id) => ("groups", id, Collection::GroupMemberships),
+        };
+        let query = [("$select", "id,displayName"), ("$top", LISTING_TOP)];
+        let memberships = self.listing(GROUPS, self.origin.build(&[set, id, "memberOf"], &query), collection).await?;
+        // Administrative units and directory roles are memberships too. Without the permission to read a group Graph
+        // tells its id alone.
+        let is_group = |m: &Member| m.kind.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case(GROUP));
+        let named = |m: Member| NamedGroup { display_name: m.display_name.unwrap_or_else(|| m.id.clone()), id: m.id };
+        Ok(memberships.into_iter().filter(is_group).map(named).collect())
     }
 
     async fn directory_roles(&self, user: &ObjectId) -> Result<Vec<String>, DirectoryError> {

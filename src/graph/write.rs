@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http::Method;
 
-use crate::model::{Cursor, DeltaPage, Edits, ObjectId, Selection, TenantName};
-use crate::ports::{Clock, DirectoryError, DirectoryRead, DirectoryWrite, Look, Write, Written};
+use crate::model::{Cursor, DeltaPage, Edits, NamedGroup, ObjectId, Selection, TenantName};
+use crate::ports::{Clock, DirectoryError, DirectoryRead, DirectoryWrite, Look, MemberOf, Write, Written};
 
 use super::client::{BODY_BYTES_MAX, Call, GraphClient};
 use super::error::{Asking, GraphError, error_inside};
@@ -48,6 +48,9 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphWriter<T, C> {
     }
     async fn group_members(&self, group: &str) -> Result<Vec<ObjectId>, DirectoryError> {
         self.client.group_members(group).await
+    }
+    async fn groups_of(&self, whose: MemberOf<'_>) -> Result<Vec<NamedGroup>, DirectoryError> {
+        self.client.groups_of(whose).await
     }
     async fn directory_roles(&self, user: &ObjectId) -> Result<Vec<String>, DirectoryError> {
         self.client.directory_roles(user).await

@@ -150,6 +150,9 @@ impl fmt::Display for Value {
     }
 }
 
+/// What is shown in place of a value that an expression hides (`Redact`).
+pub const REDACTED: &str = "[Redacted]";
+
 /// What is known of one user: an attribute that is not in the map has no value, or was never told.
 pub type Attributes = BTreeMap<Attribute, Value>;
 
@@ -183,17 +186,16 @@ pub fn same_value(a: Option<&Value>, b: Option<&Value>) -> bool {
 
 /// The edits that turn `from` into `to`, looking only at the `managed` attributes.
 pub fn edits_between(from: &Attributes, to: &Attributes, managed: &BTreeSet<Attribute>) -> Edits {
-    managed
-        .iter()
-        .filter(|a| !same_value(from.get(*a), to.get(*a)))
-        .map(|a| {
-            let edit = match to.get(a) {
-                Some(value) if !value.is_empty() => Edit::Set(value.clone()),
-                _ => Edit::Clear,
-            };
-            (a.clone(), edit)
-        })
-        .collect()
+    managed.iter().filter_map(|a| Some((a.clone(), edit_between(from, to, a)?))).collect()
+}
+
+/// The edit that turns one attribute of `from` into that of `to`; `None` where both have it alike.
+pub fn edit_between(from: &Attributes, to: &Attributes, attribute: &Attribute) -> Option<Edit> {
+    let value = to.get(attribute);
+    if same_value(from.get(attribute), value) {
+        return None;
+    }
+    Some(value.filter(|v| !v.is_empty()).map_or(Edit::Clear, |v| Edit::Set(v.clone())))
 }
 
 /// `attributes` with the edits made.

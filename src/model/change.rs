@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attribute, Attributes, Edits, ObjectId, Origin, RouteName, Value};
+use super::{Attribute, Attributes, Edits, ObjectId, Origin, REDACTED, RouteName, Value};
 
 /// The kinds of change, as the plan and the change log name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -207,9 +207,6 @@ pub struct Change {
     /// Attributes whose values no plan and no log may show.
     pub redacted: BTreeSet<Attribute>,
 }
-
-/// What plans and logs show in place of a redacted value.
-pub const REDACTED: &str = "[Redacted]";
 
 /// The pair as plans and logs may show it: where there is a value, its place is shown and not the value.
 pub fn redacted(pair: (Option<Value>, Option<Value>)) -> (Option<Value>, Option<Value>) {

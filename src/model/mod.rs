@@ -3,16 +3,18 @@
 mod attribute;
 mod change;
 mod delta;
+mod group;
 mod id;
 mod link;
 mod observed;
 mod time;
 
-pub use attribute::{Attribute, Attributes, Edit, Edits, Value, edited, edits_between, folded, same_value};
-pub use change::{
-    Action, ActionKind, Change, Held, Hold, Outcome, Person, REDACTED, Trigger, Why, WriteError, redacted,
+pub use attribute::{
+    Attribute, Attributes, Edit, Edits, REDACTED, Value, edit_between, edited, edits_between, folded, same_value,
 };
+pub use change::{Action, ActionKind, Change, Held, Hold, Outcome, Person, Trigger, Why, WriteError, redacted};
 pub use delta::{Cursor, DeltaItem, DeltaPage, News, Removal, Selection, Then};
+pub use group::NamedGroup;
 pub use id::{ObjectId, RouteName, RunId, TenantName};
 pub use link::{Asked, Link, Origin, Tie};
 pub use observed::{Observed, Presence, Standing};

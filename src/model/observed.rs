@@ -52,11 +52,19 @@ impl Observed {
     /// External by any of the marks that an invitation leaves: `#EXT#` in the user principal name, a creation type
     /// of `Invitation`, or a redemption state. `userType` says nothing of it: members can be external, guests native.
     pub fn standing(&self) -> Standing {
-        let text = |name: &str| self.attributes.get(name).and_then(Value::as_text).unwrap_or_default();
-        let invited = text(Attribute::CREATION_TYPE).eq_ignore_ascii_case("Invitation")
-            || !text(Attribute::EXTERNAL_USER_STATE).is_empty()
-            || text(Attribute::USER_PRINCIPAL_NAME).to_ascii_uppercase().contains("#EXT#");
-        if invited { Standing::External } else { Standing::Native }
+        if self.marks_of_an_invitation().next().is_some() { Standing::External } else { Standing::Native }
+    }
+
+    /// The attributes that bear such a mark.
+    pub fn marks_of_an_invitation(&self) -> impl Iterator<Item = &'static str> {
+        type Mark = (&'static str, fn(&str) -> bool);
+        const MARKS: [Mark; 3] = [
+            (Attribute::CREATION_TYPE, |text| text.eq_ignore_ascii_case("Invitation")),
+            (Attribute::EXTERNAL_USER_STATE, |text| !text.is_empty()),
+            (Attribute::USER_PRINCIPAL_NAME, |text| text.to_ascii_uppercase().contains("#EXT#")),
+        ];
+        let bears = |(name, is_mark): &Mark| self.attributes.get(*name).and_then(Value::as_text).is_some_and(is_mark);
+        MARKS.into_iter().filter(bears).map(|(name, _)| name)
     }
 
     /// The user principal name, or `""` where none was told.

@@ -8,7 +8,7 @@ use super::scope::{self, Verdict};
 use super::{Case, Considered, PlannedRoute, person};
 use crate::model::{
     Action, Attribute, Attributes, Change, Edit, Edits, Hold, Link, ObjectId, Observed, Origin, Timestamp, Value, Why,
-    edits_between, same_value,
+    edit_between, same_value,
 };
 use crate::rules::{LeaverAction, RuleSet};
 
@@ -60,7 +60,7 @@ pub(super) fn decide(route: &PlannedRoute, case: &Case, now: Timestamp) -> Consi
 }
 
 /// Is a unique value chosen for this account? It is part of making one, and a joined account keeps its own.
-fn may_select(situation: &Situation<'_>) -> bool {
+pub(super) fn may_select(situation: &Situation<'_>) -> bool {
     !matches!(situation, Situation::Candidate { ours: false, .. })
 }
 
@@ -86,9 +86,7 @@ fn table(
         },
         (Verdict::Disabled, Situation::Linked(account)) => match (leaving(account), wanted) {
             // Blocked as it should be; the rest of the account is still kept in step.
-            (Step::Settled, Ok(wanted)) if rules.leavers.disabled == LeaverAction::Disable => {
-                update(account, wanted, case)
-            }
+            (Step::Settled, Ok(wanted)) if is_compared(verdict, rules) => update(account, wanted, case),
             (step, _) => step,
         },
         (Verdict::Out | Verdict::HomeRemoved, Situation::Linked(account)) => leaving(account),
@@ -155,23 +153,57 @@ fn update(account: &Observed, wanted: &Wanted, case: &Case) -> Step {
 }
 
 /// What must be written to bring the account to what is wanted.
-///
+pub(super) fn edits(account: &Observed, wanted: &Wanted, link: Option<&Link>, joining: bool) -> Edits {
+    let edit = |a: &Attribute| match fate(a, account, wanted, link, joining) {
+        Fate::Written(edit) => Some((a.clone(), edit)),
+        Fate::Past | Fate::UnchangedAtHome | Fate::Same | Fate::NeverUnblocks => None,
+    };
+    wanted.managed.iter().filter_map(edit).collect()
+}
+
+/// What becomes of a managed attribute of an account that stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is written.
+    Written(Edit),
+    /// For new accounts only, and this one is none (any more).
+    Past,
+    /// Written when the home's value changes, and it has not.
+    UnchangedAtHome,
+    /// The account has it.
+    Same,
+    /// `accountEnabled = true` is no edit: who may lift a block is decided elsewhere.
+    NeverUnblocks,
+}
+
 /// `apply = "create"` counts while the account is being provisioned and never for a joined one; `on-change` compares
 /// with the home's last value, so that a local edit stays (three-way); `accountEnabled = true` is never written here.
-pub(super) fn edits(account: &Observed, wanted: &Wanted, link: Option<&Link>, joining: bool) -> Edits {
-    let initialised = joining || link.is_some_and(|l| l.initialised);
-    let unchanged_at_home = |a: &Attribute| {
-        wanted.on_change.contains(a)
-            && link.is_some_and(|l| l.initialised && same_value(l.baseline.get(a), wanted.values.get(a)))
-    };
-    let mut managed = wanted.managed.clone();
-    let past = |a: &Attribute| initialised && wanted.create_only.contains(a);
-    managed.retain(|a| !past(a) && !unchanged_at_home(a));
-    let mut edits = edits_between(&account.attributes, &wanted.values, &managed);
-    if edits.get(Attribute::ACCOUNT_ENABLED) == Some(&Edit::Set(Value::Bool(true))) {
-        edits.remove(Attribute::ACCOUNT_ENABLED);
+pub(super) fn fate(
+    attribute: &Attribute,
+    account: &Observed,
+    wanted: &Wanted,
+    link: Option<&Link>,
+    joining: bool,
+) -> Fate {
+    let initialised = link.filter(|l| l.initialised);
+    if (joining || initialised.is_some()) && wanted.create_only.contains(attribute) {
+        return Fate::Past;
     }
-    edits
+    let value = wanted.values.get(attribute);
+    if wanted.on_change.contains(attribute) && initialised.is_some_and(|l| same_value(l.baseline.get(attribute), value))
+    {
+        return Fate::UnchangedAtHome;
+    }
+    match edit_between(&account.attributes, &wanted.values, attribute) {
+        None => Fate::Same,
+        Some(Edit::Set(Value::Bool(true))) if attribute.as_str() == Attribute::ACCOUNT_ENABLED => Fate::NeverUnblocks,
+        Some(edit) => Fate::Written(edit),
+    }
+}
+
+/// Is an account that stands kept in step? Somebody blocked and kept is not compared at all.
+pub(super) fn is_compared(verdict: Verdict, rules: &RuleSet) -> bool {
+    verdict == Verdict::In || (verdict == Verdict::Disabled && rules.leavers.disabled == LeaverAction::Disable)
 }
 
 fn reason(verdict: Verdict) -> Why {
@@ -241,9 +273,8 @@ fn remembered(
         after.disabled_by_us = false;
     }
     // In step with the home: from here on the account is no longer being provisioned, and a later local edit of an
-    // on-change attribute can be told from a change at home. Somebody blocked and kept is not compared at all.
-    let compared = verdict == Verdict::In || rules.leavers.disabled == LeaverAction::Disable;
-    if let (Step::Settled, true, Some(wanted)) = (step, stays && compared, wanted) {
+    // on-change attribute can be told from a change at home.
+    if let (Step::Settled, true, Some(wanted)) = (step, is_compared(verdict, rules), wanted) {
         after.initialised = true;
         after.baseline = baseline(link, wanted, account);
     }

@@ -61,20 +61,7 @@ pub(super) fn wanted(
 ) -> Result<Wanted, Unmapped> {
     let mut wanted = Wanted::default();
     for (target, mapping) in &rules.attributes {
-        let value = match made(target, mapping, home, answers, select, now)? {
-            Made::Value(value) => value.filter(|v| !v.is_empty()),
-            Made::LeftAlone => continue,
-        };
-        if value.is_none() {
-            if target.as_str() == Attribute::DISPLAY_NAME {
-                let reason = "no value, and every account needs one".to_owned();
-                return Err(Unmapped::Unusable { attribute: target.clone(), reason });
-            }
-            // What Graph takes no null for stays as it is.
-            if mapping.when_empty == WhenEmpty::Keep || !is_clearable(target) {
-                continue;
-            }
-        }
+        let Treated::Managed(value) = treated(target, mapping, home, answers, select, now)? else { continue };
         wanted.managed.insert(target.clone());
         match mapping.apply {
             Apply::Always => {}
@@ -95,9 +82,53 @@ pub(super) fn wanted(
     Ok(wanted)
 }
 
+/// What one mapping does to the account of this user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Treated {
+    /// It shall have this value, or none.
+    Managed(Option<Value>),
+    /// Left out of the flow (`IgnoreAttributeFlow`), or a reference that cannot be told yet.
+    LeftAlone,
+    /// A unique value is chosen once, while the account is made, and a joined account has its own.
+    ChosenBefore,
+    /// No value, and the rules keep what is there.
+    Kept,
+    /// No value, and Graph takes no null for it: it stays as it is.
+    NotClearable,
+}
+
+/// Applies one mapping.
+pub(super) fn treated(
+    target: &Attribute,
+    mapping: &Mapping,
+    home: &Observed,
+    answers: &Answers,
+    select: bool,
+    now: Timestamp,
+) -> Result<Treated, Unmapped> {
+    let value = match made(target, mapping, home, answers, select, now)? {
+        Made::Value(value) => value.filter(|v| !v.is_empty()),
+        Made::LeftAlone => return Ok(Treated::LeftAlone),
+        Made::ChosenBefore => return Ok(Treated::ChosenBefore),
+    };
+    if value.is_some() {
+        return Ok(Treated::Managed(value));
+    }
+    if target.as_str() == Attribute::DISPLAY_NAME {
+        let reason = "no value, and every account needs one".to_owned();
+        return Err(Unmapped::Unusable { attribute: target.clone(), reason });
+    }
+    Ok(match mapping.when_empty {
+        WhenEmpty::Keep => Treated::Kept,
+        WhenEmpty::Clear if !is_clearable(target) => Treated::NotClearable,
+        WhenEmpty::Clear => Treated::Managed(None),
+    })
+}
+
 enum Made {
     Value(Option<Value>),
     LeftAlone,
+    ChosenBefore,
 }
 
 fn made(
@@ -125,8 +156,7 @@ fn made(
                 let is_taken = |value: &str| taken.contains(&folded(value));
                 result(target, expression, Inputs { is_taken: &is_taken, ..inputs(home, target.as_str(), now) })
             }
-            // Not asked for: the account has long been made.
-            _ => Ok(Made::LeftAlone),
+            _ => Ok(Made::ChosenBefore),
         },
         Source::Expression(expression) => result(target, expression, inputs(home, target.as_str(), now)),
     }

@@ -2,7 +2,7 @@
 
 use super::{Answer, Case, mapping};
 use crate::model::{Attribute, ObjectId, Observed, Presence, Standing, Tie, Timestamp, Value, folded};
-use crate::rules::{Output, RuleSet};
+use crate::rules::{MatchRung, Output, RuleSet};
 
 /// Where a home user stands with the target.
 #[derive(Clone, Debug)]
@@ -45,13 +45,16 @@ pub enum Situation<'a> {
 
 /// The match ladder for this user: rungs without a value are left out.
 pub(super) fn rungs(rules: &RuleSet, home: &Observed, now: Timestamp) -> Vec<(Attribute, String)> {
-    let rung = |m: &crate::rules::MatchRung| match m.source.evaluate(mapping::inputs(home, m.target.as_str(), now)) {
-        Ok(Output::Value(Some(Value::Text(text)))) if !text.trim().is_empty() => {
-            Some((m.target.clone(), folded(&text)))
-        }
-        _ => None,
-    };
+    let rung = |m: &MatchRung| Some((m.target.clone(), looked_for(m, home, now)?));
     rules.matches.iter().filter_map(rung).collect()
+}
+
+/// The value that one rung looks for, where it has one.
+pub(super) fn looked_for(rung: &MatchRung, home: &Observed, now: Timestamp) -> Option<String> {
+    match rung.source.evaluate(mapping::inputs(home, rung.target.as_str(), now)) {
+        Ok(Output::Value(Some(Value::Text(text)))) if !text.trim().is_empty() => Some(folded(&text)),
+        _ => None,
+    }
 }
 
 /// Link first, then the ladder, then whoever holds the address.
@@ -63,22 +66,8 @@ pub(super) fn situate(case: &Case) -> Situation<'_> {
         Some(Tie::Asked(_)) => true,
         None => false,
     };
-    if asked {
-        // The address was free when we asked, so whoever holds it now is the one we asked for.
-        match external(&case.answers.address).as_slice() {
-            [] => {}
-            [one] if one.taken => return Situation::Taken(one.account.object.clone()),
-            [one] => return Situation::Candidate { account: &one.account, ours: true },
-            many => return Situation::Disputed(ids(many)),
-        }
-    }
-    for rung in &case.answers.rungs {
-        match external(rung).as_slice() {
-            [] => {}
-            [one] if one.taken => return Situation::Taken(one.account.object.clone()),
-            [one] => return Situation::Candidate { account: &one.account, ours: false },
-            many => return Situation::Disputed(ids(many)),
-        }
+    if let Some((_, situation)) = decider(case, asked) {
+        return situation;
     }
     match case.answers.address.first() {
         Some(one) if one.taken => Situation::Taken(one.account.object.clone()),
@@ -88,6 +77,31 @@ pub(super) fn situate(case: &Case) -> Situation<'_> {
         },
         None => Situation::Unmatched { asked },
     }
+}
+
+/// Which question an answer belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// Who holds the address?
+    Address,
+    /// The rung with this number, among those that have a value.
+    Rung(usize),
+}
+
+/// The first question that any external account answers, and what follows from it.
+pub(super) fn decider(case: &Case, asked: bool) -> Option<(Asking, Situation<'_>)> {
+    // The address was free when we asked, so whoever holds it now is the one we asked for.
+    let invited = asked.then_some((Asking::Address, &case.answers.address));
+    let rungs = case.answers.rungs.iter().enumerate().map(|(n, rung)| (Asking::Rung(n), rung));
+    invited.into_iter().chain(rungs).find_map(|(asking, answers)| {
+        let situation = match external(answers).as_slice() {
+            [] => return None,
+            [one] if one.taken => Situation::Taken(one.account.object.clone()),
+            [one] => Situation::Candidate { account: &one.account, ours: asking == Asking::Address },
+            many => Situation::Disputed(ids(many)),
+        };
+        Some((asking, situation))
+    })
 }
 
 fn known<'a>(case: &'a Case, account: &ObjectId) -> Situation<'a> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::PlannedRoute;
-use crate::model::{Attribute, Link, Observed, Presence, Standing, Value};
+use crate::model::{Attribute, Attributes, Link, Observed, Presence, Standing, Value};
 use crate::rules::{LeaverAction, RuleSet};
 
 /// The rules' word on a home user.
@@ -43,9 +43,7 @@ pub(super) fn judge<'a>(
     if home.presence != Presence::Present {
         return Judged { verdict: Verdict::HomeRemoved, rules: had() };
     }
-    let takes = |user: &crate::model::Attributes| {
-        route.rules.iter().find(|r| r.in_scope(user, |group| member_of.contains(group)))
-    };
+    let takes = |user: &Attributes| route.rules.iter().find(|r| r.in_scope(user, |group| member_of.contains(group)));
     if home.is_enabled() {
         return match takes(&home.attributes) {
             Some(rules) => Judged { verdict: Verdict::In, rules: Some(rules) },
@@ -54,9 +52,7 @@ pub(super) fn judge<'a>(
     }
     // A scope that asks for enabled people must not turn a block into "left": the rule for blocked people is the
     // more specific one, so the scope is asked about the person as if not blocked.
-    let mut enabled = home.attributes.clone();
-    enabled.insert(Attribute::from(Attribute::ACCOUNT_ENABLED), Value::Bool(true));
-    match takes(&enabled) {
+    match takes(&unblocked(home)) {
         // A scope may ask for blocked people, and then means them.
         None => match takes(&home.attributes) {
             Some(rules) => Judged { verdict: Verdict::In, rules: Some(rules) },
@@ -68,4 +64,11 @@ pub(super) fn judge<'a>(
         },
         Some(rules) => Judged { verdict: Verdict::Disabled, rules: Some(rules) },
     }
+}
+
+/// The home user as if not blocked.
+pub(super) fn unblocked(home: &Observed) -> Attributes {
+    let mut enabled = home.attributes.clone();
+    enabled.insert(Attribute::from(Attribute::ACCOUNT_ENABLED), Value::Bool(true));
+    enabled
 }

@@ -235,6 +235,15 @@ impl RuleSet {
         let asks = |m: &Mapping| matches!(&m.source, Source::Expression(e) if e.asks_the_time());
         mapped.any(asks) || self.matches.iter().any(|m| m.source.asks_the_time())
     }
+    /// Home attributes that an expression, or a match, reads whose value may not be shown.
+    pub fn secret(&self) -> BTreeSet<Attribute> {
+        let mapped = self.attributes.values().filter_map(|m| match &m.source {
+            Source::Expression(e) => Some(e),
+            Source::Constant(_) | Source::Reference(_) => None,
+        });
+        let all = mapped.chain(self.matches.iter().map(|m| &m.source));
+        all.filter(|e| e.redacts()).flat_map(Expression::attributes).collect()
+    }
     /// Groups of the home tenant that any scope table names.
     pub fn groups(&self) -> BTreeSet<String> {
         self.scope.iter().flat_map(|s| s.groups.iter().cloned()).collect()

@@ -151,6 +151,18 @@ impl Operator {
         OPERATORS[place]
     }
 
+    /// The value compared to, as it can be written in a rule file.
+    pub fn value(&self) -> Option<Value> {
+        match self {
+            Operator::IsTrue | Operator::IsFalse | Operator::IsNull | Operator::IsNotNull => None,
+            Operator::Equals(value) | Operator::NotEquals(value) => Some(value.clone()),
+            Operator::RegexMatch(pattern) | Operator::NotRegexMatch(pattern) => Some(pattern.as_str().into()),
+            Operator::GreaterThan(n) | Operator::GreaterThanOrEquals(n) => Some(Value::Integer(*n)),
+            Operator::Includes(text) | Operator::EndsWith(text) => Some(text.as_str().into()),
+            Operator::OneOf(members) | Operator::NoneOf(members) => Some(Value::List(members.clone())),
+        }
+    }
+
     fn holds(&self, value: &Value) -> bool {
         let text = || match value {
             Value::Text(text) => Some(Cow::Borrowed(text.as_str())),

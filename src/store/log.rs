@@ -186,6 +186,8 @@ impl Store {
     /// # Errors
     /// SQLite's. A broken chain is an answer, not an error.
     pub fn verify_log(&self) -> Result<Verified, StoreError> {
+        // One moment of the file: entries and the record of their end are read apart, and a sync may write in between.
+        let _moment = self.connection.unchecked_transaction()?;
         let sql = "SELECT seq, at, run, home, target, action, outcome, body, hash FROM log ORDER BY seq";
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([])?;
@@ -220,7 +222,7 @@ impl Store {
     }
 }
 
-fn parse(body: &str) -> Result<LogEntry, StoreError> {
+pub(super) fn parse(body: &str) -> Result<LogEntry, StoreError> {
     serde_json::from_str(body).map_err(|e| StoreError::Damaged(format!("a change-log entry: {e}")))
 }
 

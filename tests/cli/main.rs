@@ -10,6 +10,7 @@ mod crash;
 mod demo;
 mod eval;
 mod exits;
+mod explain;
 mod first_sync;
 mod hostile;
 mod import;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crosstie::config::{self, Config, Credential};
-use crosstie::engine::{Cycle, Drafted, EngineError, Focus, Report};
+use crosstie::engine::{Cycle, Drafted, EngineError, Explained, Focus, Report};
 use crosstie::graph::{GraphClient, GraphWriter, Proof, RequestIds, RouterTransport};
 use crosstie::model::{Attribute, TenantName, Timestamp, Trigger};
 use crosstie::ports::Clock;
@@ -256,7 +256,7 @@ impl Bench {
         };
         self.asked().into_iter().filter_map(select).collect()
     }
-    /// A dry run; asserts that it wrote to nobody and left the store byte-identical.
+    /// A dry run.
     pub(crate) async fn plan(&self) -> Drafted {
         self.plan_of(Focus::default()).await
     }
@@ -264,6 +264,14 @@ impl Bench {
         self.plan_of(Focus { offline: true, ..Focus::default() }).await
     }
     pub(crate) async fn plan_of(&self, focus: Focus) -> Drafted {
+        self.looking(focus, async |cycle| cycle.dry_run().await).await.unwrap()
+    }
+    /// What is told of one person.
+    pub(crate) async fn explain(&self, user: &str) -> Explained {
+        self.looking(Focus::default(), async |cycle| cycle.explain_user(user).await).await.unwrap()
+    }
+    /// A process that only looks; asserts that it wrote to nobody and left the store byte-identical.
+    async fn looking<T>(&self, focus: Focus, work: impl AsyncFnOnce(&Cycle<'_, Reader<'_>, TestClock>) -> T) -> T {
         let before = (std::fs::read(self.file("crosstie.db")).ok(), self.world.ledger().len());
         let config = self.config();
         let directories = self.directories(&config, 999);
@@ -281,11 +289,11 @@ impl Bench {
             watch: &|_| {},
             stop,
         };
-        let drafted = cycle.dry_run().await.unwrap();
+        let found = work(&cycle).await;
         drop(store);
         let after = (std::fs::read(self.file("crosstie.db")).ok(), self.world.ledger().len());
         assert!(before == after, "a dry run left a trace");
-        drafted
+        found
     }
     /// A cycle that must do everything that is due, after which planning again changes nothing.
     pub(crate) async fn settled_sync(&self) -> Report {
@@ -429,6 +437,12 @@ impl crosstie::ports::DirectoryRead for Reader<'_> {
         group: &str,
     ) -> Result<Vec<crosstie::model::ObjectId>, crosstie::ports::DirectoryError> {
         self.0.group_members(group).await
+    }
+    async fn groups_of(
+        &self,
+        whose: crosstie::ports::MemberOf<'_>,
+    ) -> Result<Vec<crosstie::model::NamedGroup>, crosstie::ports::DirectoryError> {
+        self.0.groups_of(whose).await
     }
     async fn directory_roles(
         &self,

@@ -5,6 +5,7 @@
 mod bench;
 mod crashes;
 mod endurance;
+mod explain;
 mod faults;
 mod impact;
 mod lifecycle;

@@ -5,6 +5,7 @@
 
 mod attributes;
 mod ends;
+mod explain;
 mod impact;
 mod interpreter;
 mod ledger;

@@ -107,6 +107,12 @@ async fn group_members_nest_and_page() {
     assert_eq!(bench.get(&first.link()).await.status, 400);
     let second = bench.call_with("GET", &first.link(), Value::Null, &eventual).await;
     assert_eq!((second.ids().len(), second.body.get("@odata.nextLink")), (1, None));
+    // Groups are members, too.
+    let top = bench.north().put_group(group(false, &[&outer])).unwrap();
+    assert_eq!(bench.get(&format!("/groups/{inner}/memberOf?$select=id,displayName")).await.ids(), [&outer]);
+    let above = bench.get(&format!("/groups/{inner}/transitiveMemberOf")).await;
+    assert!(above.ids().len() == 2 && [&outer, &top].iter().all(|g| above.ids().contains(&g.as_str())));
+    assert_eq!(bench.get(&format!("/groups/{b}/memberOf")).await.status, 404, "a user is no group");
     // A soft-deleted user is no member that a reader sees.
     bench.north().soft_delete(&c).unwrap();
     assert_eq!(bench.get(&format!("/groups/{inner}/members")).await.ids(), [&b]);

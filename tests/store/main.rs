@@ -8,6 +8,7 @@ mod keys;
 mod log;
 mod marks;
 mod pages;
+mod person;
 mod selections;
 mod suspects;
 mod upgrade;

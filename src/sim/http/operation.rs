@@ -19,6 +19,7 @@ pub(super) enum Operation {
     ListGroups,
     Group(String),
     Members { group: String, transitive: bool, cast: Option<String> },
+    GroupMemberOf { group: String, transitive: bool, cast: Option<String> },
     ListDeleted,
     GetDeleted(String),
     Restore(String),
@@ -68,6 +69,10 @@ impl Operation {
                 Operation::MemberOf { user: own(id), transitive: *of == "transitiveMemberOf", cast }
             }
             ("GET", ["groups"]) => Operation::ListGroups,
+            ("GET", ["groups", id, of @ ("memberOf" | "transitiveMemberOf"), cast @ ..]) if cast.len() <= 1 => {
+                let cast = cast.first().map(|c| own(c));
+                Operation::GroupMemberOf { group: own(id), transitive: *of == "transitiveMemberOf", cast }
+            }
             ("GET", ["groups" | "directoryRoles", id]) => Operation::Group(own(id)),
             ("GET", ["groups" | "directoryRoles", id, of @ ("members" | "transitiveMembers"), cast @ ..])
                 if cast.len() <= 1 =>
@@ -99,9 +104,11 @@ impl Operation {
             Operation::PatchUser(_) => Kind::Patch,
             Operation::DeleteUser(_) | Operation::PurgeDeleted(_) => Kind::Delete,
             Operation::SetManager(_) | Operation::ClearManager(_) => Kind::Manager,
-            Operation::MemberOf { .. } | Operation::ListGroups | Operation::Group(_) | Operation::Members { .. } => {
-                Kind::Groups
-            }
+            Operation::MemberOf { .. }
+            | Operation::GroupMemberOf { .. }
+            | Operation::ListGroups
+            | Operation::Group(_)
+            | Operation::Members { .. } => Kind::Groups,
             Operation::ListDeleted | Operation::GetDeleted(_) => Kind::Deleted,
             Operation::Restore(_) => Kind::Restore,
             Operation::Invite => Kind::Invite,
@@ -124,7 +131,10 @@ impl Operation {
             Operation::PatchUser(_) => USER_WRITERS,
             Operation::SetManager(_) | Operation::ClearManager(_) => MANAGER_WRITERS,
             Operation::DeleteUser(_) | Operation::Restore(_) => USER_DELETERS,
-            Operation::ListGroups | Operation::Group(_) | Operation::Members { .. } => GROUP_READERS,
+            Operation::ListGroups
+            | Operation::Group(_)
+            | Operation::Members { .. }
+            | Operation::GroupMemberOf { .. } => GROUP_READERS,
             Operation::Invite => INVITERS,
             Operation::Organization => ORGANIZATION_READERS,
             Operation::AuthorizationPolicy => POLICY_READERS,
@@ -148,7 +158,7 @@ impl Operation {
     /// Resource units, by the table of the throttling page: the header tells them, no limit counts them here.
     pub(super) fn cost(&self, call: &Call) -> i64 {
         let base = match self {
-            Operation::ListUsers | Operation::MemberOf { .. } => 2,
+            Operation::ListUsers | Operation::MemberOf { .. } | Operation::GroupMemberOf { .. } => 2,
             Operation::Members { transitive: false, .. } => 3,
             Operation::Members { transitive: true, .. } => 5,
             _ => 1,

@@ -56,6 +56,10 @@ pub(super) fn perform(
             let id = tenant.user(slot).map(|u| u.id).ok_or_else(|| Refusal::not_found(user))?;
             objects(tenant, call, &groups_of(&tenant.groups, id, *transitive), cast.as_deref())
         }
+        Operation::GroupMemberOf { group, transitive, cast } => {
+            let id = group_id(tenant, group)?;
+            objects(tenant, call, &groups_of(&tenant.groups, id, *transitive), cast.as_deref())
+        }
         Operation::ListGroups => {
             let all = tenant.groups.values().filter(|g| !g.role).map(|g| g.id).collect();
             objects(tenant, call, &all, None)
@@ -66,8 +70,7 @@ pub(super) fn perform(
             Ok(entity(call, "groups", group.as_object().cloned().unwrap_or_default()))
         }
         Operation::Members { group, transitive, cast } => {
-            let id = Uuid::parse_str(group).ok().filter(|id| tenant.groups.contains_key(id));
-            let id = id.ok_or_else(|| Refusal::not_found(group))?;
+            let id = group_id(tenant, group)?;
             if cast.is_some() && !call.is_advanced() {
                 return Err(Refusal::unsupported("Unsupported Query."));
             }
@@ -83,16 +86,7 @@ pub(super) fn perform(
             Ok(entity(call, "directoryObjects", shown))
         }
         Operation::Organization => Ok(organization(tenant, call)),
-        Operation::AuthorizationPolicy => {
-            let policy = json!({
-                "id": "authorizationPolicy",
-                "allowInvitesFrom": tenant.spec.settings.invitations.allow_from,
-                // The built-in "Guest User" role.
-                "guestUserRoleId": "10dae51f-b6af-4016-8d66-8c2a99b929b3",
-                "displayName": "Authorization Policy",
-            });
-            Ok(entity(call, "authorizationPolicy", policy.as_object().cloned().unwrap_or_default()))
-        }
+        Operation::AuthorizationPolicy => Ok(authorization_policy(tenant, call)),
         _ => Err(Refusal::bad("Resource not found for the segment, or not simulated.")),
     }
 }
@@ -105,6 +99,11 @@ fn reach_read(tenant: &Tenant, key: &str, now: Timestamp) -> Result<u32, Refusal
         (tenant.spec.settings.lag.reads && seen.state == State::Live).then_some(slot)
     };
     tenant.reach(key, now).or_else(|refusal| lagging().ok_or(refusal))
+}
+
+fn group_id(tenant: &Tenant, text: &str) -> Result<Uuid, Refusal> {
+    let id = Uuid::parse_str(text).ok().filter(|id| tenant.groups.contains_key(id));
+    id.ok_or_else(|| Refusal::not_found(text))
 }
 
 fn entity(call: &Call, set: &str, mut body: Map<String, Value>) -> Done {
@@ -252,6 +251,17 @@ fn deleted(tenant: &Tenant, call: &Call) -> Result<Done, Refusal> {
         found.by_ref().take(top).map(|u| Value::Object(tenant.show(u, &u.face, &selected))).collect();
     let next = found.next().map(|_| from + u32::try_from(top).unwrap_or(0));
     Ok(collection(call, "directoryObjects", value, next))
+}
+
+fn authorization_policy(tenant: &Tenant, call: &Call) -> Done {
+    let policy = json!({
+        "id": "authorizationPolicy",
+        "allowInvitesFrom": tenant.spec.settings.invitations.allow_from,
+        // The built-in "Guest User" role.
+        "guestUserRoleId": "10dae51f-b6af-4016-8d66-8c2a99b929b3",
+        "displayName": "Authorization Policy",
+    });
+    entity(call, "authorizationPolicy", policy.as_object().cloned().unwrap_or_default())
 }
 
 fn organization(tenant: &Tenant, call: &Call) -> Done {
