@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Resolved;
 use crate::model::{Attribute, Attributes, ObjectId, Observed, Timestamp, Value};
-use crate::rules::properties::{fitted, is_clearable};
+use crate::rules::properties::{fitted, is_clearable, typed};
 use crate::rules::{Apply, Inputs, Mapping, Output, RuleSet, Source, WhenEmpty};
 
 /// What an invitation itself sets; everything else follows as an update.
@@ -88,6 +88,7 @@ fn made(
     now: Timestamp,
 ) -> Result<Made, Unmapped> {
     let unusable = |reason: String| Unmapped::Unusable { attribute: target.clone(), reason };
+    let fitted = if mapping.unbounded { typed } else { fitted };
     match &mapping.source {
         Source::Constant(value) => Ok(Made::Value(Some(value.clone()))),
         Source::Reference(attribute) => {

@@ -1,9 +1,12 @@
 //! What did the admin write? A rule set as a value, checked: scope, match, attributes, leavers, guard.
 
+mod advice;
+mod allow;
 mod attributes;
 pub mod diagnostic;
 pub mod expression;
 mod fingerprint;
+pub mod lints;
 mod parse;
 pub mod properties;
 mod scope;
@@ -86,6 +89,8 @@ pub struct Mapping {
     pub apply: Apply,
     /// What an empty result does.
     pub when_empty: WhenEmpty,
+    /// The admin says that the attribute takes more than our list knows: values of any size are written.
+    pub unbounded: bool,
 }
 
 /// From what a target attribute is made.

@@ -1,7 +1,9 @@
 //! What does an expression give for a user? Parsed once with spans, evaluated totally and within bounds.
 
+mod comparisons;
 mod evaluate;
 mod functions;
+mod length;
 mod lexer;
 mod parser;
 mod tree;
@@ -11,6 +13,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::model::{Attribute, Attributes, Timestamp, Value};
+pub use comparisons::Compared;
 use evaluate::{Evaluation, Stop};
 use tree::{Kind, Node};
 
