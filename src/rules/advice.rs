@@ -58,7 +58,11 @@ impl<'t> Reading<'t> {
                 found.push(Diagnostic::error("too-long", format!("`{name}` takes {max} characters")).at(span.clone()));
             } else if let Some(longest) = longest {
                 let message = format!("this can give {longest} characters, and `{name}` takes {max}");
-                let way = format!("cut it: `Left(…, {max})`");
+                // A code that is cut is another code.
+                let way = match name {
+                    "usageLocation" => "make a code of two letters of it, with `Switch`".to_owned(),
+                    _ => format!("cut it: `Left(…, {max})`"),
+                };
                 found.push(Diagnostic::warning("may-be-too-long", message).or_allow(&way).at(span.clone()));
             }
         }
