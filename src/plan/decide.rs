@@ -1,6 +1,6 @@
 //! What must change? One total match: the decision table of the whole product.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::mapping::{self, Unmapped, Wanted};
 use super::matching::{self, Situation};
@@ -163,6 +163,20 @@ fn edits(account: &Observed, wanted: &Wanted, link: Option<&Link>, joining: bool
     let mut edits = edits_between(&account.attributes, &wanted.values, &managed);
     if edits.get(Attribute::ACCOUNT_ENABLED) == Some(&Edit::Set(Value::Bool(true))) {
         edits.remove(Attribute::ACCOUNT_ENABLED);
+    }
+    whole(edits, account)
+}
+
+/// Graph replaces a complex property as a whole: the account's own values of its other members are written along.
+fn whole(mut edits: Edits, account: &Observed) -> Edits {
+    let touched: BTreeSet<String> = edits.keys().filter_map(|a| a.complex().map(str::to_owned)).collect();
+    if touched.is_empty() {
+        return edits;
+    }
+    for (attribute, value) in &account.attributes {
+        if attribute.complex().is_some_and(|complex| touched.contains(complex)) {
+            edits.entry(attribute.clone()).or_insert_with(|| Edit::Set(value.clone()));
+        }
     }
     edits
 }

@@ -194,9 +194,10 @@ impl RuleSet {
         });
         clauses.chain(rungs).chain(mapped).collect()
     }
-    /// Target attributes that any match compares or any mapping writes.
+    /// Target attributes that any match compares or any mapping writes, and those that are written along.
     pub fn target_attributes(&self) -> BTreeSet<Attribute> {
-        self.matches.iter().map(|m| m.target.clone()).chain(self.attributes.keys().cloned()).collect()
+        let along = self.attributes.keys().flat_map(properties::written_along);
+        self.matches.iter().map(|m| m.target.clone()).chain(self.attributes.keys().cloned()).chain(along).collect()
     }
     /// Groups of the home tenant that any scope table names.
     pub fn groups(&self) -> BTreeSet<String> {

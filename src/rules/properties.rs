@@ -124,6 +124,13 @@ pub fn is_sensitive(attribute: &Attribute) -> bool {
     property(attribute.as_str()).is_some_and(|p| p.sensitive)
 }
 
+/// The members of the complex property that the attribute belongs to: Graph empties those that a write leaves out.
+pub fn written_along(attribute: &Attribute) -> impl Iterator<Item = Attribute> {
+    let prefix = attribute.complex().map(|complex| format!("{complex}."));
+    let member = move |name: &str| prefix.as_ref().is_some_and(|prefix| name.starts_with(prefix.as_str()));
+    PROPERTIES.iter().map(|p| p.name).filter(move |name| member(name)).map(Attribute::from)
+}
+
 /// Does Graph take null for it? True also of what is not in the list.
 pub fn is_clearable(attribute: &Attribute) -> bool {
     !matches!(look_up(attribute.as_str()), Known::Property(Property { access: Access::NotClearable, .. }))
