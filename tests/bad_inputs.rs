@@ -1,7 +1,8 @@
 //! Is every mistake refused, with its place and a way out?
 //!
 //! Each folder of `fixtures/bad/` is one broken configuration. Its `expected.txt` has one line for each finding:
-//! `file:line:column severity id: part of the message`. What is found and what is expected must be the same.
+//! `file:line:column severity id: part of the message`. What is found and what is expected must be the same. Each folder of
+//! `fixtures/bad-tests/` is the same for `rules test`, whose files no other verb reads.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
@@ -12,8 +13,11 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 fn check(folder: &Path, arguments: &[&str]) -> Output {
+    crosstie(folder, &[&["check"], arguments].concat())
+}
+
+fn crosstie(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(assert_cmd::cargo::cargo_bin!("crosstie"))
-        .arg("check")
         .args(arguments)
         .current_dir(folder)
         .env_remove("CROSSTIE_CONFIG")
@@ -24,9 +28,13 @@ fn check(folder: &Path, arguments: &[&str]) -> Output {
 }
 
 fn folders() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bad");
+    folders_in("fixtures/bad")
+}
+
+fn folders_in(root: &str) -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(root);
     let mut folders: Vec<PathBuf> =
-        std::fs::read_dir(root).expect("fixtures/bad").map(|e| e.expect("an entry").path()).collect();
+        std::fs::read_dir(root).expect("fixtures").map(|e| e.expect("an entry").path()).collect();
     folders.sort();
     folders
 }
@@ -41,7 +49,7 @@ fn expected(folder: &Path) -> Vec<(String, String)> {
 /// What was found, in the same form, with the hint.
 fn found(output: &Output) -> Vec<(String, String, Option<String>)> {
     let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
-    assert_eq!(document["sound"], false);
+    assert_ne!(document["sound"], true);
     let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
     let finding = |f: &Value| {
         let place = format!("{}:{}:{}", text(&f["file"]), f["line"], f["column"]);
@@ -57,17 +65,46 @@ fn every_broken_configuration_is_refused_with_exactly_what_is_expected() {
     assert!(folders.len() >= 60, "only {} broken configurations are left", folders.len());
     for folder in folders {
         let name = folder.display();
-        let expected = expected(&folder);
-        assert!(!expected.is_empty(), "{name} expects nothing");
         let output = check(&folder, &["--format", "json"]);
         assert_eq!(output.status.code(), Some(64), "{name}");
-        let found = found(&output);
-        assert_eq!(found.len(), expected.len(), "{name}: found {found:#?}");
-        for ((place, message, hint), (wanted, part)) in found.iter().zip(&expected) {
-            assert_eq!(place, wanted, "{name}");
-            assert!(!part.is_empty() && message.contains(part.as_str()), "{name}: no `{part}` in `{message}`");
-            assert!(hint.is_some(), "{name}: no way out of `{message}`");
+        exactly(&folder, &output);
+    }
+}
+
+/// What is found is what is expected, with a way out.
+fn exactly(folder: &Path, output: &Output) {
+    let (name, found, expected) = (folder.display(), found(output), expected(folder));
+    assert!(!expected.is_empty(), "{name} expects nothing");
+    assert_eq!(found.len(), expected.len(), "{name}: found {found:#?}");
+    for ((place, message, hint), (wanted, part)) in found.iter().zip(&expected) {
+        assert_eq!(place, wanted, "{name}");
+        assert!(!part.is_empty() && message.contains(part.as_str()), "{name}: no `{part}` in `{message}`");
+        assert!(hint.is_some(), "{name}: no way out of `{message}`");
+    }
+}
+
+#[test]
+fn every_broken_file_of_rule_tests_is_refused_with_exactly_what_is_expected() {
+    let folders = folders_in("fixtures/bad-tests");
+    assert!(folders.len() >= 14, "only {} broken files of rule tests are left", folders.len());
+    let mut seen = BTreeSet::new();
+    for folder in folders {
+        let name = folder.display();
+        let output = crosstie(&folder, &["rules", "test", "--format", "json"]);
+        assert_eq!(output.status.code(), Some(64), "{name}");
+        exactly(&folder, &output);
+        let shown = crosstie(&folder, &["rules", "test"]);
+        assert_eq!(shown.status.code(), Some(64), "{name}");
+        assert!(shown.stdout.is_empty(), "{name}: data beside errors");
+        let shown = String::from_utf8(shown.stderr).expect("UTF-8");
+        for (place, part) in expected(&folder) {
+            let (at, id) = place.split_once(' ').expect("a place");
+            assert!(shown.contains(at) && shown.contains(&part), "{name}: no `{at}`, `{part}` in\n{shown}");
+            seen.extend(id.rsplit(' ').next().map(str::to_owned));
         }
+    }
+    for kind in ["contradiction", "duplicate-case", "instant", "no-case", "no-tests", "rules-file", "unknown-word"] {
+        assert!(seen.contains(kind), "no broken file of rule tests shows `{kind}`");
     }
 }
 

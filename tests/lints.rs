@@ -79,8 +79,9 @@ fn every_fixture_has_exactly_the_findings_that_are_expected() {
 /// Ids that stand in what fixtures expect.
 fn shown_by_fixtures() -> BTreeSet<String> {
     let mut files: Vec<PathBuf> = fixtures().iter().map(|f| f.with_extension("txt")).collect();
-    for folder in fs::read_dir(root().join("fixtures/bad")).expect("fixtures/bad") {
-        files.push(folder.expect("an entry").path().join("expected.txt"));
+    for folder in ["fixtures/bad", "fixtures/bad-tests"] {
+        let entries = fs::read_dir(root().join(folder)).expect("broken files");
+        files.extend(entries.map(|e| e.expect("an entry").path().join("expected.txt")));
     }
     let texts: Vec<String> = files.iter().map(|f| fs::read_to_string(f).expect("what is expected")).collect();
     let id = |line: &str| line.split(": ").next().and_then(|head| head.rsplit(' ').next()).map(str::to_owned);

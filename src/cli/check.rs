@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::output::{Format, say};
 use super::{Exit, Global, Output};
-use crate::config::{self, Config, Report};
+use crate::config::{self, Config, Located, Report};
 use crate::rules::RuleSet;
 
 #[derive(Args, Debug)]
@@ -35,7 +35,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> E
 }
 
 /// Findings on stderr, and how many there are.
-fn show(report: &Report) {
+pub(super) fn show(report: &Report) {
     if report.is_empty() {
         return;
     }
@@ -44,7 +44,7 @@ fn show(report: &Report) {
     say(format_args!("\n{}, {}", count(errors, "error"), count(warnings, "warning")));
 }
 
-fn count(n: usize, thing: &str) -> String {
+pub(super) fn count(n: usize, thing: &str) -> String {
     if n == 1 { format!("1 {thing}") } else { format!("{n} {thing}s") }
 }
 
@@ -82,23 +82,24 @@ fn summary(config: &Config, out: &mut Output) {
     }
 }
 
-fn document(config: Option<&Config>, report: &Report) -> Value {
-    let findings: Vec<Value> = report
-        .findings()
-        .iter()
-        .map(|l| {
-            json!({
-                "severity": if l.finding.is_error() { "error" } else { "warning" },
-                "id": l.finding.id,
-                "file": l.file.display().to_string(),
-                "line": l.line,
-                "column": l.column,
-                "message": l.finding.message,
-                "hint": l.finding.hint,
-            })
+/// Findings as JSON, with their places.
+pub(super) fn findings(report: &Report) -> Vec<Value> {
+    let finding = |l: &Located<'_>| {
+        json!({
+            "severity": if l.finding.is_error() { "error" } else { "warning" },
+            "id": l.finding.id,
+            "file": l.file.display().to_string(),
+            "line": l.line,
+            "column": l.column,
+            "message": l.finding.message,
+            "hint": l.finding.hint,
         })
-        .collect();
-    let mut document = json!({ "sound": config.is_some(), "findings": findings });
+    };
+    report.findings().iter().map(finding).collect()
+}
+
+fn document(config: Option<&Config>, report: &Report) -> Value {
+    let mut document = json!({ "sound": config.is_some(), "findings": findings(report) });
     if let (Some(config), Some(fields)) = (config, document.as_object_mut()) {
         let tenants: Vec<Value> = config.tenants.values().map(|t| json!({"name": t.name, "id": t.id})).collect();
         let routes: Vec<Value> = config

@@ -10,6 +10,7 @@ use anstyle::{AnsiColor, Style};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::init::Rules;
 use super::output::complain;
 use super::{Exit, Global, LogFormat, Output, log, plan, session, sync};
 use crate::config::Config;
@@ -25,7 +26,6 @@ const SEED: u64 = 1895;
 const ADDRESS: &str = "127.0.0.1:8400";
 /// Only a folder that holds this was made by the demo, and is made anew.
 const MARK: &str = ".made-by-crosstie-demo";
-const STAFF: &str = include_str!("../../sync-rules/staff.toml");
 const TENANTS: [&str; 3] = ["north", "south", "west"];
 
 #[derive(Args, Debug)]
@@ -84,7 +84,8 @@ fn prepare(dir: &Path) -> Result<(), Broken> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     write(&dir.join(MARK), "crosstie demo makes this folder anew each time it runs.\n")?;
-    write(&dir.join("sync-rules/staff.toml"), STAFF)?;
+    write(&dir.join("sync-rules/staff.toml"), Rules::Staff.text())?;
+    write(&dir.join("sync-rules/staff.test.toml"), Rules::Staff.tests())?;
     for tenant in TENANTS {
         write(&dir.join("secrets").join(tenant), &format!("{tenant}-secret\n"))?;
     }

@@ -14,6 +14,40 @@ pub(super) struct Arguments {
     /// The topology to begin with.
     #[arg(value_enum, default_value_t = Topology::Mesh)]
     topology: Topology,
+    /// The rule set to begin with.
+    #[arg(long, value_enum, default_value_t = Rules::Staff, value_name = "RULES")]
+    rules: Rules,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Rules {
+    /// Teachers and staff, as members.
+    Staff,
+    /// The default mapping of Microsoft's cross-tenant synchronization.
+    EntraDefault,
+}
+
+impl Rules {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Rules::Staff => "staff",
+            Rules::EntraDefault => "entra-default",
+        }
+    }
+    /// The files that ship with the source, so that they cannot drift from what is tested.
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Rules::Staff => include_str!("../../sync-rules/staff.toml"),
+            Rules::EntraDefault => include_str!("../../sync-rules/entra-default.toml"),
+        }
+    }
+    /// Their tests.
+    pub(super) fn tests(self) -> &'static str {
+        match self {
+            Rules::Staff => include_str!("../../sync-rules/staff.test.toml"),
+            Rules::EntraDefault => include_str!("../../sync-rules/entra-default.test.toml"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -23,9 +57,6 @@ enum Topology {
     /// Spokes to one hub.
     Hub,
 }
-
-/// The rule set that ships with the source, so that it cannot drift from what is tested.
-const STAFF: &str = include_str!("../../sync-rules/staff.toml");
 
 const HEAD: &str = r#"# Which tenants there are, and which of them crosstie keeps in step.
 # Put in your own ids, set the two secrets, then: crosstie check
@@ -81,10 +112,13 @@ const TAIL: &str = r#"
 "#;
 
 /// Never overwrites: a configuration that stands is a usage error (64), and nothing is written. A rule set that stands
-/// is kept.
+/// is kept, and gets no tests: they are those of another one.
 pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> Exit {
     let config = &global.config;
-    let rules = config.parent().unwrap_or(Path::new("")).join("sync-rules").join("staff.toml");
+    let chosen = arguments.rules;
+    let folder = config.parent().unwrap_or(Path::new("")).join("sync-rules");
+    let (rules, tests) =
+        (folder.join(format!("{}.toml", chosen.name())), folder.join(format!("{}.test.toml", chosen.name())));
     if config.exists() {
         let hint = "name another file with --config, or remove this one";
         complain(format_args!("{} is there already; nothing was written\nhint: {hint}", config.display()));
@@ -94,8 +128,13 @@ pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> E
         Topology::Mesh => MESH,
         Topology::Hub => HUB,
     };
-    for (path, text) in [(&rules, STAFF.to_owned()), (config, format!("{HEAD}{topology}{TAIL}"))] {
-        match write_new(path, &text) {
+    // The templates speak of the rule set that is theirs unless another is asked for.
+    let text = format!("{HEAD}{topology}{TAIL}").replace(Rules::Staff.name(), chosen.name());
+    let tests = (!rules.exists()).then_some((tests.as_path(), chosen.tests()));
+    for (path, text) in
+        [Some((rules.as_path(), chosen.text())), tests, Some((config.as_path(), &text))].into_iter().flatten()
+    {
+        match write_new(path, text) {
             Ok(true) => out.line(format_args!("wrote {}", path.display())),
             Ok(false) => out.line(format_args!("kept {}, which was there already", path.display())),
             Err(error) => {
@@ -104,12 +143,12 @@ pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> E
             }
         }
     }
-    out.line(format_args!("next: put in your tenants' ids, then `crosstie check`"));
+    out.line(format_args!("next: put in your tenants' ids, then `crosstie check` and `crosstie rules test`"));
     Exit::Done
 }
 
 /// False where the file was there already, even if it came this very moment.
-fn write_new(path: &Path, text: &str) -> io::Result<bool> {
+pub(super) fn write_new(path: &Path, text: &str) -> io::Result<bool> {
     if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)?;
     }

@@ -5,12 +5,14 @@ mod clock;
 mod demo;
 mod eval;
 mod exit;
+mod import;
 mod init;
 mod log;
 mod output;
 mod plan;
 mod progress;
 mod render;
+mod rules;
 mod session;
 mod sim;
 mod status;
@@ -34,11 +36,14 @@ struct Cli {
     verb: Verb,
 }
 
+/// The configuration where none is named.
+const DEFAULT_CONFIG: &str = "crosstie.toml";
+
 /// Options that every verb takes.
 #[derive(Args, Debug, Clone)]
 struct Global {
     /// The configuration file.
-    #[arg(long, global = true, value_name = "FILE", env = "CROSSTIE_CONFIG", default_value = "crosstie.toml")]
+    #[arg(long, global = true, value_name = "FILE", env = "CROSSTIE_CONFIG", default_value = DEFAULT_CONFIG)]
     config: PathBuf,
     /// How log lines are written to stderr.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
@@ -79,6 +84,10 @@ enum Verb {
     Log(log::Arguments),
     /// Evaluates one expression on a JSON user and prints the JSON result.
     Eval(eval::Arguments),
+    /// Tests rule sets on people.
+    Rules(rules::Arguments),
+    /// Makes a rule set of what another product exported, and says row by row what became of it.
+    Import(import::Arguments),
 }
 
 /// Reads the arguments, runs the verb, and says how it went.
@@ -109,6 +118,8 @@ fn run(cli: &Cli, out: &mut Output) -> Exit {
         Verb::Sync(arguments) => sync::run(global, arguments, out),
         Verb::Status(arguments) => status::run(global, arguments, out),
         Verb::Log(arguments) => log::run(global, arguments, out),
-        Verb::Eval(arguments) => eval::run(arguments, out),
+        Verb::Eval(arguments) => eval::run(global, arguments, out),
+        Verb::Rules(arguments) => rules::run(global, arguments, out),
+        Verb::Import(arguments) => import::run(global, arguments, out),
     }
 }

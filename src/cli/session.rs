@@ -58,7 +58,7 @@ pub(super) fn store(config: &Config, mode: Mode) -> Result<Store, Exit> {
 
 fn setups(config: &Config) -> Vec<TenantSetup> {
     let setup = |t: &Tenant| {
-        let mut keyed: BTreeSet<Attribute> = config.match_attributes(&t.name);
+        let mut keyed: BTreeSet<Attribute> = config.key_attributes(&t.name);
         keyed.insert(Attribute::from(Attribute::MAIL));
         TenantSetup { name: t.name.clone(), directory: t.id.clone(), keyed }
     };

@@ -16,7 +16,7 @@ use crate::rules::{Diagnostic, RuleSet};
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Where rule sets stand, beside the configuration.
-const RULES_DIR: &str = "sync-rules";
+pub(super) const RULES_DIR: &str = "sync-rules";
 
 /// What was configured, with what is worth saying about it.
 #[derive(Clone, Debug)]
@@ -70,6 +70,22 @@ pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> R
     Ok(Loaded { config, warnings: report })
 }
 
+/// Where the rule sets of a configuration stand, or will stand: it need not be there yet.
+pub fn rules_dir(path: &Path) -> Result<PathBuf, Report> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    if !path.exists() {
+        return Ok(folder.join(RULES_DIR));
+    }
+    let mut findings = Vec::new();
+    let text = read_text(path).map_err(|(message, hint)| {
+        Report::of(path, "", vec![Diagnostic { hint, ..Diagnostic::error("unreadable", message) }])
+    })?;
+    let Some(table) = document(&text, &mut findings) else { return Err(Report::of(path, &text, findings)) };
+    let dir =
+        Section::root(&table, "crosstie.toml").word("rules_dir", &mut findings).map(|word| folder.join(word.text));
+    if findings.is_empty() { Ok(dir.unwrap_or(folder.join(RULES_DIR))) } else { Err(Report::of(path, &text, findings)) }
+}
+
 fn store(root: &Section<'_>, folder: &Path, findings: &mut Vec<Diagnostic>) -> PathBuf {
     let usual = folder.join("crosstie.db");
     let Some(section) = root.section("store", "[store]", findings) else { return usual };
@@ -100,7 +116,7 @@ fn credential_warnings(tenant: &Tenant, environment: &dyn Fn(&str) -> Option<Str
 }
 
 /// The text of a file, or what is wrong with it and the way out.
-fn read_text(path: &Path) -> Result<String, (String, Option<String>)> {
+pub(super) fn read_text(path: &Path) -> Result<String, (String, Option<String>)> {
     let shown = path.display();
     let no = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => {
@@ -185,8 +201,8 @@ impl RuleSets {
     }
 }
 
-/// Names lead to files: nothing in them may lead elsewhere.
-fn name_fault(name: &str) -> Option<String> {
+/// What is wrong with the name of a rule set. Names lead to files: nothing in them may lead elsewhere.
+pub fn name_fault(name: &str) -> Option<String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.chars().all(legal) {
         return Some("this is no name of a rule set".to_owned());

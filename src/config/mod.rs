@@ -2,6 +2,7 @@
 
 mod load;
 mod report;
+mod rule_tests;
 mod schedule;
 mod secret;
 mod tenant;
@@ -16,8 +17,9 @@ use url::Url;
 use crate::model::{Attribute, RouteName, Selection, TenantName};
 use crate::rules::RuleSet;
 
-pub use load::{Loaded, load, load_with};
+pub use load::{Loaded, load, load_with, name_fault, rules_dir};
 pub use report::{Located, Report};
+pub use rule_tests::{RuleTests, Suite, rule_tests};
 pub use secret::{SecretError, environment, read_file};
 
 /// Everything that was configured, checked.
@@ -120,9 +122,14 @@ impl Config {
         let target = self.entering(tenant).flat_map(|rules| rules.target_attributes());
         Selection(LAWFUL.into_iter().map(Attribute::from).chain(home).chain(target).collect())
     }
-    /// Attributes of this tenant's accounts that some `[[match]]` looks accounts up by.
-    pub fn match_attributes(&self, tenant: &TenantName) -> BTreeSet<Attribute> {
-        self.entering(tenant).flat_map(|rules| rules.matches.iter().map(|m| m.target.clone())).collect()
+    /// Attributes by whose values this tenant's accounts are looked up: those of some `[[match]]`, and those for which
+    /// a value is chosen that nobody else has.
+    pub fn key_attributes(&self, tenant: &TenantName) -> BTreeSet<Attribute> {
+        let keys = |rules: &Arc<RuleSet>| {
+            let matched = rules.matches.iter().map(|m| m.target.clone());
+            matched.chain(rules.unique_attributes()).collect::<Vec<_>>()
+        };
+        self.entering(tenant).flat_map(keys).collect()
     }
     /// Groups of this tenant whose members some scope asks for.
     pub fn home_groups(&self, tenant: &TenantName) -> BTreeSet<String> {

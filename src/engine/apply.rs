@@ -305,6 +305,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
             },
             address,
             edits: steps::shown(change, step),
+            redacted: change.redacted.clone(),
             why: change.why.to_string(),
         }
     }

@@ -88,6 +88,9 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         first: bool,
     ) -> Result<Drafted, EngineError> {
         let mut drafted = Drafted { readings, ..Drafted::default() };
+        if first {
+            self.store.forget_claims()?;
+        }
         for route in &self.config.routes {
             let obstacle = drafted.readings.obstacle(route);
             let (home, target) = (self.store.reading(&route.name.home)?, self.store.reading(&route.name.target)?);
@@ -174,6 +177,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                 if !awaited.is_empty() {
                     draft.awaited.insert(home.clone(), awaited);
                 }
+                self.claim(route, &change)?;
                 draft.changes.push(change);
             }
             Decision::Hold(hold) => draft.held.push(plan::hold_of(&route.name, &case.home, hold)),
@@ -181,6 +185,14 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             Decision::Waiting(until) => {
                 self.store.explain_unsettled(&route.name, home, "waiting", &until.rfc3339())?;
             }
+        }
+        Ok(())
+    }
+
+    /// The next to be considered must choose other values than this change gives.
+    fn claim(&self, route: &PlannedRoute, change: &Change) -> Result<(), StoreError> {
+        for (attribute, value) in plan::claims(route, change) {
+            self.store.claim(&change.route, &change.home.id, &attribute, &value)?;
         }
         Ok(())
     }

@@ -133,6 +133,7 @@ mod tests {
             before: BTreeMap::new(),
             why: Why::InScope,
             rules: "r".to_owned(),
+            redacted: std::collections::BTreeSet::new(),
         };
         Job::new(change, 0)
     }

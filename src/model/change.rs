@@ -1,6 +1,6 @@
 //! What should happen, why, and what did?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -204,11 +204,30 @@ pub struct Change {
     pub why: Why,
     /// The rule set that asked for it.
     pub rules: String,
+    /// Attributes whose values no plan and no log may show.
+    pub redacted: BTreeSet<Attribute>,
+}
+
+/// What plans and logs show in place of a redacted value.
+pub const REDACTED: &str = "[Redacted]";
+
+/// The pair as plans and logs may show it: where there is a value, its place is shown and not the value.
+pub fn redacted(pair: (Option<Value>, Option<Value>)) -> (Option<Value>, Option<Value>) {
+    let hidden = |value: Option<Value>| value.map(|_| Value::from(REDACTED));
+    (hidden(pair.0), hidden(pair.1))
 }
 
 impl Change {
     /// Before and after of each attribute that the change writes, as plans and logs show them.
     pub fn edits(&self) -> BTreeMap<Attribute, (Option<Value>, Option<Value>)> {
+        let shown = |(attribute, pair)| {
+            let pair = if self.redacted.contains(&attribute) { redacted(pair) } else { pair };
+            (attribute, pair)
+        };
+        self.unredacted().into_iter().map(shown).collect()
+    }
+    /// The same with every value: for digests, never to be shown.
+    pub fn unredacted(&self) -> BTreeMap<Attribute, (Option<Value>, Option<Value>)> {
         let shown = |edits: &Edits| {
             let pair =
                 |(a, e): (&Attribute, &super::Edit)| (a.clone(), (self.before.get(a).cloned(), e.value().cloned()));

@@ -9,7 +9,9 @@ mod observed;
 mod time;
 
 pub use attribute::{Attribute, Attributes, Edit, Edits, Value, edited, edits_between, folded, same_value};
-pub use change::{Action, ActionKind, Change, Held, Hold, Outcome, Person, Trigger, Why, WriteError};
+pub use change::{
+    Action, ActionKind, Change, Held, Hold, Outcome, Person, REDACTED, Trigger, Why, WriteError, redacted,
+};
 pub use delta::{Cursor, DeltaItem, DeltaPage, News, Removal, Selection, Then};
 pub use id::{ObjectId, RouteName, RunId, TenantName};
 pub use link::{Asked, Link, Origin, Tie};

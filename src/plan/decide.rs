@@ -13,7 +13,7 @@ use crate::model::{
 use crate::rules::{LeaverAction, RuleSet};
 
 /// A day in seconds, for `grace_days`.
-const DAY_SECONDS: u64 = 86_400;
+pub(super) const DAY_SECONDS: u64 = 86_400;
 
 /// The end of considering one case.
 #[derive(Clone, Debug)]
@@ -41,11 +41,13 @@ pub(super) fn decide(route: &PlannedRoute, case: &Case, now: Timestamp) -> Consi
     let Some(rules) = judged.rules else {
         return Considered { decision: Decision::Settled, link: None };
     };
+    let situation = matching::situate(case);
     let wanted = match judged.verdict {
-        Verdict::In | Verdict::Disabled => mapping::wanted(rules, &case.home, &case.answers.references, now),
+        Verdict::In | Verdict::Disabled => {
+            mapping::wanted(rules, &case.home, &case.answers, may_select(&situation), now)
+        }
         Verdict::Out | Verdict::HomeRemoved | Verdict::NotOurs => Ok(Wanted::default()),
     };
-    let situation = matching::situate(case);
     let step = table(judged.verdict, &situation, &wanted, case, rules, now);
     let link = remembered(judged.verdict, &situation, &step, wanted.ok().as_ref(), case, rules, now);
     let decision = match step {
@@ -55,6 +57,11 @@ pub(super) fn decide(route: &PlannedRoute, case: &Case, now: Timestamp) -> Consi
         Step::Waiting(until) => Decision::Waiting(until),
     };
     Considered { decision, link }
+}
+
+/// Is a unique value chosen for this account? It is part of making one, and a joined account keeps its own.
+fn may_select(situation: &Situation<'_>) -> bool {
+    !matches!(situation, Situation::Candidate { ours: false, .. })
 }
 
 /// Rows: what the rules say. Columns: where the user stands with the target.
@@ -287,5 +294,6 @@ fn change(
     };
     let had = |a: &Attribute| account.and_then(|o| o.attributes.get(a)).map(|v| (a.clone(), v.clone()));
     let before: BTreeMap<Attribute, Value> = written.iter().filter_map(had).collect();
-    Change { route: route.name.clone(), home: person(&case.home), action, before, why, rules: rules.name.clone() }
+    let (route, home) = (route.name.clone(), person(&case.home));
+    Change { route, home, action, before, why, rules: rules.name.clone(), redacted: rules.redacted() }
 }

@@ -42,7 +42,13 @@ pub fn digest(plan: &Plan) -> String {
         Action::Provision { address, .. } => format!(" to {address}"),
         _ => String::new(),
     };
-    let changes = plan.routes.iter().flat_map(|r| &r.changes).map(|c| format!("{}{}", change_line(c), invited(c)));
+    // What a person cannot see is approved all the same: a plan with another hidden value is another plan.
+    let hidden = |c: &Change| {
+        let values: Vec<_> = c.unredacted().into_iter().filter(|(a, _)| c.redacted.contains(a)).collect();
+        if values.is_empty() { String::new() } else { format!(" hidden {}", json!(values)) }
+    };
+    let changes = plan.routes.iter().flat_map(|r| &r.changes);
+    let changes = changes.map(|c| format!("{}{}{}", change_line(c), invited(c), hidden(c)));
     let mut lines: Vec<String> = routes.chain(changes).collect();
     lines.sort_unstable();
     let mut hash = Sha256::new();

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Resolved;
-use crate::model::{Attribute, Attributes, ObjectId, Observed, Timestamp, Value};
+use super::{Answers, Resolved};
+use crate::model::{Attribute, Attributes, ObjectId, Observed, Timestamp, Value, folded};
 use crate::rules::properties::{fitted, is_clearable, typed};
-use crate::rules::{Apply, Inputs, Mapping, Output, RuleSet, Source, WhenEmpty};
+use crate::rules::{Apply, Expression, Inputs, Mapping, Output, RuleSet, Source, WhenEmpty};
 
 /// What an invitation itself sets; everything else follows as an update.
 pub const INVITED_WITH: [&str; 3] = [Attribute::DISPLAY_NAME, Attribute::USER_TYPE, Attribute::MAIL];
@@ -32,16 +32,36 @@ pub(super) enum Unmapped {
     Unusable { attribute: Attribute, reason: String },
 }
 
-/// Applies every mapping of the rule set to the home user.
+/// What an expression may see when it makes that attribute of a home user's account.
+///
+/// Draws depend on the person and the attribute alone, so that planning again changes nothing.
+pub(super) fn inputs<'a>(home: &'a Observed, target: &'a str, now: Timestamp) -> Inputs<'a> {
+    Inputs { seed: [home.object.as_str(), target], ..Inputs::new(&home.attributes, now) }
+}
+
+/// Values that have to be free in the target, by attribute: what `SelectUniqueValue` chooses among for this user.
+pub(super) fn candidates(rules: &RuleSet, home: &Observed, now: Timestamp) -> BTreeMap<Attribute, Vec<String>> {
+    let asked = |(target, mapping): (&Attribute, &Mapping)| match &mapping.source {
+        Source::Expression(e) if e.selects_unique() => {
+            // An expression with a fault asks for nothing here, and holds the user when it is evaluated.
+            Some((target.clone(), e.candidates(inputs(home, target.as_str(), now)).unwrap_or_default()))
+        }
+        _ => None,
+    };
+    rules.attributes.iter().filter_map(asked).collect()
+}
+
+/// Applies every mapping of the rule set to the home user. `select`: unique values are chosen for this account.
 pub(super) fn wanted(
     rules: &RuleSet,
     home: &Observed,
-    references: &BTreeMap<ObjectId, Resolved>,
+    answers: &Answers,
+    select: bool,
     now: Timestamp,
 ) -> Result<Wanted, Unmapped> {
     let mut wanted = Wanted::default();
     for (target, mapping) in &rules.attributes {
-        let value = match made(target, mapping, home, references, now)? {
+        let value = match made(target, mapping, home, answers, select, now)? {
             Made::Value(value) => value.filter(|v| !v.is_empty()),
             Made::LeftAlone => continue,
         };
@@ -84,29 +104,56 @@ fn made(
     target: &Attribute,
     mapping: &Mapping,
     home: &Observed,
-    references: &BTreeMap<ObjectId, Resolved>,
+    answers: &Answers,
+    select: bool,
     now: Timestamp,
 ) -> Result<Made, Unmapped> {
-    let unusable = |reason: String| Unmapped::Unusable { attribute: target.clone(), reason };
-    let fitted = if mapping.unbounded { typed } else { fitted };
     match &mapping.source {
         Source::Constant(value) => Ok(Made::Value(Some(value.clone()))),
         Source::Reference(attribute) => {
             let Some(whom) = home.attributes.get(attribute).and_then(Value::as_text) else {
                 return Ok(Made::Value(None));
             };
-            match references.get(&ObjectId::from(whom)) {
+            match answers.references.get(&ObjectId::from(whom)) {
                 Some(Resolved::To(account)) => Ok(Made::Value(Some(account.as_str().into()))),
                 Some(Resolved::Nobody) => Ok(Made::Value(None)),
                 Some(Resolved::Pending) | None => Ok(Made::LeftAlone),
             }
         }
-        Source::Expression(expression) => match expression.evaluate(Inputs::new(&home.attributes, now)) {
-            Ok(Output::Value(value)) => value.map(|v| fitted(target, v)).transpose().map(Made::Value).map_err(unusable),
-            Ok(Output::IgnoreAttribute) => Ok(Made::LeftAlone),
-            Ok(Output::IgnoreObject) => Err(Unmapped::Ignored),
-            Err(error) => Err(unusable(error.message)),
+        Source::Expression(expression) if expression.selects_unique() => match answers.unique.get(target) {
+            Some(taken) if select => {
+                let is_taken = |value: &str| taken.contains(&folded(value));
+                result(
+                    target,
+                    mapping,
+                    expression,
+                    Inputs { is_taken: &is_taken, ..inputs(home, target.as_str(), now) },
+                )
+            }
+            // Not asked for: the account has long been made.
+            _ => Ok(Made::LeftAlone),
         },
+        Source::Expression(expression) => result(target, mapping, expression, inputs(home, target.as_str(), now)),
+    }
+}
+
+fn result(
+    target: &Attribute,
+    mapping: &Mapping,
+    expression: &Expression,
+    inputs: Inputs<'_>,
+) -> Result<Made, Unmapped> {
+    let fitted = if mapping.unbounded { typed } else { fitted };
+    let unusable = |reason: String| {
+        // A message may quote the value.
+        let reason = if expression.redacts() { "no usable value (redacted)".to_owned() } else { reason };
+        Unmapped::Unusable { attribute: target.clone(), reason }
+    };
+    match expression.evaluate(inputs) {
+        Ok(Output::Value(value)) => value.map(|v| fitted(target, v)).transpose().map(Made::Value).map_err(unusable),
+        Ok(Output::IgnoreAttribute) => Ok(Made::LeftAlone),
+        Ok(Output::IgnoreObject) => Err(Unmapped::Ignored),
+        Err(error) => Err(unusable(error.message)),
     }
 }
 
@@ -126,7 +173,7 @@ pub(super) fn address(rules: &RuleSet, home: &Observed, now: Timestamp) -> Optio
         _ => None,
     };
     let mapped = rules.attributes.get(Attribute::MAIL).and_then(|m| match &m.source {
-        Source::Expression(e) => match e.evaluate(Inputs::new(&home.attributes, now)) {
+        Source::Expression(e) => match e.evaluate(inputs(home, Attribute::MAIL, now)) {
             Ok(Output::Value(value)) => text(value),
             _ => None,
         },

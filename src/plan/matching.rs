@@ -1,8 +1,8 @@
 //! Which account there is theirs?
 
-use super::{Answer, Case};
+use super::{Answer, Case, mapping};
 use crate::model::{Attribute, ObjectId, Observed, Presence, Standing, Tie, Timestamp, Value, folded};
-use crate::rules::{Inputs, Output, RuleSet};
+use crate::rules::{Output, RuleSet};
 
 /// Where a home user stands with the target.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ pub enum Situation<'a> {
 
 /// The match ladder for this user: rungs without a value are left out.
 pub(super) fn rungs(rules: &RuleSet, home: &Observed, now: Timestamp) -> Vec<(Attribute, String)> {
-    let rung = |m: &crate::rules::MatchRung| match m.source.evaluate(Inputs::new(&home.attributes, now)) {
+    let rung = |m: &crate::rules::MatchRung| match m.source.evaluate(mapping::inputs(home, m.target.as_str(), now)) {
         Ok(Output::Value(Some(Value::Text(text)))) if !text.trim().is_empty() => {
             Some((m.target.clone(), folded(&text)))
         }

@@ -2,26 +2,30 @@
 
 mod conflict;
 mod decide;
+mod differ;
 mod digest;
 mod guard;
 mod mapping;
 mod matching;
+mod rehearse;
 mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::{
-    ActionKind, Attribute, Change, Held, Hold, Link, ObjectId, Observed, Person, RouteName, Timestamp, folded,
+    ActionKind, Attribute, Change, Held, Hold, Link, ObjectId, Observed, Person, RouteName, Timestamp, Value, folded,
 };
 use crate::rules::RuleSet;
 
 pub use conflict::hold_shared;
 pub use decide::Decision;
+pub use differ::{Difference, differences, judgement};
 pub use digest::{change_line, digest, held_line};
 pub use guard::{Refusal, population_counts, refusals};
 pub use mapping::{INVITED_WITH, Wanted};
 pub use matching::Situation;
+pub use rehearse::{Made, Rehearsal, Unwritten, rehearse};
 pub use scope::Verdict;
 
 /// A route as the planner sees it.
@@ -91,6 +95,8 @@ pub struct Question {
     pub address: Option<String>,
     /// Other home users that the user refers to.
     pub references: BTreeSet<ObjectId>,
+    /// Values that may be somebody else's already, by the attribute that one of them shall be chosen for.
+    pub unique: BTreeMap<Attribute, Vec<String>>,
 }
 
 /// The answers to a [`Question`].
@@ -102,6 +108,8 @@ pub struct Answers {
     pub address: Vec<Answer>,
     /// By home user.
     pub references: BTreeMap<ObjectId, Resolved>,
+    /// Of the values asked for, those that are somebody else's, ignoring case.
+    pub unique: BTreeMap<Attribute, BTreeSet<String>>,
 }
 
 /// A decision, and the link as it shall be remembered from now on.
@@ -171,8 +179,10 @@ pub fn question(
         Verdict::In | Verdict::Disabled => mapping::references(rules, home),
         _ => BTreeSet::new(),
     };
+    let chooses = judged.verdict == Verdict::In && link.is_none_or(|l| !l.initialised);
+    let unique = if chooses { mapping::candidates(rules, home, now) } else { BTreeMap::new() };
     if link.is_some_and(|l| l.account().is_some()) {
-        return Question { references, ..Question::default() };
+        return Question { references, unique, ..Question::default() };
     }
     let wants_account = judged.verdict == Verdict::In || link.is_some();
     if !wants_account {
@@ -186,7 +196,19 @@ pub fn question(
         rungs: matching::rungs(rules, home, now),
         address: asked.or_else(|| mapping::address(rules, home, now)).map(|a| folded(&a)),
         references,
+        unique,
     }
+}
+
+/// The unique values that a change gives to an account: nobody else may choose them from now on.
+pub fn claims(route: &PlannedRoute, change: &Change) -> Vec<(Attribute, String)> {
+    let Some(rules) = route.rules_named(&change.rules) else { return Vec::new() };
+    let written = change.unredacted();
+    let claim = |attribute: Attribute| match written.get(&attribute) {
+        Some((_, Some(Value::Text(value)))) => Some((attribute, folded(value))),
+        _ => None,
+    };
+    rules.unique_attributes().into_iter().filter_map(claim).collect()
 }
 
 /// What should happen to this user's account on this route?

@@ -12,20 +12,26 @@ use super::properties::{
     Access, Excess, Kind, Known, Property, is_clearable, is_not_for_apps, look_up, property, typed,
 };
 use super::table::{Field, Section, Word};
-use super::{Apply, Mapping, Source, WhenEmpty};
+use super::{Apply, Expression, Mapping, Shape, Source, WhenEmpty};
 use crate::model::{Attribute, Value};
 
-/// Reads the table. A dotted key (`employeeOrgData.division = …`) is a table inside a table to TOML, and one flat
-/// attribute to us.
+/// Reads the table.
 pub(super) fn read<'t>(reading: &mut Reading<'t>, section: &Section<'t>) -> BTreeMap<Attribute, Mapping> {
     let mut attributes = BTreeMap::new();
-    let mut add = |reading: &mut Reading<'t>, name: &str, field: &Field<'t>| {
-        let Some(mapping) = mapping(reading, name, field) else { return };
-        if attributes.insert(Attribute::new(name), mapping).is_some() {
+    for (name, field) in flat(section, &mut reading.findings) {
+        let Some(mapping) = mapping(reading, &name, &field) else { continue };
+        if attributes.insert(Attribute::new(name.as_str()), mapping).is_some() {
             let finding = Diagnostic::error("duplicate-key", format!("`{name}` is written twice"));
             reading.findings.push(finding.at(field.key_span.clone()).hint("keep one of the two"));
         }
-    };
+    }
+    attributes
+}
+
+/// The fields under the names that rules use. A dotted key (`employeeOrgData.division = …`) is a table inside a table to
+/// TOML, and one flat attribute to us.
+pub(super) fn flat<'t>(section: &Section<'t>, findings: &mut Vec<Diagnostic>) -> Vec<(String, Field<'t>)> {
+    let mut fields = Vec::new();
     for field in section.fields() {
         let prefix = match field.key {
             "employeeOrgData" => Some("employeeOrgData."),
@@ -34,18 +40,16 @@ pub(super) fn read<'t>(reading: &mut Reading<'t>, section: &Section<'t>) -> BTre
         };
         match (prefix, field.value) {
             (Some(prefix), DeValue::Table(_)) => {
-                let members = field.section(field.key.to_owned(), &mut reading.findings);
-                for member in members.iter().flat_map(Section::fields) {
-                    add(reading, &format!("{prefix}{}", member.key), &member);
-                }
+                let members = field.section(field.key.to_owned(), findings);
+                fields.extend(members.iter().flat_map(Section::fields).map(|m| (format!("{prefix}{}", m.key), m)));
             }
-            _ => add(reading, field.key, &field),
+            _ => fields.push((field.key.to_owned(), field)),
         }
     }
-    attributes
+    fields
 }
 
-fn writable(reading: &mut Reading<'_>, name: &str, span: Range<usize>) {
+pub(super) fn writable(reading: &mut Reading<'_>, name: &str, span: Range<usize>) {
     if is_not_for_apps(name) {
         let message = format!("only a signed-in person may write `{name}`, and crosstie is an app");
         let finding = Diagnostic::error("app-only", message).at(span.clone());
@@ -72,7 +76,8 @@ fn mapping<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -> Opti
             DeValue::String(_) => from_expression(reading, name, field, &[])?,
             _ => from_constant(reading, name, field)?,
         };
-        return Some(Mapping { source, apply: Apply::Always, when_empty: WhenEmpty::Clear, unbounded });
+        let mapping = Mapping { source, apply: Apply::Always, when_empty: WhenEmpty::Clear, unbounded };
+        return Some(chosen_once(reading, name, mapping, None));
     };
     let section = field.section(format!("the attribute `{name}`"), &mut reading.findings)?;
     let mut allowed = reading.allowed(&section);
@@ -89,8 +94,7 @@ fn from_table<'t>(
     allowed: &[Allowed],
 ) -> Option<Mapping> {
     section.only(&["expression", "constant", "when_empty", "apply", "allow"], &mut reading.findings);
-    let applies = [("always", Apply::Always), ("on-change", Apply::OnChange), ("create", Apply::Create)];
-    let apply = section.choice("apply", &applies, &mut reading.findings).unwrap_or(Apply::Always);
+    let apply = section.choice("apply", &Apply::WORDS, &mut reading.findings).unwrap_or(Apply::Always);
     let empties = [("clear", WhenEmpty::Clear), ("keep", WhenEmpty::Keep)];
     let when_empty = section.choice("when_empty", &empties, &mut reading.findings);
     if let Some(field) = section.field("when_empty").filter(|_| when_empty == Some(WhenEmpty::Clear))
@@ -111,7 +115,23 @@ fn from_table<'t>(
             return None;
         }
     };
-    Some(Mapping { source, apply, when_empty: when_empty.unwrap_or(WhenEmpty::Clear), unbounded })
+    let when_empty = when_empty.unwrap_or(WhenEmpty::Clear);
+    let mapping = Mapping { source, apply, when_empty, unbounded };
+    Some(chosen_once(reading, name, mapping, section.field("apply")))
+}
+
+/// A value that nobody else has is chosen while the account is made, and stays: asked again, it would be the account's own.
+fn chosen_once(reading: &mut Reading<'_>, name: &str, mapping: Mapping, said: Option<Field<'_>>) -> Mapping {
+    if !matches!(&mapping.source, Source::Expression(e) if e.selects_unique()) {
+        return mapping;
+    }
+    if let Some(field) = said.filter(|_| mapping.apply != Apply::Create) {
+        let message =
+            format!("SelectUniqueValue chooses once, when the account is made, and `{name}` is applied later");
+        let finding = Diagnostic::error("unique-apply", message).at(field.span);
+        reading.findings.push(finding.hint("write `apply = \"create\"`, or leave it out"));
+    }
+    Mapping { apply: Apply::Create, ..mapping }
 }
 
 /// The source, and whether its values may be of any size.
@@ -135,12 +155,40 @@ fn from_expression<'t>(
             }
         };
     }
+    gives_what_fits(reading, &target, &expression, &word);
     reading.invited(&target, Some(&expression), word.span.clone());
     let unbounded = match expression.as_constant() {
         Some(text) => fits(reading, &target, Value::Text(text.to_owned()), &word).is_some_and(|(_, large)| large),
         None => reading.sized(&target, &expression, &word, allowed),
     };
     Some((Source::Expression(expression), unbounded))
+}
+
+/// What can be known of an expression's result before any user is looked at.
+fn gives_what_fits(reading: &mut Reading<'_>, target: &Attribute, expression: &Expression, word: &Word<'_>) {
+    let kind = match look_up(target.as_str()) {
+        Known::Property(property) => property.kind,
+        _ => return,
+    };
+    let complaint = match (kind, expression.shape()) {
+        (Kind::Bool, Shape::Number) => Some("is true or false, and this is a number: CBool(…) makes one of it"),
+        (Kind::Bool, Shape::Date) => Some("is true or false, and this is a date"),
+        (Kind::Bool, Shape::List) => Some("is true or false, and this is a list"),
+        (Kind::List, Shape::Bool) => Some("is a list of texts, and this is true or false"),
+        _ => None,
+    };
+    let unique = expression.selects_unique();
+    let complaint = match target.as_str() {
+        Attribute::MAIL if unique => {
+            Some("is where the invitation goes: an address that is made up until it is free has no reader")
+        }
+        _ if unique && kind != Kind::Text => Some("is no text, and SelectUniqueValue chooses a text"),
+        _ => complaint,
+    };
+    if let Some(complaint) = complaint {
+        let finding = Diagnostic::error("expression-type", format!("`{target}` {complaint}")).at(word.span.clone());
+        reading.findings.push(finding.hint("write an expression that gives what the attribute takes"));
+    }
 }
 
 fn from_constant<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -> Option<(Source, bool)> {
@@ -167,7 +215,12 @@ fn from_constant<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -
 }
 
 /// The constant in the type of its attribute, and whether it is larger than the attribute takes; or a complaint.
-fn fits(reading: &mut Reading<'_>, target: &Attribute, value: Value, place: &Word<'_>) -> Option<(Value, bool)> {
+pub(super) fn fits(
+    reading: &mut Reading<'_>,
+    target: &Attribute,
+    value: Value,
+    place: &Word<'_>,
+) -> Option<(Value, bool)> {
     let typed = typed(target, value).and_then(|value| match (target.as_str(), &value) {
         ("usageLocation", Value::Text(text)) if text == "UK" => {
             Err("the United Kingdom's code in ISO 3166 is GB".to_owned())
@@ -181,8 +234,11 @@ fn fits(reading: &mut Reading<'_>, target: &Attribute, value: Value, place: &Wor
         Ok(value) => value,
         Err(why) => {
             let finding = Diagnostic::error("constant-type", format!("this does not fit `{target}`: {why}"));
-            let boolean = property(target.as_str()).is_some_and(|p| p.kind == Kind::Bool);
-            let value = if boolean { "true" } else { "[…]" };
+            let value = match property(target.as_str()).map(|p| p.kind) {
+                Some(Kind::Bool) => "true",
+                Some(Kind::List) => "[…]",
+                _ => "…",
+            };
             reading
                 .findings
                 .push(finding.at(place.span.clone()).hint(format!("write a value that fits: `{target} = {value}`")));

@@ -2,11 +2,11 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Apply, LeaverAction, RuleSet, Source, WhenEmpty};
+use super::{LeaverAction, RuleSet, Source, WhenEmpty};
 use crate::model::Value;
 
 /// Changed whenever the form below, or the meaning of anything in it, changes: then everyone is considered anew.
-const FORM: &str = "crosstie rule set 1";
+const FORM: &str = "crosstie rule set 2";
 
 /// SHA-256 (hex) over a canonical form. Left out are name and description, which decide nothing, and the guard, which
 /// judges a whole plan and no user.
@@ -24,22 +24,18 @@ pub(super) fn fingerprint(rules: &RuleSet) -> String {
     form.list(rules.matches.len());
     for rung in &rules.matches {
         form.put(rung.target.as_str());
-        form.put(&rung.source.to_string());
+        form.expression(&rung.source);
     }
     // A sorted map: the order in the file says nothing.
     form.list(rules.attributes.len());
     for (attribute, mapping) in &rules.attributes {
         form.put(attribute.as_str());
         match &mapping.source {
-            Source::Expression(expression) => form.pair("expression", &expression.to_string()),
+            Source::Expression(expression) => form.expression(expression),
             Source::Reference(attribute) => form.pair("reference", attribute.as_str()),
             Source::Constant(value) => form.value(value),
         }
-        form.put(match mapping.apply {
-            Apply::Always => "always",
-            Apply::OnChange => "on-change",
-            Apply::Create => "create",
-        });
+        form.put(mapping.apply.as_str());
         form.put(match mapping.when_empty {
             WhenEmpty::Clear => "clear",
             WhenEmpty::Keep => "keep",
@@ -66,6 +62,14 @@ impl Form {
     }
     fn list(&mut self, length: usize) {
         self.0.update(u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes());
+    }
+    fn expression(&mut self, expression: &super::Expression) {
+        let kind = match expression.dialect() {
+            super::Dialect::Provisioning => "expression",
+            super::Dialect::Connect => "connect expression",
+            super::Dialect::IdentityManager => "mim expression",
+        };
+        self.pair(kind, &expression.to_string());
     }
     fn pair(&mut self, kind: &str, text: &str) {
         self.put(kind);

@@ -91,6 +91,8 @@ pub const LINTS: &[Lint] = &[
     fault("not-tracked", "a property that delta queries do not track: crosstie would never see it change"),
     fault("reference", "another user is no text, and no expression makes one"),
     fault("constant-type", "a constant that its property cannot hold"),
+    fault("expression-type", "an expression gives what its property cannot hold"),
+    fault("unique-apply", "a unique value is chosen when the account is made, and never again"),
     fault("two-sources", "an expression beside a constant"),
     fault("unknown-operator", "a clause with an operator that does not exist"),
     fault("clause-value", "a value that the operator cannot compare with"),
@@ -98,6 +100,10 @@ pub const LINTS: &[Lint] = &[
     fault("empty-scope", "a `[[scope]]` without a clause takes everybody"),
     fault("group-id", "a group that is not named by its object id"),
     fault("match-type", "a match on a property that is no text"),
+    fault("no-case", "in a file of rule tests: there is no case"),
+    fault("duplicate-case", "in a file of rule tests: two cases of one name"),
+    fault("instant", "in a file of rule tests: no instant"),
+    fault("contradiction", "in a file of rule tests: an expectation that no rule set can meet"),
 ];
 
 /// The one with that id.

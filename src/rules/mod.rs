@@ -3,23 +3,31 @@
 mod advice;
 mod allow;
 mod attributes;
+mod dates;
 pub mod diagnostic;
+pub mod entra;
 pub mod expression;
 mod fingerprint;
 pub mod lints;
 mod parse;
+mod pattern;
 pub mod properties;
 mod scope;
 pub mod table;
+mod test_case;
+mod test_file;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Attribute, Value};
 
 pub use diagnostic::{Diagnostic, Severity};
-pub use expression::{EvalError, Expression, Inputs, Output, ParseError};
+pub use expression::{Dialect, EvalError, Expression, Inputs, Output, ParseError, Shape, Traced};
 pub use parse::is_guid;
+pub use pattern::Pattern;
 pub use scope::{Clause, OPERATORS, Operator};
+pub use test_case::{Expectation, ExpectedValue, Judgement, Leaving, TestCase};
+pub use test_file::TEST_NOW;
 
 /// One file of `sync-rules/`.
 #[derive(Clone, Debug)]
@@ -114,6 +122,19 @@ pub enum Apply {
     /// Once, when the account is provisioned.
     Create,
 }
+impl Apply {
+    /// All of them with their words.
+    pub const WORDS: [(&'static str, Apply); 3] =
+        [("always", Apply::Always), ("on-change", Apply::OnChange), ("create", Apply::Create)];
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Apply::Always => "always",
+            Apply::OnChange => "on-change",
+            Apply::Create => "create",
+        }
+    }
+}
 
 /// What an empty result does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,6 +219,18 @@ impl RuleSet {
     pub fn target_attributes(&self) -> BTreeSet<Attribute> {
         let along = self.attributes.keys().flat_map(properties::written_along);
         self.matches.iter().map(|m| m.target.clone()).chain(self.attributes.keys().cloned()).chain(along).collect()
+    }
+    /// Target attributes whose values no plan and no log may show (`Redact`).
+    pub fn redacted(&self) -> BTreeSet<Attribute> {
+        self.made_by(Expression::redacts)
+    }
+    /// Target attributes for which a value is chosen that nobody else has (`SelectUniqueValue`).
+    pub fn unique_attributes(&self) -> BTreeSet<Attribute> {
+        self.made_by(Expression::selects_unique)
+    }
+    fn made_by(&self, asks: impl Fn(&Expression) -> bool) -> BTreeSet<Attribute> {
+        let made = |m: &Mapping| matches!(&m.source, Source::Expression(e) if asks(e));
+        self.attributes.iter().filter(|(_, m)| made(m)).map(|(a, _)| a.clone()).collect()
     }
     /// Groups of the home tenant that any scope table names.
     pub fn groups(&self) -> BTreeSet<String> {

@@ -5,7 +5,7 @@ use toml::de::DeValue;
 use super::allow::Allowed;
 use super::attributes;
 use super::diagnostic::Diagnostic;
-use super::expression::Expression;
+use super::expression::{Dialect, Expression};
 use super::fingerprint::fingerprint;
 use super::properties::{Kind, Known, Property, look_up, property, suggestion};
 use super::scope::{self, Operator};
@@ -18,6 +18,8 @@ const GRACE_DAYS_MAX: i64 = 3_650;
 
 /// What is read, and what was found on the way.
 pub(super) struct Reading<'t> {
+    /// In which dialect its expressions are written.
+    pub(super) dialect: Dialect,
     /// The whole file, to find places inside texts.
     pub(super) file: &'t str,
     pub(super) findings: Vec<Diagnostic>,
@@ -32,7 +34,7 @@ impl RuleSet {
     ///
     /// With the rule set come warnings; without it, everything that was found, errors and warnings.
     pub fn parse(name: &str, text: &str) -> Result<(RuleSet, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let mut reading = Reading { file: text, findings: Vec::new(), everywhere: Vec::new(), idle: Vec::new() };
+        let mut reading = Reading::of(text);
         let Some(table) = document(text, &mut reading.findings) else { return Err(reading.findings) };
         let rules = reading.rules(name, &Section::root(&table, "a rule set"));
         reading.findings.sort_by_key(|f| f.span.as_ref().map(|s| s.start));
@@ -44,13 +46,20 @@ impl RuleSet {
 }
 
 impl<'t> Reading<'t> {
+    /// Nothing was found yet.
+    pub(super) fn of(file: &'t str) -> Self {
+        let (everywhere, idle) = (Vec::new(), Vec::new());
+        Self { dialect: Dialect::default(), file, findings: Vec::new(), everywhere, idle }
+    }
+
     fn rules(&mut self, name: &str, root: &Section<'t>) -> RuleSet {
-        let known = ["description", "account", "allow", "scope", "match", "attributes", "leavers", "guard"];
+        let known = ["description", "dialect", "account", "allow", "scope", "match", "attributes", "leavers", "guard"];
         root.only(&known, &mut self.findings);
         self.everywhere = self.allowed(root);
         let description = root.word("description", &mut self.findings).map(|w| w.text.to_owned());
         let kinds = [("guest", AccountKind::Guest), ("member", AccountKind::Member)];
         let account = root.choice("account", &kinds, &mut self.findings);
+        self.dialect = root.choice("dialect", &Dialect::NAMED, &mut self.findings).unwrap_or_default();
         let scope = root.sections("scope", "[[scope]]", &mut self.findings);
         let scope = scope.iter().map(|section| self.scope(section)).collect();
         let matches = root.sections("match", "[[match]]", &mut self.findings);
@@ -87,13 +96,7 @@ impl<'t> Reading<'t> {
         let clauses = section.sections("all", "a clause", &mut self.findings);
         let all: Vec<Clause> = clauses.iter().filter_map(|clause| self.clause(clause)).collect();
         let groups = section.field("groups").and_then(|f| f.words(false, &mut self.findings)).unwrap_or_default();
-        for group in &groups {
-            if !is_guid(group.text) {
-                let message = "a group is named by its object id";
-                let finding = Diagnostic::error("group-id", message).at(group.span.clone());
-                self.findings.push(finding.hint("copy the group's Object ID from the home tenant: 8-4-4-4-12 digits"));
-            }
-        }
+        self.group_ids(&groups);
         if clauses.is_empty() && groups.is_empty() {
             let finding = Diagnostic::error("empty-scope", "this [[scope]] takes everybody: it has no clause");
             let hint = "add `all = [ … ]` or `groups = [ … ]`, or remove every [[scope]] to take all native users";
@@ -101,6 +104,15 @@ impl<'t> Reading<'t> {
         }
         self.allow_in(section, from);
         Scope { all, groups: groups.iter().map(|g| g.text.to_ascii_lowercase()).collect() }
+    }
+
+    /// Complains of every word that is no group's object id.
+    pub(super) fn group_ids(&mut self, groups: &[Word<'t>]) {
+        for group in groups.iter().filter(|group| !is_guid(group.text)) {
+            let message = "a group is named by its object id";
+            let finding = Diagnostic::error("group-id", message).at(group.span.clone());
+            self.findings.push(finding.hint("copy the group's Object ID from the home tenant: 8-4-4-4-12 digits"));
+        }
     }
 
     fn clause(&mut self, section: &Section<'t>) -> Option<Clause> {
@@ -216,7 +228,7 @@ impl<'t> Reading<'t> {
 
     /// Parses an expression that stands in the file; faults inside it get their own place.
     pub(super) fn expression(&mut self, word: &Word<'t>, may_refer: bool) -> Option<Expression> {
-        let expression = match Expression::parse(word.text) {
+        let expression = match Expression::parse_in(self.dialect, word.text) {
             Ok(expression) => expression,
             Err(error) => {
                 let span = word.part(self.file, error.span);

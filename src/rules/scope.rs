@@ -3,18 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use regex::{Regex, RegexBuilder};
-
 use super::diagnostic::nearest;
+use super::pattern::Pattern;
 use super::{RuleSet, Scope};
 use crate::model::{Attribute, Attributes, Value};
-
-/// The longest pattern. A compiled pattern is bounded as well; this bounds the work of compiling.
-const PATTERN_CHARACTERS_MAX: usize = 2_000;
-
-/// Memory that one compiled pattern may take. Patterns of the vendor's guides need a few KiB; matching is linear in the
-/// text whatever the pattern is.
-const PATTERN_BYTES_MAX: usize = 1024 * 1024;
 
 /// The 14 operators of Entra scoping filters, with the value compared to.
 ///
@@ -35,9 +27,9 @@ pub enum Operator {
     /// `IS NOT NULL`
     IsNotNull,
     /// `REGEX MATCH`: the pattern is found somewhere in the value, as .NET's `IsMatch` does it; `^` and `$` anchor it.
-    RegexMatch(Regex),
+    RegexMatch(Pattern),
     /// `NOT REGEX MATCH`
-    NotRegexMatch(Regex),
+    NotRegexMatch(Pattern),
     /// `Greater_Than`: whole numbers on both sides.
     GreaterThan(i64),
     /// `Greater_Than_OR_EQUALS`
@@ -165,8 +157,8 @@ impl Operator {
             ("EQUALS" | "NOT EQUALS", Value::List(_)) => {
                 Err(format!("{name} compares with one value; `&` and `!&` take a list"))
             }
-            ("REGEX MATCH", Value::Text(text)) => pattern(&text).map(Operator::RegexMatch),
-            ("NOT REGEX MATCH", Value::Text(text)) => pattern(&text).map(Operator::NotRegexMatch),
+            ("REGEX MATCH", Value::Text(text)) => Pattern::new(&text).map(Operator::RegexMatch),
+            ("NOT REGEX MATCH", Value::Text(text)) => Pattern::new(&text).map(Operator::NotRegexMatch),
             ("Greater_Than", Value::Integer(n)) => Ok(Operator::GreaterThan(n)),
             ("Greater_Than_OR_EQUALS", Value::Integer(n)) => Ok(Operator::GreaterThanOrEquals(n)),
             ("Greater_Than" | "Greater_Than_OR_EQUALS", _) => {
@@ -265,23 +257,6 @@ fn kind_of(value: &Value) -> &'static str {
         Value::Text(_) => "a text",
         Value::List(_) => "a list",
     }
-}
-
-fn pattern(text: &str) -> Result<Regex, String> {
-    if text.chars().count() > PATTERN_CHARACTERS_MAX {
-        return Err(format!("a pattern has at most {PATTERN_CHARACTERS_MAX} characters"));
-    }
-    RegexBuilder::new(text).size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX).build().map_err(|error| {
-        match error {
-            regex::Error::CompiledTooBig(_) => "this pattern is too large once compiled".to_owned(),
-            // The last line of the crate's message names the fault; the lines before draw the pattern again.
-            other => {
-                let text = other.to_string();
-                let last = text.lines().last().unwrap_or_default().trim();
-                format!("this is no pattern: {}", last.strip_prefix("error: ").unwrap_or(last))
-            }
-        }
-    })
 }
 
 /// The members of `&`: a TOML list, or a text cut at `;` and `,`, blanks around each member dropped. Whole members are

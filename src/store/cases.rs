@@ -108,7 +108,12 @@ impl Store {
             None => None,
         };
         let question = plan::question(route, &observed, &member_of, link.as_ref(), now);
-        let answers = self.answer(&route.name, home, &question)?;
+        let mut answers = self.answer(&route.name, home, &question)?;
+        let own = link.as_ref().and_then(|l| l.account());
+        for (attribute, values) in &question.unique {
+            let taken = self.taken(&route.name, home, own, attribute, values)?;
+            answers.unique.insert(attribute.clone(), taken);
+        }
         let readings = self.reading(&route.name.target)?.readings;
         Ok(Case { home: observed, member_of, link, account, answers, readings })
     }

@@ -49,6 +49,7 @@ fn record(asked: Option<i64>, length: usize) -> Record {
         origin: None,
         address: None,
         edits: BTreeMap::new(),
+        redacted: BTreeSet::new(),
         why: "in scope".to_owned(),
     };
     Record {

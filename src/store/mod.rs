@@ -1,6 +1,7 @@
 //! What do we remember? Observations, links and what was done: never pending work. All SQL lives in this room.
 
 mod cases;
+mod claims;
 mod codec;
 #[cfg(test)]
 mod full_disk;

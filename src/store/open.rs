@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, backup::Backup};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, claims};
 
 /// `PRAGMA user_version` of the schema below. One more for every change of it, with the upgrade in [`upgrade`].
 const VERSION: i64 = 1;
@@ -136,7 +136,7 @@ fn settings(c: &Connection) -> Result<(), StoreError> {
     c.pragma_update(None, "temp_store", "file")?;
     c.pragma_update(None, "trusted_schema", false)?;
     c.busy_timeout(std::time::Duration::from_millis(u64::from(BUSY_MILLIS)))?;
-    Ok(())
+    claims::set_up(c)
 }
 
 fn create(c: &Connection) -> Result<(), StoreError> {

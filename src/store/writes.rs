@@ -1,6 +1,6 @@
 //! What was asked of a tenant, and what came of it?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use super::log::{EditEntry, LogEntry, Party};
 use super::{LinkChange, Store, StoreError, log};
 use crate::model::{
     ActionKind, Attribute, DeltaItem, ObjectId, Origin, Outcome, Person, RouteName, RunId, TenantName, Timestamp,
-    Trigger, Value,
+    Trigger, Value, redacted,
 };
 use crate::quota::Meter;
 
@@ -64,6 +64,9 @@ pub struct Ask {
     pub address: Option<String>,
     /// What is written: before and after.
     pub edits: BTreeMap<Attribute, (Option<Value>, Option<Value>)>,
+    /// Attributes whose values the change log may not show.
+    #[serde(default)]
+    pub redacted: BTreeSet<Attribute>,
     /// Why.
     pub why: String,
 }
@@ -191,8 +194,10 @@ fn entry(record: &Record) -> LogEntry {
         Outcome::Failed(error) => ("failed", Some(error.clone())),
         Outcome::Unknown(error) => ("unknown", Some(error.clone())),
     };
-    let edit = |(a, (before, after)): (&Attribute, &(Option<Value>, Option<Value>))| {
-        (a.clone(), EditEntry { before: before.clone(), after: after.clone() })
+    let edit = |(a, pair): (&Attribute, &(Option<Value>, Option<Value>))| {
+        let pair = pair.clone();
+        let (before, after) = if ask.redacted.contains(a) { redacted(pair) } else { pair };
+        (a.clone(), EditEntry { before, after })
     };
     let account = record.account.clone().or_else(|| ask.account.clone());
     LogEntry {

@@ -162,7 +162,7 @@ impl Bench {
         let config = self.config();
         let store = Store::open(&config.store, mode).unwrap();
         let setup = |t: &config::Tenant| {
-            let mut keyed = config.match_attributes(&t.name);
+            let mut keyed = config.key_attributes(&t.name);
             keyed.insert(Attribute::from(Attribute::MAIL));
             TenantSetup { name: t.name.clone(), directory: t.id.clone(), keyed }
         };

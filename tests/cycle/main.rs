@@ -8,3 +8,4 @@ mod endurance;
 mod faults;
 mod lifecycle;
 mod ownership;
+mod values;

@@ -10,11 +10,11 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crosstie::config::load_with;
-use crosstie::rules::RuleSet;
+use crosstie::rules::{Dialect, RuleSet};
 use tempfile::TempDir;
 
 /// Every document, and how many commands it shows at the least.
-const DOCS: [(&str, &str, usize); 12] = [
+const DOCS: [(&str, &str, usize); 14] = [
     ("docs/configuration.md", include_str!("../../docs/configuration.md"), 0),
     ("docs/rules.md", include_str!("../../docs/rules.md"), 0),
     ("docs/expressions.md", include_str!("../../docs/expressions.md"), 1),
@@ -25,6 +25,8 @@ const DOCS: [(&str, &str, usize); 12] = [
     ("docs/change-log.md", include_str!("../../docs/change-log.md"), 8),
     ("docs/architecture.md", include_str!("../../docs/architecture.md"), 0),
     ("docs/simulator.md", include_str!("../../docs/simulator.md"), 8),
+    ("docs/rule-tests.md", include_str!("../../docs/rule-tests.md"), 6),
+    ("docs/import.md", include_str!("../../docs/import.md"), 6),
     ("docs/lints.md", include_str!("../../docs/lints.md"), 3),
     ("docs/properties.md", include_str!("../../docs/properties.md"), 0),
 ];
@@ -33,7 +35,7 @@ const DOCS: [(&str, &str, usize); 12] = [
 const SET_UP: &str = "cargo run --release -- demo\ncargo test";
 
 /// Promised, and not there yet. When one comes, the documents have to be told.
-const NOT_YET: [&str; 4] = ["run", "doctor", "explain", "rules"];
+const NOT_YET: [&str; 3] = ["run", "doctor", "explain"];
 
 /// A fenced block.
 struct Block {
@@ -86,7 +88,7 @@ fn every_block_of_the_documentation_is_known_and_sound() {
                 // Top-level keys stand before the first table, so the tenants go behind the part.
                 "toml config-part" => sound(name, &format!("{inner}\n{tenants}")),
                 // Tried by the tests below.
-                "eval" | "console" => {}
+                "eval" | "eval connect" | "eval mim" | "console" => {}
                 "sh" if name == "README.md" => assert_eq!(inner, SET_UP, "the set-up is these two commands"),
                 "text" => {
                     let commands =
@@ -127,14 +129,29 @@ fn every_expression_of_the_documentation_gives_what_stands_beside_it() {
     let user = blocks.iter().find(|b| b.mark.starts_with("json ")).expect("a user");
     fs::write(folder.path().join("user.json"), &user.text).expect("written");
     let mut tried = 0;
-    for line in blocks.iter().filter(|b| b.mark == "eval").flat_map(|b| b.text.lines()) {
-        let (expression, wanted) = line.rsplit_once(" => ").expect("`expression => result`");
-        let output = crosstie(folder.path(), &["eval", expression.trim(), "--user", "user.json"]);
-        assert_eq!(text(&output.stdout), wanted.trim(), "{expression}: {}", text(&output.stderr));
-        assert_eq!(output.status.code(), Some(0));
-        tried += 1;
+    let mut called: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for block in blocks.iter().filter(|b| b.mark == "eval" || b.mark.starts_with("eval ")) {
+        let dialect = block.mark.strip_prefix("eval ").unwrap_or("provisioning");
+        for line in block.text.lines() {
+            let (expression, wanted) = line.rsplit_once(" => ").expect("`expression => result`");
+            let arguments = ["--user", "user.json", "--now", "2026-11-27T09:00:00Z", "--dialect", dialect];
+            let output = crosstie(folder.path(), &[&["eval", expression.trim()], &arguments[..]].concat());
+            assert_eq!(text(&output.stdout), wanted.trim(), "{expression}: {}", text(&output.stderr));
+            assert_eq!(output.status.code(), Some(0));
+            tried += 1;
+            let names = expression.split('(').filter_map(|part| part.rsplit(|c: char| !c.is_alphanumeric()).next());
+            called.extend(names.map(|name| (dialect, name)));
+        }
     }
-    assert!(tried >= 30, "only {tried} expressions are left");
+    assert!(tried >= 100, "only {tried} expressions are left");
+    let shared: BTreeSet<&str> = Dialect::Provisioning.functions().into_iter().collect();
+    for (name, dialect) in Dialect::NAMED {
+        for function in dialect.functions() {
+            let shown = called.contains(&(name, function))
+                || shared.contains(function) && called.contains(&("provisioning", function));
+            assert!(shown, "no example of {function} ({name})");
+        }
+    }
 }
 
 /// Every id that the source gives a finding in the configuration is explained; those of rule files are seen to by
@@ -172,6 +189,13 @@ fn what_init_writes_passes_check_and_is_never_overwritten() {
         let check = crosstie(folder.path(), &["check"]);
         assert_eq!(check.status.code(), Some(0), "{}", text(&check.stderr));
         assert!(text(&check.stdout).starts_with("crosstie.toml is sound: 2 tenants"), "{}", text(&check.stdout));
+        let tests = crosstie(folder.path(), &["rules", "test"]);
+        assert_eq!(tests.status.code(), Some(0), "{}", text(&tests.stderr));
+        assert!(
+            tests.stderr.is_empty() && text(&tests.stdout).ends_with(" passed, 0 failed"),
+            "{}",
+            text(&tests.stdout)
+        );
 
         fs::write(folder.path().join("crosstie.toml"), "mine").expect("written");
         fs::write(folder.path().join("sync-rules/staff.toml"), "mine").expect("written");
@@ -182,6 +206,18 @@ fn what_init_writes_passes_check_and_is_never_overwritten() {
         let third = crosstie(folder.path(), arguments);
         assert_eq!(third.status.code(), Some(0));
         assert_eq!(fs::read_to_string(folder.path().join("sync-rules/staff.toml")).expect("kept"), "mine");
+
+        // Tests are never overwritten, and those of our rule set are not put beside somebody's own.
+        let tests = folder.path().join("sync-rules/staff.test.toml");
+        fs::remove_file(folder.path().join("crosstie.toml")).expect("removed");
+        fs::remove_file(&tests).expect("removed");
+        assert_eq!(crosstie(folder.path(), arguments).status.code(), Some(0));
+        assert!(!tests.exists());
+        fs::write(&tests, "mine").expect("written");
+        fs::remove_file(folder.path().join("crosstie.toml")).expect("removed");
+        fs::remove_file(folder.path().join("sync-rules/staff.toml")).expect("removed");
+        assert_eq!(crosstie(folder.path(), arguments).status.code(), Some(0));
+        assert_eq!(fs::read_to_string(&tests).expect("kept"), "mine");
     }
 }
 
@@ -250,10 +286,16 @@ fn the_page_on_the_simulator_tells_what_happens() {
 }
 
 #[test]
+fn the_page_on_importing_tells_what_happens() {
+    told("docs/import.md");
+}
+
+#[test]
 fn all_other_documents_tell_what_happens() {
     for document in [
         "docs/configuration.md",
         "docs/rules.md",
+        "docs/rule-tests.md",
         "docs/expressions.md",
         "docs/README.md",
         "docs/architecture.md",

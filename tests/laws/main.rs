@@ -9,6 +9,7 @@ mod interpreter;
 mod ledger;
 mod memory;
 mod plans;
+mod rehearsal;
 mod table;
 mod verdicts;
 mod world;

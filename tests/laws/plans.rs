@@ -18,7 +18,15 @@ fn person(id: &str) -> Person {
 }
 fn change(id: &str, action: Action, before: &[(&str, &str)]) -> Change {
     let (home, before) = (person(id), attributes(before));
-    Change { route: route_name(), home, action, before, why: Why::InScope, rules: "staff".to_owned() }
+    Change {
+        route: route_name(),
+        home,
+        action,
+        before,
+        why: Why::InScope,
+        rules: "staff".to_owned(),
+        redacted: BTreeSet::new(),
+    }
 }
 fn set(name: &str, value: &str) -> Edits {
     Edits::from([(Attribute::from(name), Edit::Set(Value::from(value)))])

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crosstie::model::{
-    Asked, Attribute, Attributes, Link, ObjectId, Observed, Origin, Presence, RouteName, Tie, Timestamp, Value,
+    Asked, Attribute, Attributes, Link, ObjectId, Observed, Origin, Presence, RouteName, Tie, Timestamp, Value, folded,
 };
 use crosstie::plan::{self, Answer, Answers, Case, PlannedRoute, Resolved};
 use crosstie::rules::RuleSet;
@@ -374,9 +374,14 @@ pub fn answer(question: &plan::Question, tenant: &[Answer], boss: &Resolved) -> 
     let with = |attribute: &str, value: &str| -> Vec<Answer> {
         standing().filter(|a| holds(&a.account, attribute, value)).cloned().collect()
     };
+    let taken = |attribute: &Attribute, values: &[String]| {
+        let values = values.iter().map(|value| folded(value));
+        values.filter(|value| !with(attribute.as_str(), value).is_empty()).collect()
+    };
     Answers {
         rungs: question.rungs.iter().map(|(a, v)| with(a.as_str(), v)).collect(),
         address: question.address.as_deref().map(|a| with("mail", a)).unwrap_or_default(),
         references: question.references.iter().map(|id: &ObjectId| (id.clone(), boss.clone())).collect(),
+        unique: question.unique.iter().map(|(a, values)| (a.clone(), taken(a, values))).collect(),
     }
 }

@@ -145,6 +145,7 @@ pub fn ask(home: &ObjectId, account: Option<&ObjectId>) -> Ask {
         origin: None,
         address: None,
         edits: BTreeMap::from([("jobTitle".into(), (Some("Dev".into()), Some("Lead".into())))]),
+        redacted: Default::default(),
         why: "in scope".to_owned(),
     }
 }

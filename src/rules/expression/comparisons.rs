@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::Expression;
 use super::tree::{Comparison, Kind, Node};
+use super::{Dialect, Expression};
 use crate::model::Attribute;
 
 /// An attribute that is compared with a value that is written out.
@@ -22,26 +22,29 @@ impl Expression {
     /// compared with `""` is asked whether it is there, and is left out.
     pub fn comparisons(&self) -> Vec<Compared> {
         let mut found = Vec::new();
-        collect(&self.root, &mut found);
+        collect(self.dialect, &self.root, &mut found);
         found
     }
 }
 
 /// Depth is bounded by the parser.
-fn collect(node: &Node, found: &mut Vec<Compared>) {
+fn collect(dialect: Dialect, node: &Node, found: &mut Vec<Compared>) {
     match &node.kind {
         Kind::Compare(comparison, left, right) => {
             if matches!(comparison, Comparison::Equal | Comparison::NotEqual) {
                 found.extend(compared(left, right).or_else(|| compared(right, left)));
             }
-            collect(left, found);
-            collect(right, found);
+            collect(dialect, left, found);
+            collect(dialect, right, found);
         }
         Kind::Call(function, arguments) => {
-            if let ("Switch", [source, _default, pairs @ ..]) = (function.name, arguments.as_slice()) {
+            // Entra Connect's has conditions in the place of keys.
+            if let ("Switch", [source, _default, pairs @ ..]) = (function.name, arguments.as_slice())
+                && dialect != Dialect::Connect
+            {
                 found.extend(pairs.iter().step_by(2).filter_map(|key| compared(source, key)));
             }
-            arguments.iter().for_each(|a| collect(a, found));
+            arguments.iter().for_each(|a| collect(dialect, a, found));
         }
         _ => {}
     }

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::ParseError;
 use super::tree::Comparison;
+use super::{Dialect, ParseError};
 
 /// One word or sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(super) enum Token {
     Close,
     Comma,
     Compare(Comparison),
+    /// `&` between two texts, where the dialect has it.
+    Ampersand,
 }
 
 /// A token and its bytes.
@@ -26,8 +28,8 @@ pub(super) struct Lexeme {
 }
 
 /// Cuts the source into tokens.
-pub(super) fn lex(source: &str) -> Result<Vec<Lexeme>, ParseError> {
-    let mut lexer = Lexer { source, at: 0 };
+pub(super) fn lex(dialect: Dialect, source: &str) -> Result<Vec<Lexeme>, ParseError> {
+    let mut lexer = Lexer { source, at: 0, dialect };
     let mut lexemes = Vec::new();
     while let Some(c) = lexer.peek() {
         let start = lexer.at;
@@ -44,6 +46,7 @@ pub(super) fn lex(source: &str) -> Result<Vec<Lexeme>, ParseError> {
 struct Lexer<'a> {
     source: &'a str,
     at: usize,
+    dialect: Dialect,
 }
 
 impl<'a> Lexer<'a> {
@@ -152,6 +155,10 @@ impl<'a> Lexer<'a> {
     fn number(&mut self) -> Result<Token, ParseError> {
         let start = self.at;
         let hex = self.rest().starts_with("&H") || self.rest().starts_with("&h");
+        if !hex && self.peek() == Some('&') && self.dialect == Dialect::Connect {
+            self.skip('&');
+            return Ok(Token::Ampersand);
+        }
         if hex {
             self.at += 2;
         } else if self.peek() == Some('-') {

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use super::ParseError;
-use super::functions::{self, Function};
+use super::check::{self, ErrorAt as _};
+use super::functions::{self, Takes};
 use super::lexer::{Lexeme, Token, lex};
 use super::tree::{Kind, Node};
+use super::{Dialect, ParseError};
 use crate::model::Attribute;
 
 /// The longest expression. The portal takes 10,000 characters; what fits there fits here.
@@ -16,30 +17,34 @@ pub(super) const SOURCE_CHARACTERS_MAX: usize = 10_000;
 pub(super) const DEPTH_MAX: usize = 64;
 
 /// Parses and checks names and numbers of arguments.
-pub(super) fn parse(source: &str) -> Result<Node, ParseError> {
+pub(super) fn parse(dialect: Dialect, source: &str) -> Result<Node, ParseError> {
     let whole = 0..source.len();
     if source.chars().count() > SOURCE_CHARACTERS_MAX {
         let message = format!("an expression has at most {SOURCE_CHARACTERS_MAX} characters");
         return Err(ParseError { message, span: whole, hint: None });
     }
-    let lexemes = lex(source)?;
+    let lexemes = lex(dialect, source)?;
     if lexemes.is_empty() {
         let hint = Some("write \"\" for an empty text".to_owned());
         return Err(ParseError { message: "the expression is empty".to_owned(), span: whole, hint });
     }
-    let mut parser = Parser { lexemes: &lexemes, at: 0, end: source.len(), depth: 0 };
+    let mut parser = Parser { dialect, lexemes: &lexemes, at: 0, end: source.len(), depth: 0, takes: Takes::Any };
     let node = parser.comparison()?;
-    match parser.next() {
-        None => Ok(node),
-        Some(extra) => Err(parser.leftover(extra)),
+    if let Some(extra) = parser.next() {
+        return Err(parser.leftover(extra));
     }
+    check::whole(&node)?;
+    Ok(node)
 }
 
 struct Parser<'a> {
+    dialect: Dialect,
     lexemes: &'a [Lexeme],
     at: usize,
     end: usize,
     depth: usize,
+    /// What the argument has to be that is read just now: some are bare words.
+    takes: Takes,
 }
 
 impl<'a> Parser<'a> {
@@ -57,16 +62,44 @@ impl<'a> Parser<'a> {
     }
 
     fn comparison(&mut self) -> Result<Node, ParseError> {
-        let left = self.operand()?;
+        let left = self.sum()?;
         let Some(Token::Compare(comparison)) = self.peek() else { return Ok(left) };
         self.at += 1;
-        let right = self.operand()?;
+        let right = self.sum()?;
         if let Some(Token::Compare(_)) = self.peek() {
             let hint = "combine them: And([a] = \"x\", [b] = \"y\")";
             return Err(error("comparisons cannot be chained", self.here(), hint));
         }
         let span = left.span.start..right.span.end;
+        check::comparison(*comparison, &left, &right, span.clone())?;
         Ok(Node { kind: Kind::Compare(*comparison, Box::new(left), Box::new(right)), span })
+    }
+
+    /// Texts put together by `&`, where the dialect has it.
+    fn sum(&mut self) -> Result<Node, ParseError> {
+        let mut pieces = vec![self.operand()?];
+        while self.peek() == Some(&Token::Ampersand) {
+            self.at += 1;
+            pieces.push(self.operand()?);
+        }
+        let sum = |left: Node, right: Node| {
+            let span = left.span.start..right.span.end;
+            let append = functions::find(self.dialect, "Append").map_err(|(m, _)| m.at(span.clone()))?;
+            Ok(Node { kind: Kind::Call(append, vec![left, right]), span })
+        };
+        // Balanced, so that a long sum is not a deep one.
+        while pieces.len() > 1 {
+            let mut halves = Vec::with_capacity(pieces.len().div_ceil(2));
+            let mut rest = pieces.into_iter();
+            while let Some(left) = rest.next() {
+                halves.push(match rest.next() {
+                    Some(right) => sum(left, right)?,
+                    None => left,
+                });
+            }
+            pieces = halves;
+        }
+        pieces.pop().ok_or_else(|| "a value is missing here".at(self.here()))
     }
 
     fn operand(&mut self) -> Result<Node, ParseError> {
@@ -88,7 +121,7 @@ impl<'a> Parser<'a> {
                 inner.span = span.start..end;
                 return Ok(inner);
             }
-            Token::Close | Token::Comma | Token::Compare(_) => {
+            Token::Close | Token::Comma | Token::Compare(_) | Token::Ampersand => {
                 return Err(error("a value is missing here", span, "an empty text is written \"\""));
             }
         };
@@ -115,17 +148,26 @@ impl<'a> Parser<'a> {
     /// A word is a function's name before `(`, and otherwise one of two words that stand alone.
     fn name(&mut self, name: &str, span: Range<usize>) -> Result<Node, ParseError> {
         if self.peek() == Some(&Token::Open) {
-            let function =
-                functions::find(name).map_err(|(message, hint)| ParseError { message, span: span.clone(), hint })?;
+            let function = functions::find(self.dialect, name).map_err(|(message, hint)| ParseError {
+                message,
+                span: span.clone(),
+                hint,
+            })?;
             self.at += 1;
             self.enter(&span)?;
-            let (arguments, end) = self.arguments(&span)?;
+            let (arguments, end) = self.arguments(&span, |i| function.takes_at(i))?;
             self.depth -= 1;
-            return call(function, arguments, span.start..end, span);
+            return check::call(function, arguments, span.start..end, span);
         }
+        let word = match self.takes {
+            Takes::Word(words) => words.iter().find(|word| **word == name),
+            _ => None,
+        };
         let kind = match name {
             "IgnoreAttributeFlow" => Kind::IgnoreAttribute,
             "IgnoreObjectFlow" => Kind::IgnoreObject,
+            "True" | "False" if self.dialect == Dialect::Connect => Kind::Bool(name == "True"),
+            _ if let Some(word) = word => Kind::Word(word),
             _ => {
                 let message = format!("`{name}` is neither a text, nor an attribute, nor a call");
                 let hint = format!("a text is written \"{name}\", an attribute [{name}], a call {name}(…)");
@@ -136,7 +178,11 @@ impl<'a> Parser<'a> {
     }
 
     /// Arguments up to and with the closing bracket. Nothing between two commas is an argument without a value.
-    fn arguments(&mut self, opened: &Range<usize>) -> Result<(Vec<Node>, usize), ParseError> {
+    fn arguments(
+        &mut self,
+        opened: &Range<usize>,
+        takes: impl Fn(usize) -> Takes,
+    ) -> Result<(Vec<Node>, usize), ParseError> {
         let mut arguments = Vec::new();
         if self.peek() == Some(&Token::Close) {
             let end = self.close("", opened)?;
@@ -148,7 +194,11 @@ impl<'a> Parser<'a> {
                 Some(Token::Comma | Token::Close) => {
                     arguments.push(Node { kind: Kind::Empty, span: here.start..here.start });
                 }
-                _ => arguments.push(self.comparison()?),
+                _ => {
+                    let before = std::mem::replace(&mut self.takes, takes(arguments.len()));
+                    arguments.push(self.comparison()?);
+                    self.takes = before;
+                }
             }
             match self.next() {
                 Some(Lexeme { token: Token::Comma, .. }) => {}
@@ -173,41 +223,6 @@ impl<'a> Parser<'a> {
     }
 }
 
-fn error(message: impl Into<String>, span: Range<usize>, hint: &str) -> ParseError {
+pub(super) fn error(message: impl Into<String>, span: Range<usize>, hint: &str) -> ParseError {
     ParseError { message: message.into(), span, hint: (!hint.is_empty()).then(|| hint.to_owned()) }
-}
-
-/// Checks the number of arguments, and that only those are left empty that may be.
-fn call(
-    function: &'static Function,
-    mut arguments: Vec<Node>,
-    span: Range<usize>,
-    name: Range<usize>,
-) -> Result<Node, ParseError> {
-    // Documented expressions end in spare commas: `ToLower([a], )`.
-    while arguments.last().is_some_and(Node::is_empty)
-        && (arguments.len() > function.most || !function.empties && arguments.len() > function.least)
-    {
-        arguments.pop();
-    }
-    let usage = format!("it is written {}", function.usage);
-    let given = arguments.len();
-    if given < function.least || given > function.most {
-        let arguments = |n: usize| if n == 1 { "1 argument".to_owned() } else { format!("{n} arguments") };
-        let message = if given < function.least {
-            format!("{} takes at least {}, here it has {given}", function.name, arguments(function.least))
-        } else {
-            format!("{} takes at most {}, here it has {given}", function.name, arguments(function.most))
-        };
-        return Err(error(message, name, &usage));
-    }
-    if !function.empties
-        && let Some(i) = arguments.iter().position(Node::is_empty)
-    {
-        return Err(error(format!("argument {} of {} is missing", i + 1, function.name), span, &usage));
-    }
-    if let Some(check) = function.check {
-        check(&arguments).map_err(|message| error(message, span.clone(), &usage))?;
-    }
-    Ok(Node { kind: Kind::Call(function, arguments), span })
 }

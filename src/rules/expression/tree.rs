@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::functions::Function;
 use crate::model::Attribute;
+use crate::rules::pattern::Pattern;
 
 /// A part of an expression, with the bytes of the source that it came from.
 #[derive(Clone, Debug)]
@@ -21,8 +22,14 @@ pub(super) enum Kind {
     Attribute(Attribute),
     /// `"text"`
     Text(String),
+    /// A text that is a pattern, ready to be matched.
+    Pattern(Pattern),
+    /// A bare word that a function knows: `vbTextCompare`.
+    Word(&'static str),
     /// `12`, `-1`, `&H1F`
     Integer(i64),
+    /// `True`, `False`, in dialects that have such words.
+    Bool(bool),
     /// Nothing between two commas: no value.
     Empty,
     /// `Name(arguments)`
@@ -74,7 +81,19 @@ impl Node {
                 left.collect(found);
                 right.collect(found);
             }
-            Kind::Text(_) | Kind::Integer(_) | Kind::Empty | Kind::IgnoreAttribute | Kind::IgnoreObject => {}
+            _ => {}
+        }
+    }
+    /// Every place that reads an attribute.
+    pub(super) fn places(&self, found: &mut Vec<(Attribute, Range<usize>)>) {
+        match &self.kind {
+            Kind::Attribute(attribute) => found.push((attribute.clone(), self.span.clone())),
+            Kind::Call(_, arguments) => arguments.iter().for_each(|a| a.places(found)),
+            Kind::Compare(_, left, right) => {
+                left.places(found);
+                right.places(found);
+            }
+            _ => {}
         }
     }
     /// Is the function of that name called here or below?
@@ -91,7 +110,7 @@ impl Node {
             Kind::Attribute(a) => (a.as_str() == attribute).then(|| self.span.clone()),
             Kind::Call(_, arguments) => arguments.iter().find_map(|a| a.find(attribute)),
             Kind::Compare(_, left, right) => left.find(attribute).or_else(|| right.find(attribute)),
-            Kind::Text(_) | Kind::Integer(_) | Kind::Empty | Kind::IgnoreAttribute | Kind::IgnoreObject => None,
+            _ => None,
         }
     }
 }
@@ -102,12 +121,19 @@ impl fmt::Debug for Kind {
     }
 }
 
+fn quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    write!(f, "\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
 /// The canonical form: parsing it gives the same tree, and spaces that say nothing are gone.
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Kind::Attribute(name) => write!(f, "[{name}]"),
-            Kind::Text(text) => write!(f, "\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
+            Kind::Text(text) => quoted(f, text),
+            Kind::Pattern(pattern) => quoted(f, pattern.as_str()),
+            Kind::Word(word) => f.write_str(word),
+            Kind::Bool(b) => f.write_str(if *b { "True" } else { "False" }),
             Kind::Integer(n) => write!(f, "{n}"),
             Kind::Empty => Ok(()),
             Kind::Call(function, arguments) => {
