@@ -2,8 +2,13 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-use crosstie::model::{Attribute, Attributes, Timestamp, Value};
-use crosstie::rules::{Clause, Dialect, Expression, Inputs, OPERATORS, Operator, Output, RuleSet};
+mod expression_laws;
+
+use std::path::Path;
+
+use crosstie::model::{Attribute, Attributes, Value};
+use crosstie::rules::{Clause, Dialect, Expression, OPERATORS, Operator, RuleSet};
+use expression_laws::{lives_through, tried_out};
 use proptest::prelude::*;
 
 fn value() -> impl Strategy<Value = Value> {
@@ -61,47 +66,6 @@ fn expressions() -> impl Strategy<Value = String> {
     })
 }
 
-/// In every dialect that takes it: the canonical form means the same, a trace tells the same, and the same inputs give the
-/// same result again. Answers whether any dialect took it.
-fn lives_through(source: &str, user: &Attributes) -> bool {
-    let mut taken = false;
-    for (_, dialect) in Dialect::NAMED {
-        let Ok(expression) = Expression::parse_in(dialect, source) else { continue };
-        taken = true;
-        let inputs = Inputs {
-            seed: ["a person", "an attribute"],
-            is_taken: &|value| value.len() % 2 == 0,
-            ..Inputs::new(user, NOW)
-        };
-        let result = expression.evaluate(inputs);
-        assert_eq!(expression.evaluate(inputs), result, "{source}");
-        let (traced, steps) = expression.trace(inputs);
-        assert_eq!(traced, result, "{source}");
-        if let (Some(last), Ok(output)) = (steps.last(), &result) {
-            assert!(last.depth > 0 || last.result.as_ref() == Ok(output), "{source}: {last:?}");
-        }
-        let canonical = expression.to_string();
-        let again = Expression::parse_in(dialect, &canonical).unwrap_or_else(|e| panic!("{canonical}: {e}"));
-        assert_eq!(again.to_string(), canonical);
-        assert_eq!(again.attributes(), expression.attributes());
-        assert_eq!(again.shape(), expression.shape());
-        match (&result, again.evaluate(inputs)) {
-            (Err(a), Err(b)) => assert_eq!(a.message, b.message),
-            (a, b) => assert_eq!(*a, b),
-        }
-        if let Err(fault) = &result {
-            assert!(source.get(fault.span.clone()).is_some(), "{source}: {fault:?}");
-        }
-        if let Ok(Output::Value(Some(Value::Text(text)))) = &result {
-            assert!(text.len() <= 64 * 1024);
-        }
-    }
-    taken
-}
-
-/// 2026-11-27T09:00:00Z.
-const NOW: Timestamp = Timestamp(1_795_770_000_000);
-
 /// The generator is worth its name only while many of its expressions are taken.
 #[test]
 fn many_of_the_generated_expressions_are_sound() {
@@ -112,6 +76,15 @@ fn many_of_the_generated_expressions_are_sound() {
         lives_through(&proptest::strategy::ValueTree::current(&tree), &user)
     });
     assert!(sound.count() > 100, "the generator makes little that parses");
+}
+
+/// What fuzzing found worth keeping (`fuzz/`) is tried by every run of the tests.
+#[test]
+fn the_fuzzers_corpus_breaks_nothing() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/expression");
+    let files = std::fs::read_dir(&folder).expect("the corpus").map(|entry| entry.expect("an entry").path());
+    let sound = files.map(|file| std::fs::read(file).expect("a file")).filter(|data| tried_out(data)).count();
+    assert!(sound >= 50, "only {sound} of the corpus are sound expressions");
 }
 
 proptest! {

@@ -1,5 +1,6 @@
 //! What does a person type, and which verb answers? One file a verb.
 
+mod changed;
 mod check;
 mod clock;
 mod demo;

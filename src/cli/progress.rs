@@ -7,12 +7,13 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::Global;
-use super::output::shows_progress;
+use super::output::{say, shows_progress};
 use crate::engine::Event;
-use crate::model::TenantName;
+use crate::model::{Attribute, TenantName};
 
 /// Spinners for readings, one bar for writes; nothing at all where nobody watches.
 pub(super) struct Progress {
+    quiet: bool,
     bars: Option<MultiProgress>,
     readings: RefCell<BTreeMap<TenantName, ProgressBar>>,
     writes: RefCell<Option<ProgressBar>>,
@@ -21,12 +22,28 @@ pub(super) struct Progress {
 impl Progress {
     pub(super) fn new(global: &Global) -> Self {
         let bars = shows_progress(global).then(MultiProgress::new);
-        Self { bars, readings: RefCell::default(), writes: RefCell::default() }
+        Self { quiet: global.quiet, bars, readings: RefCell::default(), writes: RefCell::default() }
     }
 
     pub(super) fn hear(&self, event: &Event<'_>) {
+        if let Event::Anew { tenant, attributes } = event
+            && !self.quiet
+        {
+            let names: Vec<&str> = attributes.iter().map(Attribute::as_str).collect();
+            let names = names.join(", ");
+            let tell = || {
+                say(format_args!(
+                    "the rules ask for {names}, of which {tenant} was never asked: reading {tenant} anew"
+                ));
+            };
+            match &self.bars {
+                Some(bars) => bars.suspend(tell),
+                None => tell(),
+            }
+        }
         let Some(bars) = &self.bars else { return };
         match event {
+            Event::Anew { .. } => {}
             Event::Page { tenant, items } => {
                 let mut readings = self.readings.borrow_mut();
                 let bar = readings.entry((*tenant).clone()).or_insert_with(|| {

@@ -7,9 +7,9 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 
-use super::Output;
+use super::{Output, changed};
 use crate::config::Config;
-use crate::engine::{Drafted, RouteSummary, summaries};
+use crate::engine::{Drafted, Readings, RouteSummary, summaries};
 use crate::model::{ActionKind, Change, Value};
 use crate::plan;
 
@@ -84,6 +84,7 @@ pub(super) fn text(drafted: &Drafted, config: &Config, show: usize, out: &mut Ou
         }
         out.line(format_args!(""));
     }
+    changed::text(&drafted.rules_changed, show, out);
     let totals = summaries(&drafted.plan, config);
     if totals.is_empty() {
         out.line(format_args!("nothing could be planned"));
@@ -197,5 +198,12 @@ pub(super) fn summary(drafted: &Drafted, config: &Config) -> serde_json::Value {
         "skipped": skipped,
         "refused": refused,
         "refused_digest": (!refused.is_empty()).then_some(&drafted.refused_digest),
+        "rules_changed": changed::document(&drafted.rules_changed),
+        "read_anew": read_anew(&drafted.readings),
     })
+}
+
+/// Tenants that were read from the start, each with the attributes for whose sake.
+pub(super) fn read_anew(readings: &Readings) -> serde_json::Value {
+    readings.anew.iter().map(|(tenant, attributes)| (tenant.to_string(), json!(attributes))).collect()
 }

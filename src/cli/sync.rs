@@ -112,6 +112,7 @@ fn summary(report: &Report) -> String {
         "held": held,
         "waiting": report.waiting,
         "unread": report.drafted.readings.unread.keys().map(ToString::to_string).collect::<Vec<_>>(),
+        "read_anew": render::read_anew(&report.drafted.readings),
         "unwritten": report.unwritten.keys().map(ToString::to_string).collect::<Vec<_>>(),
         "refused": report.drafted.refusals.iter().map(|r| r.route.to_string()).collect::<Vec<_>>(),
     })

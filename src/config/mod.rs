@@ -115,12 +115,31 @@ const LAWFUL: [&str; 6] = [
     Attribute::MAIL,
 ];
 
+fn lawful(more: impl Iterator<Item = Attribute>) -> Selection {
+    Selection(LAWFUL.into_iter().map(Attribute::from).chain(more).collect())
+}
+
+impl Route {
+    /// What must be known of each home user: what the rules read, and what our laws need.
+    pub fn home_selection(&self) -> Selection {
+        lawful(self.rules.iter().flat_map(|rules| rules.home_attributes()))
+    }
+    /// What must be known of each account: what the rules compare or write, and what our laws need.
+    pub fn target_selection(&self) -> Selection {
+        lawful(self.rules.iter().flat_map(|rules| rules.target_attributes()))
+    }
+    /// Groups of the home tenant that the rules name.
+    pub fn groups(&self) -> BTreeSet<String> {
+        self.rules.iter().flat_map(|rules| rules.groups()).collect()
+    }
+}
+
 impl Config {
     /// What a tenant is asked for: what the rules of its routes read or write there, and what our laws need.
     pub fn selection(&self, tenant: &TenantName) -> Selection {
         let home = self.leaving(tenant).flat_map(|rules| rules.home_attributes());
         let target = self.entering(tenant).flat_map(|rules| rules.target_attributes());
-        Selection(LAWFUL.into_iter().map(Attribute::from).chain(home).chain(target).collect())
+        lawful(home.chain(target))
     }
     /// Attributes by whose values this tenant's accounts are looked up: those of some `[[match]]`, and those for which
     /// a value is chosen that nobody else has.

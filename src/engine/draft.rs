@@ -7,14 +7,16 @@ use serde::Serialize;
 
 use super::{Cycle, Drafted, EngineError, Readings, planned, steps, write_windows};
 use crate::config::{Config, Route};
-use crate::model::{Action, ActionKind, Change, Held, Hold, ObjectId, Origin, RouteName, TenantName};
+use crate::model::{
+    Action, ActionKind, Attribute, Change, Held, Hold, ObjectId, Origin, RouteName, Selection, TenantName,
+};
 use crate::plan::{self, Decision, Plan, PlannedRoute, Resolved, RoutePlan};
 use crate::ports::{Clock, DirectoryRead};
 use crate::quota;
-use crate::store::StoreError;
+use crate::store::{Reading, StoreError};
 
 /// Cases gathered in one transaction.
-const CASES_AT_ONCE: u32 = 1_000;
+pub(super) const CASES_AT_ONCE: u32 = 1_000;
 /// Role look-ups under way at once; reads are cheap, and joins are rare after the first cycle.
 const ROLE_LOOKUPS_AT_ONCE: usize = 8;
 
@@ -92,12 +94,14 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             self.store.forget_claims()?;
         }
         for route in &self.config.routes {
-            let obstacle = drafted.readings.obstacle(route);
             let (home, target) = (self.store.reading(&route.name.home)?, self.store.reading(&route.name.target)?);
-            if home.readings > 0 && target.readings > 0 {
+            let unknown = unknown(route, &home, &target);
+            // Drafted without them, it would be as if nobody had a value, or nobody were in the group.
+            if home.readings > 0 && target.readings > 0 && unknown.is_none() {
                 drafted.plan.routes.push(self.draft_route(route)?);
             }
-            if let Some(why) = obstacle.filter(|_| only.contains(&route.name)) {
+            let obstacle = drafted.readings.obstacle(route);
+            if let Some(why) = obstacle.or(unknown).filter(|_| only.contains(&route.name)) {
                 drafted.skipped.insert(route.name.clone(), why);
             }
         }
@@ -251,6 +255,27 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             Err(error) => Some(format!("its directory roles could not be read: {error}")),
         }
     }
+}
+
+/// What the rules need to know and no reading has asked for; `None` where nothing is missing. After a reading to the end
+/// nothing is: this is for plans that are made without one.
+fn unknown(route: &Route, home_reading: &Reading, target_reading: &Reading) -> Option<String> {
+    let name = &route.name;
+    let lack = |reading: &Reading, needed: Selection| reading.selection.lacks(&needed);
+    let sides = [
+        (&name.home, lack(home_reading, route.home_selection())),
+        (&name.target, lack(target_reading, route.target_selection())),
+    ];
+    let names = |lacking: &BTreeSet<Attribute>| lacking.iter().map(Attribute::as_str).collect::<Vec<_>>().join(", ");
+    let attributes = sides.iter().filter(|(_, lacking)| !lacking.is_empty());
+    let mut missing: Vec<String> = attributes
+        .map(|(tenant, lacking)| format!("for {}, of which {tenant} was never asked", names(lacking)))
+        .collect();
+    let (groups, home) = (route.groups(), &name.home);
+    let strange = groups.difference(&home_reading.groups);
+    missing.extend(strange.map(|g| format!("for the members of group {g}, of which {home} was never asked")));
+    let missing = missing.join(", and ");
+    (!missing.is_empty()).then(|| format!("the rules ask {missing}\nhint: plan without --offline reads it"))
 }
 
 /// The account that a match would join. One that our own unanswered invitation made is nobody else's.

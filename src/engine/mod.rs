@@ -4,6 +4,7 @@ mod answers;
 mod apply;
 mod draft;
 mod follow;
+mod impact;
 mod lanes;
 mod observe;
 mod recover;
@@ -18,13 +19,14 @@ use futures_util::future::{Either, select};
 use tokio::sync::watch;
 
 use crate::config::{Config, Route};
-use crate::model::{ActionKind, Person, RouteName, RunId, TenantName, Timestamp};
+use crate::model::{ActionKind, Attribute, Person, RouteName, RunId, TenantName, Timestamp};
 use crate::plan::{self, Plan, PlannedRoute, Refusal};
 use crate::ports::{Clock, DirectoryError, DirectoryRead};
 use crate::quota::{INVITATIONS, Window};
 use crate::store::{Store, StoreError};
 
 pub use draft::{RouteSummary, summaries};
+pub use impact::{RulesChanged, Touched};
 pub use retry::pause_seconds;
 
 /// What ends a whole cycle.
@@ -65,6 +67,13 @@ pub struct Focus {
 /// What happens, for progress bars.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
+    /// A tenant is read from the start, because the rules need attributes that it was not asked for before.
+    Anew {
+        /// Which tenant.
+        tenant: &'a TenantName,
+        /// Which attributes.
+        attributes: &'a BTreeSet<Attribute>,
+    },
     /// A page of a tenant was read.
     Page {
         /// Which tenant.
@@ -127,6 +136,8 @@ pub struct Readings {
     pub groupless: BTreeMap<TenantName, String>,
     /// Users that are in doubt and could not be looked at.
     pub doubtful: BTreeMap<TenantName, u64>,
+    /// Tenants that were read from the start, and for the sake of which attributes.
+    pub anew: BTreeMap<TenantName, BTreeSet<Attribute>>,
 }
 
 impl Readings {
@@ -137,10 +148,7 @@ impl Readings {
     /// Why a route cannot be planned on what was read; `None` where it can.
     fn obstacle(&self, route: &Route) -> Option<String> {
         let name = &route.name;
-        let groups = || {
-            let needs = route.rules.iter().any(|r| !r.groups().is_empty());
-            self.groupless.get(&name.home).filter(|_| needs)
-        };
+        let groups = || self.groupless.get(&name.home).filter(|_| !route.groups().is_empty());
         self.unread.get(&name.home).or_else(|| self.unread.get(&name.target)).or_else(groups).cloned()
     }
 }
@@ -154,6 +162,8 @@ pub struct Drafted {
     pub skipped: BTreeMap<RouteName, String>,
     /// What was read.
     pub readings: Readings,
+    /// Whom the edits of the rules since the last sync touch. Only a dry run tells.
+    pub rules_changed: Vec<RulesChanged>,
     /// Limits that routes are over.
     pub refusals: Vec<Refusal>,
     /// `sha256:…` of the plan.
@@ -275,7 +285,9 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     pub async fn dry_run(&self) -> Result<Drafted, EngineError> {
         let work = async {
             let readings = self.observe_all().await?;
-            self.draft(readings, &self.route_names(), true).await
+            let mut drafted = self.draft(readings, &self.route_names(), true).await?;
+            drafted.rules_changed = self.rules_changed(&drafted)?;
+            Ok(drafted)
         };
         // Whoever asked us to stop does not want half a plan.
         self.unless_stopped(work).await.unwrap_or_else(|| Ok(Drafted::default()))

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use futures_util::future::join_all;
 
 use super::{Cycle, EngineError, Event, Readings};
-use crate::model::{Cursor, DeltaItem, Selection, TenantName, Then};
+use crate::model::{Attribute, Cursor, DeltaItem, Selection, TenantName, Then};
 use crate::ports::{Clock, DirectoryError, DirectoryRead, Retry};
 use crate::store::Round;
 
@@ -17,8 +17,22 @@ const RESETS_MAX: u32 = 3;
 /// Users looked at in one go: 25 full batches of 20.
 const LOOKED_AT_ONCE: usize = 500;
 
-/// A tenant, and how its reading ended: users in doubt, and why its groups are not known where they are not.
-pub(super) type Ended = (TenantName, Result<(u64, Result<(), String>), EngineError>);
+/// How the reading of a tenant ended.
+pub(super) struct Ended {
+    tenant: TenantName,
+    /// Attributes for whose sake it was read from the start.
+    anew_for: BTreeSet<Attribute>,
+    /// Users in doubt, and why its groups are not known where they are not.
+    result: Result<(u64, Result<(), String>), EngineError>,
+}
+
+/// Where a reading begins.
+struct Start {
+    round: Round,
+    cursor: Cursor,
+    /// Attributes for whose sake it begins with nothing.
+    anew_for: BTreeSet<Attribute>,
+}
 
 impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     /// Reads every tenant once, whatever number of routes it takes part in, all of them at the same time.
@@ -37,22 +51,32 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
 
     /// Reads one tenant to its end: users, those in doubt, groups.
     pub(super) async fn read(&self, tenant: &TenantName) -> Ended {
+        let mut anew_for = BTreeSet::new();
         let read = async {
-            let doubtful = self.observe(tenant).await?;
+            let start = self.resume(tenant)?;
+            anew_for.clone_from(&start.anew_for);
+            if !anew_for.is_empty() {
+                (self.watch)(Event::Anew { tenant, attributes: &anew_for });
+            }
+            let doubtful = self.observe(tenant, start).await?;
             Ok((doubtful, self.observe_groups(tenant).await?))
         };
-        (tenant.clone(), read.await)
+        let result = read.await;
+        Ended { tenant: tenant.clone(), anew_for, result }
     }
 
     /// What a reading's end says of what is known now.
     pub(super) fn note(
         &self,
-        (tenant, result): Ended,
+        Ended { tenant, anew_for, result }: Ended,
         readings: &mut Readings,
         ended: &mut BTreeSet<TenantName>,
     ) -> Result<(), EngineError> {
         (self.watch)(Event::Read { tenant: &tenant });
         ended.insert(tenant.clone());
+        if !anew_for.is_empty() {
+            readings.anew.insert(tenant.clone(), anew_for);
+        }
         match result {
             Ok((doubtful, groups)) => {
                 if doubtful > 0 {
@@ -83,10 +107,9 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     }
 
     /// One reading; answers how many users stay in doubt.
-    async fn observe(&self, tenant: &TenantName) -> Result<u64, EngineError> {
+    async fn observe(&self, tenant: &TenantName, start: Start) -> Result<u64, EngineError> {
         let directory = self.door(tenant)?;
-        let selection = self.config.selection(tenant);
-        let (mut round, mut cursor) = self.resume(tenant, &selection)?;
+        let Start { mut round, mut cursor, .. } = start;
         let (mut resets, mut seen) = (0, BTreeSet::new());
         loop {
             match directory.delta_page(&round.selection, &cursor).await {
@@ -108,36 +131,54 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                     tracing::info!(%tenant, code = error.detail.code, "the watermark is dead: reading everything anew");
                     resets += 1;
                     seen.clear();
-                    round = self.store.begin_round(tenant, true, &selection, self.clock.now())?;
+                    round = self.store.begin_round(tenant, true, &self.asked_anew(tenant)?, self.clock.now())?;
                     cursor = Cursor::Start;
                 }
                 Err(error) => return Err(error.into()),
             }
         }
-        self.look_at_suspects(tenant, &selection).await
+        self.look_at_suspects(tenant, &round.selection).await
     }
 
     /// Where the reading goes on: from an interrupted one, from the watermark, or from nothing.
-    fn resume(&self, tenant: &TenantName, selection: &Selection) -> Result<(Round, Cursor), EngineError> {
-        let now = self.clock.now();
+    ///
+    /// A link tells what it was issued for, whatever the rules need by now. As long as that is enough it is gone on with,
+    /// and all that it tells is kept in step: an attribute that comes back into the rules costs no reading. Only one that
+    /// the link does not tell of makes the reading begin anew, for of such an attribute nobody's value is known.
+    fn resume(&self, tenant: &TenantName) -> Result<Start, EngineError> {
+        let (now, needed) = (self.clock.now(), self.config.selection(tenant));
         let reading = self.store.reading(tenant)?;
         let fresh = |since: crate::model::Timestamp| now.seconds_since(since) < LINK_TRUSTED_SECONDS;
+        let mut anew_for = BTreeSet::new();
         if !self.focus.full {
-            if let Some(progress) = reading.progress
-                && progress.round.selection == *selection
-                && fresh(progress.round.began)
-            {
-                return Ok((progress.round, Cursor::Link(progress.link)));
+            if let Some(progress) = reading.progress.filter(|p| fresh(p.round.began)) {
+                if progress.round.selection.covers(&needed) {
+                    let cursor = Cursor::Link(progress.link);
+                    return Ok(Start { round: progress.round, cursor, anew_for });
+                }
+                anew_for = progress.round.selection.lacks(&needed);
             }
-            if let Some(link) = reading.link
-                && reading.selection == *selection
-                && fresh(reading.issued_at)
-            {
-                let round = self.store.begin_round(tenant, false, selection, now)?;
-                return Ok((round, Cursor::Link(link)));
+            if let Some(link) = reading.link.filter(|_| fresh(reading.issued_at)) {
+                if reading.selection.covers(&needed) {
+                    let round = self.store.begin_round(tenant, false, &reading.selection, now)?;
+                    return Ok(Start { round, cursor: Cursor::Link(link), anew_for: BTreeSet::new() });
+                }
+                anew_for = reading.selection.lacks(&needed);
             }
         }
-        Ok((self.store.begin_round(tenant, true, selection, now)?, Cursor::Start))
+        let round = self.store.begin_round(tenant, true, &self.asked_anew(tenant)?, now)?;
+        Ok(Start { round, cursor: Cursor::Start, anew_for })
+    }
+
+    /// What a tenant that is read from the start is asked for: what the rules need, and until a sync has worked with them
+    /// also what those of the last one read at home, or nobody could tell any more whom the edit of the rules touches.
+    /// Whoever wants everything read anew wants nothing kept.
+    fn asked_anew(&self, tenant: &TenantName) -> Result<Selection, EngineError> {
+        let mut selection = self.config.selection(tenant);
+        if !self.focus.full {
+            selection.0.extend(self.read_by_former_rules(tenant)?);
+        }
+        Ok(selection)
     }
 
     /// Absence is no proof: users that a full round did not mention, or mentioned without a value that was known, are
@@ -183,6 +224,9 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             }
         }
         let all_strange = strangers.len() == groups.len();
+        if !all_strange || groups.is_empty() {
+            self.store.record_groups(tenant, &groups)?;
+        }
         Ok(strangers.pop().filter(|_| all_strange).map_or(Ok(()), |error| Err(error.to_string())))
     }
 

@@ -116,6 +116,7 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
         }
         let refused: BTreeSet<RouteName> = drafted.refusals.iter().map(|r| r.route.clone()).collect();
         let passed = drafted.plan.routes.iter().filter(|r| !refused.contains(&r.route));
+        self.remember_rules(passed.clone().map(|r| &r.route))?;
         let changes = passed.flat_map(|r| r.changes.clone()).collect();
         report.drafted = drafted;
         self.apply(changes, trigger, run, &mut report).await?;

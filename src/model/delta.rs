@@ -8,6 +8,22 @@ use super::{Attribute, Edits, ObjectId};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection(pub BTreeSet<Attribute>);
 
+impl Selection {
+    /// What is needed and not in here. Of such an attribute nothing is known: that it has no value, least of all.
+    pub fn lacks(&self, needed: &Selection) -> BTreeSet<Attribute> {
+        needed.0.difference(&self.0).cloned().collect()
+    }
+    /// Is everything in here that is needed?
+    pub fn covers(&self, needed: &Selection) -> bool {
+        needed.0.is_subset(&self.0)
+    }
+    /// What is in both.
+    #[must_use]
+    pub fn shared(&self, other: &Selection) -> Selection {
+        Selection(self.0.intersection(&other.0).cloned().collect())
+    }
+}
+
 /// How is an object gone?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {

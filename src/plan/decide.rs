@@ -158,7 +158,7 @@ fn update(account: &Observed, wanted: &Wanted, case: &Case) -> Step {
 ///
 /// `apply = "create"` counts while the account is being provisioned and never for a joined one; `on-change` compares
 /// with the home's last value, so that a local edit stays (three-way); `accountEnabled = true` is never written here.
-fn edits(account: &Observed, wanted: &Wanted, link: Option<&Link>, joining: bool) -> Edits {
+pub(super) fn edits(account: &Observed, wanted: &Wanted, link: Option<&Link>, joining: bool) -> Edits {
     let initialised = joining || link.is_some_and(|l| l.initialised);
     let unchanged_at_home = |a: &Attribute| {
         wanted.on_change.contains(a)
@@ -197,7 +197,7 @@ fn reason(verdict: Verdict) -> Why {
     }
 }
 
-fn leaver_action(verdict: Verdict, rules: &RuleSet) -> LeaverAction {
+pub(super) fn leaver_action(verdict: Verdict, rules: &RuleSet) -> LeaverAction {
     match verdict {
         Verdict::Disabled => rules.leavers.disabled,
         Verdict::HomeRemoved => rules.leavers.deleted,

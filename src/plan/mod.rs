@@ -5,9 +5,11 @@ mod decide;
 mod differ;
 mod digest;
 mod guard;
+mod impact;
 mod mapping;
 mod matching;
 mod rehearse;
+mod rule_edits;
 mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,9 +25,11 @@ pub use decide::Decision;
 pub use differ::{Difference, differences, judgement};
 pub use digest::{change_line, digest, held_line};
 pub use guard::{Refusal, population_counts, refusals};
+pub use impact::{Comparison, Touch};
 pub use mapping::{INVITED_WITH, Wanted};
 pub use matching::Situation;
 pub use rehearse::{Made, Rehearsal, Unwritten, rehearse};
+pub use rule_edits::{Part, RuleEdit};
 pub use scope::Verdict;
 
 /// A route as the planner sees it.

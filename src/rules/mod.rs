@@ -50,6 +50,8 @@ pub struct RuleSet {
     pub guard: Guard,
     /// SHA-256 (hex) of everything above that can change a decision: when it changes, everyone is considered anew.
     pub fingerprint: String,
+    /// The text that it was read from, comments and all.
+    pub text: String,
 }
 
 /// `Guest` or `Member`.

@@ -79,6 +79,7 @@ impl<'t> Reading<'t> {
             leavers: self.leavers(root),
             guard: self.guard(root),
             fingerprint: String::new(),
+            text: self.file.to_owned(),
         };
         rules.fingerprint = fingerprint(&rules);
         let mut everywhere = std::mem::take(&mut self.everywhere);

@@ -34,7 +34,9 @@ impl Store {
         })
     }
 
-    /// The next home users to consider, in order of their keys, after `after`.
+    /// The next home users to consider, in order of their keys, after `after`. Left out is whoever the last full round did
+    /// not mention and nobody has looked at since: nothing is concluded about them, least of all that an attribute
+    /// which that round was the first to ask for has no value.
     ///
     /// # Errors
     /// SQLite's.
@@ -44,15 +46,33 @@ impl Store {
         after: Option<&ObjectId>,
         at_most: u32,
     ) -> Result<Vec<ObjectId>, StoreError> {
-        let sql = "SELECT home FROM unsettled WHERE route = ?1 AND home > ?2 ORDER BY home LIMIT ?3";
+        let sql = "SELECT u.home FROM unsettled u WHERE u.route = ?1 AND u.home > ?2 AND NOT EXISTS \
+                   (SELECT 1 FROM observations o JOIN tenants t ON t.id = o.tenant WHERE o.tenant = ?4 \
+                   AND o.object = u.home AND o.suspect = 1 AND o.confirmed = 1 AND o.round < t.round) \
+                   ORDER BY u.home LIMIT ?3";
         let mut statement = self.connection.prepare_cached(sql)?;
         let after = after.map(codec::object).unwrap_or_default();
-        let mut rows = statement.query(params![self.route(route)?, after, at_most])?;
-        let mut homes = Vec::new();
-        while let Some(row) = rows.next()? {
-            homes.push(codec::object_id(&row.get::<_, Vec<u8>>(0)?)?);
-        }
-        Ok(homes)
+        let home = self.tenant(&route.home)?.id;
+        objects(statement.query(params![self.route(route)?, after, at_most, home])?)
+    }
+
+    /// The next of all native home users of a tenant, in order of their keys, after `after`; nobody about whom nothing is
+    /// concluded (see [`Store::unsettled`]).
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn natives(
+        &self,
+        tenant: &TenantName,
+        after: Option<&ObjectId>,
+        at_most: u32,
+    ) -> Result<Vec<ObjectId>, StoreError> {
+        let sql = "SELECT o.object FROM observations o JOIN tenants t ON t.id = o.tenant WHERE o.tenant = ?1 \
+                   AND o.object > ?2 AND o.external = 0 \
+                   AND NOT (o.suspect = 1 AND o.confirmed = 1 AND o.round < t.round) ORDER BY o.object LIMIT ?3";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let after = after.map(codec::object).unwrap_or_default();
+        objects(statement.query(params![self.tenant(tenant)?.id, after, at_most])?)
     }
 
     /// Nothing to do for this user until something changes.
@@ -114,7 +134,7 @@ impl Store {
             let taken = self.taken(&route.name, home, own, attribute, values)?;
             answers.unique.insert(attribute.clone(), taken);
         }
-        let readings = self.reading(&route.name.target)?.readings;
+        let readings = self.readings(&route.name.target)?;
         Ok(Case { home: observed, member_of, link, account, answers, readings })
     }
 
@@ -242,4 +262,12 @@ impl Store {
         let n: i64 = self.connection.query_row(sql, params![self.tenant(tenant)?.id, external], |r| r.get(0))?;
         Ok(codec::unsigned(n.max(signed(0))))
     }
+}
+
+fn objects(mut rows: rusqlite::Rows<'_>) -> Result<Vec<ObjectId>, StoreError> {
+    let mut objects = Vec::new();
+    while let Some(row) = rows.next()? {
+        objects.push(codec::object_id(&row.get::<_, Vec<u8>>(0)?)?);
+    }
+    Ok(objects)
 }

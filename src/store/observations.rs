@@ -94,7 +94,11 @@ impl Store {
         let before = row(c, tenant.id, &item.object)?;
         let in_full_round = round.filter(|r| r.full);
         let unmentioned = in_full_round.is_some_and(|r| leaves_out(before.as_ref(), &item.news, &r.selection));
-        let after = Observed::fold(before.as_ref().map(|r| r.observed.clone()), item);
+        let kept = before.as_ref().map(|r| match in_full_round {
+            Some(round) => still_asked_for(r.observed.clone(), &round.selection),
+            None => r.observed.clone(),
+        });
+        let after = Observed::fold(kept, item);
         let known = before.as_ref();
         let row = Row {
             round: in_full_round.map_or(known.map_or(0, |r| r.round), |r| signed(r.number)),
@@ -133,6 +137,12 @@ fn leaves_out(before: Option<&Row>, news: &News, selection: &Selection) -> bool 
         }
         _ => false,
     }
+}
+
+/// A full round forgets what it does not ask for: nothing would tell of later changes, and no rule needs it.
+fn still_asked_for(mut observed: Observed, selection: &Selection) -> Observed {
+    observed.attributes.retain(|attribute, _| selection.0.contains(attribute));
+    observed
 }
 
 fn row(c: &Connection, tenant: i64, object: &ObjectId) -> Result<Option<Row>, StoreError> {

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, backup::Backup};
 use super::{Store, StoreError, claims};
 
 /// `PRAGMA user_version` of the schema below. One more for every change of it, with the upgrade in [`upgrade`].
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// "XTIE" in ASCII: tells our files from any other SQLite database.
 const APPLICATION_ID: i64 = 0x5854_4945;
 /// Page cache: random inserts by GUID stay quick up to some million rows (64 MiB, measured in dependencies notes).
@@ -22,6 +22,8 @@ const BUSY_MILLIS: u32 = 5_000;
 /// Pages copied at a time for a dry run.
 const COPY_PAGES: i32 = 4_096;
 const SCHEMA: &str = include_str!("schema.sql");
+/// The step that leads to each version from the one before it.
+const UPGRADES: [(i64, &str); 1] = [(2, include_str!("upgrade_2.sql"))];
 
 /// What for?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,10 @@ impl Store {
                     return Self::in_memory();
                 }
                 check(path, &connection)?;
+                // What only looks cannot upgrade the file: an older one is looked at in a copy.
+                if version(&connection)? < VERSION {
+                    return Self::open_copy(path);
+                }
                 Ok(Self::holding(connection, None))
             }
         }
@@ -150,11 +156,22 @@ fn create(c: &Connection) -> Result<(), StoreError> {
 
 /// Brings an older file up to [`VERSION`], a step at a time, each in its own transaction.
 fn upgrade(c: &Connection) -> Result<(), StoreError> {
-    let found: i64 = c.pragma_query_value(None, "user_version", |r| r.get(0))?;
-    match found {
-        VERSION => Ok(()),
-        older => Err(StoreError::Damaged(format!("schema version {older} was never released"))),
+    for (to, step) in UPGRADES {
+        if version(c)? == to - 1 {
+            let transaction = c.unchecked_transaction()?;
+            transaction.execute_batch(step)?;
+            transaction.pragma_update(None, "user_version", to)?;
+            transaction.commit()?;
+        }
     }
+    match version(c)? {
+        VERSION => Ok(()),
+        older => Err(StoreError::Damaged(format!("there is no schema version {older}"))),
+    }
+}
+
+fn version(c: &Connection) -> Result<i64, StoreError> {
+    Ok(c.pragma_query_value(None, "user_version", |r| r.get(0))?)
 }
 
 /// Made, and killed before the schema stood: as good as missing. The next writer goes on from it.

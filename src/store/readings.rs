@@ -1,5 +1,7 @@
 //! How far has each tenant been read?
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codec::{signed, unsigned};
@@ -11,7 +13,8 @@ use crate::model::{Attribute, DeltaPage, Selection, TenantName, Then, Timestamp}
 pub struct Reading {
     /// Delta link of the last reading that ran to its end.
     pub link: Option<String>,
-    /// The attributes that it was issued for.
+    /// Attributes of which everybody's value is known: those that the link was issued for. While a full round is under
+    /// way, there is no link, and these are what that round and the last one have in common.
     pub selection: Selection,
     /// When it was issued.
     pub issued_at: Timestamp,
@@ -21,6 +24,8 @@ pub struct Reading {
     pub readings: u64,
     /// End of the last of them.
     pub read_at: Option<Timestamp>,
+    /// Groups whose members the last of them asked for.
+    pub groups: BTreeSet<String>,
 }
 
 /// Where a reading that was cut short goes on.
@@ -62,7 +67,7 @@ impl Store {
     pub fn reading(&self, tenant: &TenantName) -> Result<Reading, StoreError> {
         let id = self.tenant(tenant)?.id;
         let sql = "SELECT link, selection, issued_at, next_link, next_full, next_selection, next_at, round, readings, \
-                   read_at FROM tenants WHERE id = ?1";
+                   read_at, groups FROM tenants WHERE id = ?1";
         let row = |r: &rusqlite::Row<'_>| {
             let text = |i| r.get::<_, String>(i);
             let time = |i| r.get::<_, i64>(i).map(|n| Timestamp(unsigned(n)));
@@ -79,13 +84,36 @@ impl Store {
                 progress: r.get::<_, Option<String>>(3)?.map(|link| Progress { link, round }),
                 readings: unsigned(r.get(8)?),
                 read_at: Some(time(9)?).filter(|t| t.0 > 0),
+                groups: text(10)?.split(',').filter(|g| !g.is_empty()).map(str::to_owned).collect(),
             })
         };
         let found = self.connection.prepare_cached(sql)?.query_row([id], row).optional()?;
         Ok(found.unwrap_or_default())
     }
 
-    /// A reading begins. A full one forgets the watermark, and nothing else: nobody is gone before it has ended.
+    /// Readings of the tenant that ran to their end.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub(super) fn readings(&self, tenant: &TenantName) -> Result<u64, StoreError> {
+        let mut statement = self.connection.prepare_cached("SELECT readings FROM tenants WHERE id = ?1")?;
+        let found = statement.query_row([self.tenant(tenant)?.id], |r| r.get(0)).optional()?;
+        Ok(found.map_or(0, unsigned))
+    }
+
+    /// Remembers which groups were asked for: of any other, nobody knows who is in it.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn record_groups(&self, tenant: &TenantName, groups: &BTreeSet<String>) -> Result<(), StoreError> {
+        let names: Vec<&str> = groups.iter().map(String::as_str).collect();
+        let sql = "UPDATE tenants SET groups = ?2 WHERE id = ?1 AND groups <> ?2";
+        self.connection.execute(sql, params![self.tenant(tenant)?.id, names.join(",")])?;
+        Ok(())
+    }
+
+    /// A reading begins. A full one forgets the watermark, and nothing else: nobody is gone before it has ended. What it
+    /// does not ask for is not known of everybody from here on.
     ///
     /// # Errors
     /// SQLite's.
@@ -99,8 +127,11 @@ impl Store {
         let id = self.tenant(tenant)?.id;
         self.transaction(|c| {
             if full {
-                let sql = "UPDATE tenants SET link = NULL, next_link = NULL, round = round + 1 WHERE id = ?1";
-                c.execute(sql, [id])?;
+                let sql = "SELECT selection FROM tenants WHERE id = ?1";
+                let known = self::selection(&c.query_row(sql, [id], |r| r.get::<_, String>(0))?);
+                let sql = "UPDATE tenants SET link = NULL, next_link = NULL, round = round + 1, selection = ?2 \
+                           WHERE id = ?1";
+                c.execute(sql, params![id, names(&known.shared(selection))])?;
             }
             let number: i64 = c.query_row("SELECT round FROM tenants WHERE id = ?1", [id], |r| r.get(0))?;
             Ok(Round { full, number: unsigned(number), selection: selection.clone(), began: now })

@@ -1,4 +1,4 @@
--- Version 1. Object ids are 16 bytes where they are GUIDs (see codec.rs); times are milliseconds since 1970, UTC.
+-- Version 2. Object ids are 16 bytes where they are GUIDs (see codec.rs); times are milliseconds since 1970, UTC.
 
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
 
@@ -8,7 +8,7 @@ CREATE TABLE tenants (
   directory TEXT NOT NULL,               -- the tenant's GUID: a name that moves to another directory is noticed
   keyed TEXT NOT NULL DEFAULT '',        -- attributes that `keys` holds, comma-separated
   link TEXT,                             -- delta link of the last reading that ran to its end
-  selection TEXT NOT NULL DEFAULT '',    -- attributes that the link was issued for
+  selection TEXT NOT NULL DEFAULT '',    -- attributes of which everybody's value is known: those of the last readings
   issued_at INTEGER NOT NULL DEFAULT 0,
   next_link TEXT,                        -- where a reading that was cut short goes on
   next_full INTEGER NOT NULL DEFAULT 0,  -- that reading is a full round
@@ -16,7 +16,8 @@ CREATE TABLE tenants (
   next_at INTEGER NOT NULL DEFAULT 0,    -- when that reading began
   round INTEGER NOT NULL DEFAULT 0,      -- full rounds begun
   readings INTEGER NOT NULL DEFAULT 0,   -- readings, full or not, that ran to their end
-  read_at INTEGER NOT NULL DEFAULT 0     -- end of the last of them
+  read_at INTEGER NOT NULL DEFAULT 0,    -- end of the last of them
+  groups TEXT NOT NULL DEFAULT ''        -- groups whose members the last of them asked for, comma-separated
 ) STRICT;
 
 CREATE TABLE routes (
@@ -26,6 +27,21 @@ CREATE TABLE routes (
   fingerprint TEXT NOT NULL DEFAULT '',  -- rules under which `unsettled` was last filled
   UNIQUE (home, target)
 ) STRICT;
+
+-- Rule sets as they were written: those that the last sync of each route worked with. Many routes share one text.
+CREATE TABLE rule_texts (
+  id INTEGER PRIMARY KEY,
+  hash TEXT NOT NULL UNIQUE,             -- sha256 over text
+  text TEXT NOT NULL
+) STRICT;
+CREATE TABLE route_rules (
+  route INTEGER NOT NULL REFERENCES routes,
+  place INTEGER NOT NULL,                -- the first whose scope takes a user has that user
+  name TEXT NOT NULL,
+  rule_text INTEGER NOT NULL REFERENCES rule_texts,
+  PRIMARY KEY (route, place)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX route_rules_by_text ON route_rules (rule_text);
 
 CREATE TABLE observations (
   tenant INTEGER NOT NULL REFERENCES tenants,

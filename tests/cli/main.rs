@@ -8,6 +8,7 @@
 mod bad_configs;
 mod crash;
 mod demo;
+mod eval;
 mod exits;
 mod first_sync;
 mod hostile;
@@ -15,6 +16,7 @@ mod import;
 mod leavers;
 mod locks;
 mod output;
+mod replan;
 mod rule_tests;
 mod secrets;
 mod signals;

@@ -64,6 +64,8 @@ pub(crate) struct Wire {
     /// Half-exchanges until death: an odd count dies before sending, an even one after the answer came.
     left: std::rc::Rc<Cell<Option<u32>>>,
     dead: std::rc::Rc<tokio::sync::Notify>,
+    /// Addresses of all requests that left.
+    asked: std::rc::Rc<RefCell<Vec<String>>>,
 }
 
 impl Wire {
@@ -89,6 +91,7 @@ impl crosstie::graph::Transport for Wire {
         limits: crosstie::graph::Limits,
     ) -> Result<http::Response<bytes::Bytes>, crosstie::graph::TransportError> {
         self.maybe_die().await;
+        self.asked.borrow_mut().push(request.uri().to_string());
         let answer = self.router.send(request, limits).await;
         self.maybe_die().await;
         answer
@@ -136,6 +139,7 @@ impl Bench {
                 router: RouterTransport::new(router(Arc::clone(&world))),
                 left: std::rc::Rc::default(),
                 dead: std::rc::Rc::default(),
+                asked: std::rc::Rc::default(),
             },
             world,
             clock,
@@ -239,8 +243,27 @@ impl Bench {
             futures_util::future::Either::Right(_) => None,
         }
     }
+    /// Addresses of the requests that left since this was asked last.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.transport.asked.borrow_mut())
+    }
+    /// What was selected by the full rounds that began since [`Bench::asked`] was asked last.
+    pub(crate) fn begun(&self) -> Vec<String> {
+        let select = |uri: String| {
+            let (_, select) =
+                uri.split_once("users/delta?%24select=").or_else(|| uri.split_once("users/delta?$select="))?;
+            Some(select.replace("%2C", ","))
+        };
+        self.asked().into_iter().filter_map(select).collect()
+    }
     /// A dry run; asserts that it wrote to nobody and left the store byte-identical.
     pub(crate) async fn plan(&self) -> Drafted {
+        self.plan_of(Focus::default()).await
+    }
+    pub(crate) async fn plan_offline(&self) -> Drafted {
+        self.plan_of(Focus { offline: true, ..Focus::default() }).await
+    }
+    pub(crate) async fn plan_of(&self, focus: Focus) -> Drafted {
         let before = (std::fs::read(self.file("crosstie.db")).ok(), self.world.ledger().len());
         let config = self.config();
         let directories = self.directories(&config, 999);
@@ -253,7 +276,7 @@ impl Bench {
             store: &store,
             clock: &self.clock,
             directories: &readers,
-            focus: Focus::default(),
+            focus,
             request_ids: &String::new,
             watch: &|_| {},
             stop,

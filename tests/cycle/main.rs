@@ -6,6 +6,8 @@ mod bench;
 mod crashes;
 mod endurance;
 mod faults;
+mod impact;
 mod lifecycle;
 mod ownership;
+mod replan;
 mod values;

@@ -5,6 +5,7 @@
 
 mod attributes;
 mod ends;
+mod impact;
 mod interpreter;
 mod ledger;
 mod memory;

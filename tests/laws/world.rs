@@ -279,7 +279,7 @@ pub struct Scene {
     pub route: PlannedRoute,
     pub case: Case,
     /// The rule sets as they were written.
-    texts: Vec<String>,
+    pub texts: Vec<String>,
 }
 
 /// Short enough to be read when a law is broken.

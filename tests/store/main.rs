@@ -8,5 +8,7 @@ mod keys;
 mod log;
 mod marks;
 mod pages;
+mod selections;
 mod suspects;
+mod upgrade;
 mod writes;

@@ -1,0 +1,121 @@
+-- Version 1. Object ids are 16 bytes where they are GUIDs (see codec.rs); times are milliseconds since 1970, UTC.
+
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
+
+CREATE TABLE tenants (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  directory TEXT NOT NULL,               -- the tenant's GUID: a name that moves to another directory is noticed
+  keyed TEXT NOT NULL DEFAULT '',        -- attributes that `keys` holds, comma-separated
+  link TEXT,                             -- delta link of the last reading that ran to its end
+  selection TEXT NOT NULL DEFAULT '',    -- attributes that the link was issued for
+  issued_at INTEGER NOT NULL DEFAULT 0,
+  next_link TEXT,                        -- where a reading that was cut short goes on
+  next_full INTEGER NOT NULL DEFAULT 0,  -- that reading is a full round
+  next_selection TEXT NOT NULL DEFAULT '',
+  next_at INTEGER NOT NULL DEFAULT 0,    -- when that reading began
+  round INTEGER NOT NULL DEFAULT 0,      -- full rounds begun
+  readings INTEGER NOT NULL DEFAULT 0,   -- readings, full or not, that ran to their end
+  read_at INTEGER NOT NULL DEFAULT 0     -- end of the last of them
+) STRICT;
+
+CREATE TABLE routes (
+  id INTEGER PRIMARY KEY,
+  home INTEGER NOT NULL REFERENCES tenants,
+  target INTEGER NOT NULL REFERENCES tenants,
+  fingerprint TEXT NOT NULL DEFAULT '',  -- rules under which `unsettled` was last filled
+  UNIQUE (home, target)
+) STRICT;
+
+CREATE TABLE observations (
+  tenant INTEGER NOT NULL REFERENCES tenants,
+  object BLOB NOT NULL,
+  presence INTEGER NOT NULL,             -- 0 present, 1 soft-deleted, 2 gone
+  external INTEGER NOT NULL,
+  attributes TEXT NOT NULL,              -- JSON object, keys sorted
+  manager BLOB,
+  round INTEGER NOT NULL,                -- last full round that mentioned it
+  confirmed INTEGER NOT NULL,            -- a reading has mentioned it; 0: known only from the answer to a write
+  suspect INTEGER NOT NULL,              -- has to be looked at one by one
+  learned_at INTEGER NOT NULL,
+  PRIMARY KEY (tenant, object)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX observations_by_manager ON observations (tenant, manager) WHERE manager IS NOT NULL;
+CREATE INDEX observations_suspect ON observations (tenant) WHERE suspect = 1;
+
+-- Folded values by which accounts are found: match attributes, mail, and '#ext' (the address in a guest's sign-in name).
+CREATE TABLE keys (
+  tenant INTEGER NOT NULL REFERENCES tenants,
+  attribute TEXT NOT NULL,
+  value TEXT NOT NULL,
+  object BLOB NOT NULL,
+  PRIMARY KEY (tenant, attribute, value, object)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE memberships (
+  tenant INTEGER NOT NULL REFERENCES tenants,
+  object BLOB NOT NULL,
+  grp TEXT NOT NULL,
+  PRIMARY KEY (tenant, object, grp)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX memberships_by_group ON memberships (tenant, grp);
+
+CREATE TABLE links (
+  route INTEGER NOT NULL REFERENCES routes,
+  home BLOB NOT NULL,
+  target INTEGER NOT NULL REFERENCES tenants,
+  account BLOB,                          -- NULL: asked for, not known yet
+  origin INTEGER NOT NULL,               -- 0 provisioned, 1 joined
+  asked_address TEXT,
+  asked_at INTEGER NOT NULL,
+  asked_reading INTEGER NOT NULL,
+  rules TEXT NOT NULL,
+  initialised INTEGER NOT NULL,
+  disabled_by_us INTEGER NOT NULL,
+  leaving_since INTEGER,
+  baseline TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  PRIMARY KEY (route, home)
+) WITHOUT ROWID, STRICT;
+-- Two home users never share an account, on whichever route.
+CREATE UNIQUE INDEX links_by_account ON links (target, account) WHERE account IS NOT NULL;
+
+-- Who has to be considered again: something changed, or the last word was not "settled".
+CREATE TABLE unsettled (
+  route INTEGER NOT NULL REFERENCES routes,
+  home BLOB NOT NULL,
+  state TEXT NOT NULL DEFAULT '',        -- '' not considered yet; else pending, held, failed or waiting
+  detail TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (route, home)
+) WITHOUT ROWID, STRICT;
+
+-- Writes that left and were not answered yet. A row here after a crash is an open question.
+CREATE TABLE asked (id INTEGER PRIMARY KEY, target INTEGER NOT NULL REFERENCES tenants, body TEXT NOT NULL) STRICT;
+
+CREATE TABLE spent (
+  budget TEXT NOT NULL,
+  bucket INTEGER NOT NULL,
+  writes INTEGER NOT NULL,
+  PRIMARY KEY (budget, bucket)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE log (
+  seq INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  run INTEGER NOT NULL,
+  home TEXT NOT NULL,
+  target TEXT NOT NULL,
+  action TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  body TEXT NOT NULL,                    -- the entry as JSON, with the previous hash
+  hash TEXT NOT NULL                     -- sha256 over body
+) STRICT;
+
+CREATE TABLE runs (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  cause TEXT NOT NULL,
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  exit_code INTEGER,
+  summary TEXT NOT NULL DEFAULT '{}'
+) STRICT;
