@@ -180,7 +180,8 @@ fn a_tenant_that_no_route_touches_is_a_warning() {
 #[test]
 fn warnings_of_rule_sets_name_their_file() {
     let folder = folder();
-    fs::write(folder.path().join("sync-rules/staff.toml"), "[attributes]\ncitty = \"[city]\"\n").expect("written");
+    let rules = "[attributes]\ncitty = \"[city]\"\ndisplayName = \"[displayName]\"\n";
+    fs::write(folder.path().join("sync-rules/staff.toml"), rules).expect("written");
     let warnings = load_in(folder.path(), &format!("{TENANTS}\n{MESH}")).warnings;
     let findings = warnings.findings();
     assert_eq!(findings.len(), 1, "once, although six routes use it");

@@ -8,12 +8,8 @@ use crate::model::{
 };
 use crate::plan::INVITED_WITH;
 use crate::ports::{Invitation, Write, Written};
+use crate::rules::properties::is_sensitive;
 use crate::store::{Ask, AskKind, LinkChange};
-
-/// Properties that Graph lets an app change on administrators only with a role of its own ("Sensitive actions"): when a
-/// write that holds some is denied, the others are written without them.
-const SENSITIVE: [&str; 6] =
-    ["accountEnabled", "businessPhones", "mobilePhone", "onPremisesImmutableId", "otherMails", "userPrincipalName"];
 
 /// One write of a change: one request, one permit, one entry of the change log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,12 +31,12 @@ impl Step {
             Some(Write::Restore { .. }) => AskKind::Restore,
         }
     }
-    /// The step in two, where it mixes sensitive properties with others.
+    /// The step in two, where it mixes sensitive properties with others: when a write that holds some is denied, the
+    /// others are written without them.
     pub(super) fn split(&self) -> Option<[Step; 2]> {
         let Some(Write::Patch { account, .. }) = &self.write else { return None };
-        let sensitive = |a: &Attribute| SENSITIVE.contains(&a.as_str());
         let part = |wanted: bool| -> Edits {
-            let edits = self.edits.iter().filter(|(a, _)| sensitive(a) == wanted);
+            let edits = self.edits.iter().filter(|(a, _)| is_sensitive(a) == wanted);
             edits.map(|(a, e)| (a.clone(), e.clone())).collect()
         };
         let (plain, delicate) = (part(false), part(true));

@@ -28,6 +28,12 @@ impl Attribute {
         self.as_str() == Self::MANAGER
     }
 
+    /// The complex property that this is a member of. `extensionAttribute1` … `15` are none here: Graph keeps those that a
+    /// write leaves out.
+    pub fn complex(&self) -> Option<&str> {
+        self.as_str().split_once('.').map(|(property, _)| property)
+    }
+
     /// The one reference that delta queries track.
     pub const MANAGER: &'static str = "manager";
     /// May the person sign in?

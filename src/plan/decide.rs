@@ -1,6 +1,6 @@
 //! What must change? One total match: the decision table of the whole product.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::mapping::{self, Unmapped, Wanted};
 use super::matching::{self, Situation};
@@ -158,7 +158,7 @@ pub(super) fn edits(account: &Observed, wanted: &Wanted, link: Option<&Link>, jo
         Fate::Written(edit) => Some((a.clone(), edit)),
         Fate::Past | Fate::UnchangedAtHome | Fate::Same | Fate::NeverUnblocks => None,
     };
-    wanted.managed.iter().filter_map(edit).collect()
+    whole(wanted.managed.iter().filter_map(edit).collect(), account)
 }
 
 /// What becomes of a managed attribute of an account that stands.
@@ -204,6 +204,20 @@ pub(super) fn fate(
 /// Is an account that stands kept in step? Somebody blocked and kept is not compared at all.
 pub(super) fn is_compared(verdict: Verdict, rules: &RuleSet) -> bool {
     verdict == Verdict::In || (verdict == Verdict::Disabled && rules.leavers.disabled == LeaverAction::Disable)
+}
+
+/// Graph replaces a complex property as a whole: the account's own values of its other members are written along.
+fn whole(mut edits: Edits, account: &Observed) -> Edits {
+    let touched: BTreeSet<String> = edits.keys().filter_map(|a| a.complex().map(str::to_owned)).collect();
+    if touched.is_empty() {
+        return edits;
+    }
+    for (attribute, value) in &account.attributes {
+        if attribute.complex().is_some_and(|complex| touched.contains(complex)) {
+            edits.entry(attribute.clone()).or_insert_with(|| Edit::Set(value.clone()));
+        }
+    }
+    edits
 }
 
 fn reason(verdict: Verdict) -> Why {

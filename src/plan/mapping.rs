@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Answers, Resolved};
 use crate::model::{Attribute, Attributes, ObjectId, Observed, Timestamp, Value, folded};
-use crate::rules::properties::{fitted, is_clearable};
+use crate::rules::properties::{fitted, is_clearable, typed};
 use crate::rules::{Apply, Expression, Inputs, Mapping, Output, RuleSet, Source, WhenEmpty};
 
 /// What an invitation itself sets; everything else follows as an update.
@@ -154,15 +154,26 @@ fn made(
         Source::Expression(expression) if expression.selects_unique() => match answers.unique.get(target) {
             Some(taken) if select => {
                 let is_taken = |value: &str| taken.contains(&folded(value));
-                result(target, expression, Inputs { is_taken: &is_taken, ..inputs(home, target.as_str(), now) })
+                result(
+                    target,
+                    mapping,
+                    expression,
+                    Inputs { is_taken: &is_taken, ..inputs(home, target.as_str(), now) },
+                )
             }
             _ => Ok(Made::ChosenBefore),
         },
-        Source::Expression(expression) => result(target, expression, inputs(home, target.as_str(), now)),
+        Source::Expression(expression) => result(target, mapping, expression, inputs(home, target.as_str(), now)),
     }
 }
 
-fn result(target: &Attribute, expression: &Expression, inputs: Inputs<'_>) -> Result<Made, Unmapped> {
+fn result(
+    target: &Attribute,
+    mapping: &Mapping,
+    expression: &Expression,
+    inputs: Inputs<'_>,
+) -> Result<Made, Unmapped> {
+    let fitted = if mapping.unbounded { typed } else { fitted };
     let unusable = |reason: String| {
         // A message may quote the value.
         let reason = if expression.redacts() { "no usable value (redacted)".to_owned() } else { reason };

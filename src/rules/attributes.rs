@@ -5,9 +5,12 @@ use std::ops::Range;
 
 use toml::de::DeValue;
 
+use super::allow::Allowed;
 use super::diagnostic::Diagnostic;
 use super::parse::{Reading, constant};
-use super::properties::{Access, Kind, Known, Property, fitted, look_up};
+use super::properties::{
+    Access, Excess, Kind, Known, Property, is_clearable, is_not_for_apps, look_up, property, typed,
+};
 use super::table::{Field, Section, Word};
 use super::{Apply, Expression, Mapping, Shape, Source, WhenEmpty};
 use crate::model::{Attribute, Value};
@@ -16,7 +19,6 @@ use crate::model::{Attribute, Value};
 pub(super) fn read<'t>(reading: &mut Reading<'t>, section: &Section<'t>) -> BTreeMap<Attribute, Mapping> {
     let mut attributes = BTreeMap::new();
     for (name, field) in flat(section, &mut reading.findings) {
-        writable(reading, &name, field.key_span.clone());
         let Some(mapping) = mapping(reading, &name, &field) else { continue };
         if attributes.insert(Attribute::new(name.as_str()), mapping).is_some() {
             let finding = Diagnostic::error("duplicate-key", format!("`{name}` is written twice"));
@@ -48,31 +50,60 @@ pub(super) fn flat<'t>(section: &Section<'t>, findings: &mut Vec<Diagnostic>) ->
 }
 
 pub(super) fn writable(reading: &mut Reading<'_>, name: &str, span: Range<usize>) {
+    if is_not_for_apps(name) {
+        let message = format!("only a signed-in person may write `{name}`, and crosstie is an app");
+        let finding = Diagnostic::error("app-only", message).at(span.clone());
+        reading.findings.push(finding.or_allow("remove the line"));
+    }
     match look_up(name) {
         Known::Property(Property { access: Access::ReadOnly(why), .. }) => {
             let finding = Diagnostic::error("read-only", format!("`{name}` cannot be written: {why}"));
-            reading.findings.push(finding.at(span).hint("remove the line"));
+            reading.findings.push(finding.at(span).or_allow("remove the line"));
         }
-        _ => reading.readable(name, span),
+        _ => {
+            reading.readable(name, span.clone());
+            reading.written(name, span);
+        }
     }
 }
 
+/// One line, with what it allows applied to what is found in it.
 fn mapping<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -> Option<Mapping> {
+    let from = reading.findings.len();
+    writable(reading, name, field.key_span.clone());
     let DeValue::Table(_) = field.value else {
-        let source = match field.value {
-            DeValue::String(_) => from_expression(reading, name, field)?,
+        let (source, unbounded) = match field.value {
+            DeValue::String(_) => from_expression(reading, name, field, &[])?,
             _ => from_constant(reading, name, field)?,
         };
-        let mapping = Mapping { source, apply: Apply::Always, when_empty: WhenEmpty::Clear };
+        let mapping = Mapping { source, apply: Apply::Always, when_empty: WhenEmpty::Clear, unbounded };
         return Some(chosen_once(reading, name, mapping, None));
     };
     let section = field.section(format!("the attribute `{name}`"), &mut reading.findings)?;
-    section.only(&["expression", "constant", "when_empty", "apply"], &mut reading.findings);
+    let mut allowed = reading.allowed(&section);
+    let mapping = from_table(reading, name, &section, &allowed);
+    reading.silence(from, &mut allowed);
+    reading.done_with(allowed);
+    mapping
+}
+
+fn from_table<'t>(
+    reading: &mut Reading<'t>,
+    name: &str,
+    section: &Section<'t>,
+    allowed: &[Allowed],
+) -> Option<Mapping> {
+    section.only(&["expression", "constant", "when_empty", "apply", "allow"], &mut reading.findings);
     let apply = section.choice("apply", &Apply::WORDS, &mut reading.findings).unwrap_or(Apply::Always);
     let empties = [("clear", WhenEmpty::Clear), ("keep", WhenEmpty::Keep)];
-    let when_empty = section.choice("when_empty", &empties, &mut reading.findings).unwrap_or(WhenEmpty::Clear);
-    let source = match (section.field("expression"), section.field("constant")) {
-        (Some(expression), None) => from_expression(reading, name, &expression)?,
+    let when_empty = section.choice("when_empty", &empties, &mut reading.findings);
+    if let Some(field) = section.field("when_empty").filter(|_| when_empty == Some(WhenEmpty::Clear))
+        && !is_clearable(&Attribute::new(name))
+    {
+        reading.cannot_clear(name, field.span);
+    }
+    let (source, unbounded) = match (section.field("expression"), section.field("constant")) {
+        (Some(expression), None) => from_expression(reading, name, &expression, allowed)?,
         (None, Some(constant)) => from_constant(reading, name, &constant)?,
         (Some(_), Some(constant)) => {
             let finding = Diagnostic::error("two-sources", format!("`{name}` has an expression and a constant"));
@@ -84,7 +115,8 @@ fn mapping<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -> Opti
             return None;
         }
     };
-    let mapping = Mapping { source, apply, when_empty };
+    let when_empty = when_empty.unwrap_or(WhenEmpty::Clear);
+    let mapping = Mapping { source, apply, when_empty, unbounded };
     Some(chosen_once(reading, name, mapping, section.field("apply")))
 }
 
@@ -102,13 +134,19 @@ fn chosen_once(reading: &mut Reading<'_>, name: &str, mapping: Mapping, said: Op
     Mapping { apply: Apply::Create, ..mapping }
 }
 
-fn from_expression<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -> Option<Source> {
+/// The source, and whether its values may be of any size.
+fn from_expression<'t>(
+    reading: &mut Reading<'t>,
+    name: &str,
+    field: &Field<'t>,
+    allowed: &[Allowed],
+) -> Option<(Source, bool)> {
     let word = field.word(&mut reading.findings)?;
     let target = Attribute::new(name);
     let expression = reading.expression(&word, target.is_reference())?;
     if target.is_reference() {
         return match expression.as_attribute() {
-            Some(source) if source.is_reference() => Some(Source::Reference(source.clone())),
+            Some(source) if source.is_reference() => Some((Source::Reference(source.clone()), false)),
             _ => {
                 let message = format!("`{name}` is another user's account, and no expression makes one");
                 let finding = Diagnostic::error("reference", message).at(word.span);
@@ -118,10 +156,12 @@ fn from_expression<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>)
         };
     }
     gives_what_fits(reading, &target, &expression, &word);
-    if let Some(text) = expression.as_constant() {
-        fits(reading, &target, Value::Text(text.to_owned()), &word);
-    }
-    Some(Source::Expression(expression))
+    reading.invited(&target, Some(&expression), word.span.clone());
+    let unbounded = match expression.as_constant() {
+        Some(text) => fits(reading, &target, Value::Text(text.to_owned()), &word).is_some_and(|(_, large)| large),
+        None => reading.sized(&target, &expression, &word, allowed),
+    };
+    Some((Source::Expression(expression), unbounded))
 }
 
 /// What can be known of an expression's result before any user is looked at.
@@ -151,7 +191,7 @@ fn gives_what_fits(reading: &mut Reading<'_>, target: &Attribute, expression: &E
     }
 }
 
-fn from_constant<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -> Option<Source> {
+fn from_constant<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -> Option<(Source, bool)> {
     let target = Attribute::new(name);
     let Some(value) = constant(field.value) else {
         let finding = match field.value {
@@ -169,34 +209,56 @@ fn from_constant<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -
         reading.findings.push(finding.at(field.span.clone()).hint("write `manager = \"[manager]\"`"));
         return None;
     }
+    reading.invited(&target, None, field.span.clone());
     let place = Word { text: "", span: field.span.clone() };
-    fits(reading, &target, value, &place).map(Source::Constant)
+    fits(reading, &target, value, &place).map(|(value, unbounded)| (Source::Constant(value), unbounded))
 }
 
-/// The constant in the type of its attribute, or a complaint.
-pub(super) fn fits(reading: &mut Reading<'_>, target: &Attribute, value: Value, place: &Word<'_>) -> Option<Value> {
-    let fitted = fitted(target, value).and_then(|value| match (target.as_str(), &value) {
-        (Attribute::USER_TYPE, Value::Text(text)) if text != "Guest" && text != "Member" => {
-            Err("userType is Guest or Member".to_owned())
+/// The constant in the type of its attribute, and whether it is larger than the attribute takes; or a complaint.
+pub(super) fn fits(
+    reading: &mut Reading<'_>,
+    target: &Attribute,
+    value: Value,
+    place: &Word<'_>,
+) -> Option<(Value, bool)> {
+    let typed = typed(target, value).and_then(|value| match (target.as_str(), &value) {
+        ("usageLocation", Value::Text(text)) if text == "UK" => {
+            Err("the United Kingdom's code in ISO 3166 is GB".to_owned())
         }
         ("usageLocation", Value::Text(text)) if text.len() != 2 || !text.bytes().all(|b| b.is_ascii_uppercase()) => {
             Err("a usage location is two capital letters (ISO 3166)".to_owned())
         }
         _ => Ok(value),
     });
-    match fitted {
-        Ok(value) => Some(value),
+    let value = match typed {
+        Ok(value) => value,
         Err(why) => {
             let finding = Diagnostic::error("constant-type", format!("this does not fit `{target}`: {why}"));
-            let value = match look_up(target.as_str()) {
-                Known::Property(Property { kind: Kind::Bool, .. }) => "true",
-                Known::Property(Property { kind: Kind::List, .. }) => "[…]",
+            let value = match property(target.as_str()).map(|p| p.kind) {
+                Some(Kind::Bool) => "true",
+                Some(Kind::List) => "[…]",
                 _ => "…",
             };
             reading
                 .findings
                 .push(finding.at(place.span.clone()).hint(format!("write a value that fits: `{target} = {value}`")));
-            None
+            return None;
         }
+    };
+    let Some(property) = property(target.as_str()) else { return Some((value, false)) };
+    if let Value::Text(text) = &value
+        && !(text.is_empty() || property.values.is_empty())
+        && let Err((message, meant)) = property.possible(text)
+    {
+        reading.impossible(message, meant, place.span.clone());
     }
+    let excess = property.within(&value).err();
+    if let Some(excess) = &excess {
+        let finding = match excess {
+            Excess::Length { .. } => Diagnostic::error("too-long", excess.to_string()).or_allow("shorten it"),
+            Excess::Items { .. } => Diagnostic::error("too-many", excess.to_string()).or_allow("leave some out"),
+        };
+        reading.findings.push(finding.at(place.span.clone()));
+    }
+    Some((value, excess.is_some()))
 }

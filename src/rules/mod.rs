@@ -1,11 +1,14 @@
 //! What did the admin write? A rule set as a value, checked: scope, match, attributes, leavers, guard.
 
+mod advice;
+mod allow;
 mod attributes;
 mod dates;
 pub mod diagnostic;
 pub mod entra;
 pub mod expression;
 mod fingerprint;
+pub mod lints;
 mod parse;
 mod pattern;
 pub mod properties;
@@ -96,6 +99,8 @@ pub struct Mapping {
     pub apply: Apply,
     /// What an empty result does.
     pub when_empty: WhenEmpty,
+    /// The admin says that the attribute takes more than our list knows: values of any size are written.
+    pub unbounded: bool,
 }
 
 /// From what a target attribute is made.
@@ -212,9 +217,10 @@ impl RuleSet {
         });
         clauses.chain(rungs).chain(mapped).collect()
     }
-    /// Target attributes that any match compares or any mapping writes.
+    /// Target attributes that any match compares or any mapping writes, and those that are written along.
     pub fn target_attributes(&self) -> BTreeSet<Attribute> {
-        self.matches.iter().map(|m| m.target.clone()).chain(self.attributes.keys().cloned()).collect()
+        let along = self.attributes.keys().flat_map(properties::written_along);
+        self.matches.iter().map(|m| m.target.clone()).chain(self.attributes.keys().cloned()).chain(along).collect()
     }
     /// Target attributes whose values no plan and no log may show (`Redact`).
     pub fn redacted(&self) -> BTreeSet<Attribute> {

@@ -2,12 +2,13 @@
 
 use toml::de::DeValue;
 
+use super::allow::Allowed;
 use super::attributes;
-use super::diagnostic::{Diagnostic, did_you_mean};
+use super::diagnostic::Diagnostic;
 use super::expression::{Dialect, Expression};
 use super::fingerprint::fingerprint;
-use super::properties::{Kind, Known, Property, look_up, suggestion};
-use super::scope::{OPERATORS, Operator};
+use super::properties::{Kind, Known, Property, look_up, property, suggestion};
+use super::scope::{self, Operator};
 use super::table::{Section, Word, document};
 use super::{AccountKind, Clause, Guard, LeaverAction, Leavers, Limit, MatchRung, RuleSet, Scope};
 use crate::model::{Attribute, Value};
@@ -22,6 +23,10 @@ pub(super) struct Reading<'t> {
     /// The whole file, to find places inside texts.
     pub(super) file: &'t str,
     pub(super) findings: Vec<Diagnostic>,
+    /// What the file allows everywhere.
+    pub(super) everywhere: Vec<Allowed>,
+    /// What was allowed somewhere and did not occur there.
+    pub(super) idle: Vec<Allowed>,
 }
 
 impl RuleSet {
@@ -29,11 +34,11 @@ impl RuleSet {
     ///
     /// With the rule set come warnings; without it, everything that was found, errors and warnings.
     pub fn parse(name: &str, text: &str) -> Result<(RuleSet, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let mut reading = Reading { dialect: Dialect::default(), file: text, findings: Vec::new() };
+        let mut reading = Reading::of(text);
         let Some(table) = document(text, &mut reading.findings) else { return Err(reading.findings) };
         let rules = reading.rules(name, &Section::root(&table, "a rule set"));
+        reading.findings.sort_by_key(|f| f.span.as_ref().map(|s| s.start));
         if reading.findings.iter().any(Diagnostic::is_error) {
-            reading.findings.sort_by_key(|f| f.span.as_ref().map(|s| s.start));
             return Err(reading.findings);
         }
         Ok((rules, reading.findings))
@@ -41,9 +46,16 @@ impl RuleSet {
 }
 
 impl<'t> Reading<'t> {
+    /// Nothing was found yet.
+    pub(super) fn of(file: &'t str) -> Self {
+        let (everywhere, idle) = (Vec::new(), Vec::new());
+        Self { dialect: Dialect::default(), file, findings: Vec::new(), everywhere, idle }
+    }
+
     fn rules(&mut self, name: &str, root: &Section<'t>) -> RuleSet {
-        let known = ["description", "dialect", "account", "scope", "match", "attributes", "leavers", "guard"];
+        let known = ["description", "dialect", "account", "allow", "scope", "match", "attributes", "leavers", "guard"];
         root.only(&known, &mut self.findings);
+        self.everywhere = self.allowed(root);
         let description = root.word("description", &mut self.findings).map(|w| w.text.to_owned());
         let kinds = [("guest", AccountKind::Guest), ("member", AccountKind::Member)];
         let account = root.choice("account", &kinds, &mut self.findings);
@@ -70,11 +82,18 @@ impl<'t> Reading<'t> {
             text: self.file.to_owned(),
         };
         rules.fingerprint = fingerprint(&rules);
+        let mut everywhere = std::mem::take(&mut self.everywhere);
+        self.silence(0, &mut everywhere);
+        self.whole(root, &rules);
+        self.silence(0, &mut everywhere);
+        self.done_with(everywhere);
+        self.idle();
         rules
     }
 
     fn scope(&mut self, section: &Section<'t>) -> Scope {
-        section.only(&["all", "groups"], &mut self.findings);
+        let from = self.findings.len();
+        section.only(&["all", "groups", "allow"], &mut self.findings);
         let clauses = section.sections("all", "a clause", &mut self.findings);
         let all: Vec<Clause> = clauses.iter().filter_map(|clause| self.clause(clause)).collect();
         let groups = section.field("groups").and_then(|f| f.words(false, &mut self.findings)).unwrap_or_default();
@@ -84,6 +103,7 @@ impl<'t> Reading<'t> {
             let hint = "add `all = [ … ]` or `groups = [ … ]`, or remove every [[scope]] to take all native users";
             self.findings.push(finding.at(section.span.clone()).hint(hint));
         }
+        self.allow_in(section, from);
         Scope { all, groups: groups.iter().map(|g| g.text.to_ascii_lowercase()).collect() }
     }
 
@@ -121,20 +141,21 @@ impl<'t> Reading<'t> {
             }
             None => {
                 let message = format!("there is no operator `{}`", word.text);
-                let hint = did_you_mean(word.text, OPERATORS)
-                    .unwrap_or_else(|| format!("operators are {}", OPERATORS.join(", ")));
+                let hint = scope::suggestion(word.text);
                 self.findings.push(Diagnostic::error("unknown-operator", message).at(word.span).hint(hint));
                 return None;
             }
         };
-        self.comparable(&attribute, &operator);
+        if self.comparable(&attribute, &operator) {
+            self.likely(attribute.text, &operator, place);
+        }
         Some(Clause { attribute: Attribute::new(attribute.text), operator })
     }
 
     /// Can this operator ever hold for that attribute?
-    fn comparable(&mut self, attribute: &Word<'t>, operator: &Operator) {
+    fn comparable(&mut self, attribute: &Word<'t>, operator: &Operator) -> bool {
         self.readable(attribute.text, attribute.span.clone());
-        let Known::Property(Property { kind, .. }) = look_up(attribute.text) else { return };
+        let Some(Property { kind, .. }) = property(attribute.text) else { return true };
         let truth = matches!(operator, Operator::IsTrue | Operator::IsFalse);
         let presence = matches!(operator, Operator::IsNull | Operator::IsNotNull);
         let complaint = match kind {
@@ -144,7 +165,7 @@ impl<'t> Reading<'t> {
             Kind::Text if truth => Some(format!("is a text: use EQUALS instead of {}", operator.name())),
             _ => None,
         };
-        if let Some(complaint) = complaint {
+        if let Some(complaint) = &complaint {
             let hint = match kind {
                 Kind::Bool => "as in { attribute = \"accountEnabled\", operator = \"IS TRUE\" }",
                 Kind::Text => "as in { attribute = \"department\", operator = \"EQUALS\", value = \"Sales\" }",
@@ -153,27 +174,45 @@ impl<'t> Reading<'t> {
             let message = format!("`{}` {complaint}", attribute.text);
             self.findings.push(Diagnostic::error("clause-type", message).at(attribute.span.clone()).hint(hint));
         }
+        complaint.is_none()
     }
 
     fn rung(&mut self, section: &Section<'t>) -> Option<MatchRung> {
-        section.only(&["target", "source"], &mut self.findings);
+        let from = self.findings.len();
+        section.only(&["target", "source", "allow"], &mut self.findings);
         let target = section.required("target", &mut self.findings);
         let source = section.required("source", &mut self.findings).and_then(|word| self.expression(&word, false));
-        let target = target?;
+        if let Some(target) = &target {
+            self.target(target);
+            self.matched(target, source.as_ref());
+        }
+        self.allow_in(section, from);
+        Some(MatchRung { target: Attribute::new(target?.text), source: source? })
+    }
+
+    /// Can the attribute of an account be compared with a text?
+    fn target(&mut self, target: &Word<'t>) {
         self.readable(target.text, target.span.clone());
-        if let Known::Property(Property { kind: Kind::Bool | Kind::Reference, .. }) = look_up(target.text) {
+        if let Some(Property { kind: Kind::Bool | Kind::Reference, .. }) = property(target.text) {
             let message = format!("`{}` is no text, and matching compares texts", target.text);
             let finding = Diagnostic::error("match-type", message).at(target.span.clone());
-            self.findings
-                .push(finding.hint("mail, userPrincipalName and employeeId are texts that few accounts share"));
+            self.findings.push(finding.hint("mail, otherMails and employeeId are texts that few accounts share"));
         }
-        Some(MatchRung { target: Attribute::new(target.text), source: source? })
     }
 
     /// Complains where a name cannot be read of a user, or is not known.
     pub(super) fn readable(&mut self, name: &str, span: std::ops::Range<usize>) {
         match look_up(name) {
-            Known::Property(_) | Known::Extension => {}
+            Known::Property(_) => {}
+            Known::Extension => {
+                let message = "Graph refuses to read the users of a tenant that does not have this directory extension";
+                let finding = Diagnostic::warning("extension", message).at(span);
+                self.findings.push(finding.or_allow("see that every tenant of the route knows the app in its name"));
+            }
+            Known::NotTracked => {
+                let message = format!("`{name}` cannot be used in a rule: delta queries do not track it");
+                self.findings.push(Diagnostic::error("not-tracked", message).at(span).hint("use another attribute"));
+            }
             Known::OutOfReach(why) => {
                 let message = format!("`{name}` cannot be used in a rule: {why}");
                 self.findings.push(Diagnostic::error("out-of-reach", message).at(span).hint("use another attribute"));
@@ -210,6 +249,7 @@ impl<'t> Reading<'t> {
                 self.readable(attribute.as_str(), span);
             }
         }
+        self.compared(&expression, word);
         Some(expression)
     }
 

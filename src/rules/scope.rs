@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::diagnostic::nearest;
 use super::pattern::Pattern;
 use super::{RuleSet, Scope};
 use crate::model::{Attribute, Attributes, Value};
@@ -60,6 +61,61 @@ pub const OPERATORS: [&str; 14] = [
     "&",
     "!&",
 ];
+
+/// What other tools call them, and what people try. Compared without signs and ignoring case.
+const OTHER_OPERATORS: &[(&str, &str)] = &[
+    ("=", "EQUALS"),
+    ("==", "EQUALS"),
+    ("EQ", "EQUALS"),
+    ("IS", "EQUALS"),
+    ("!=", "NOT EQUALS"),
+    ("<>", "NOT EQUALS"),
+    ("NE", "NOT EQUALS"),
+    ("IS NOT", "NOT EQUALS"),
+    ("TRUE", "IS TRUE"),
+    ("FALSE", "IS FALSE"),
+    ("NULL", "IS NULL"),
+    ("EMPTY", "IS NULL"),
+    ("IS EMPTY", "IS NULL"),
+    ("NOT NULL", "IS NOT NULL"),
+    ("NOT EMPTY", "IS NOT NULL"),
+    ("IS NOT EMPTY", "IS NOT NULL"),
+    ("IS PRESENT", "IS NOT NULL"),
+    ("REGEX", "REGEX MATCH"),
+    ("MATCH", "REGEX MATCH"),
+    ("MATCHES", "REGEX MATCH"),
+    ("LIKE", "REGEX MATCH"),
+    ("STARTS WITH", "REGEX MATCH"),
+    ("NOT REGEX", "NOT REGEX MATCH"),
+    ("NOT MATCH", "NOT REGEX MATCH"),
+    (">", "Greater_Than"),
+    ("GT", "Greater_Than"),
+    (">=", "Greater_Than_OR_EQUALS"),
+    ("GE", "Greater_Than_OR_EQUALS"),
+    ("GREATER OR EQUALS", "Greater_Than_OR_EQUALS"),
+    ("CONTAINS", "Includes"),
+    ("SUFFIX", "ENDS_WITH"),
+    ("IN", "&"),
+    ("ONE OF", "&"),
+    ("NOT IN", "!&"),
+    ("NONE OF", "!&"),
+];
+
+/// A hint for an operator that does not exist.
+pub(super) fn suggestion(word: &str) -> String {
+    // `IS_TRUE`, `is-true` and `IsTrue` are `IS TRUE`; of a sign nothing else is left.
+    let plain = |text: &str| -> String {
+        let letters: String = text.chars().filter(char::is_ascii_alphabetic).collect();
+        if letters.is_empty() { text.trim().to_owned() } else { letters.to_ascii_lowercase() }
+    };
+    let meant = plain(word);
+    let spelled = OPERATORS.into_iter().find(|name| plain(name) == meant);
+    let called = || OTHER_OPERATORS.iter().find(|(theirs, _)| plain(theirs) == meant).map(|(_, name)| *name);
+    match spelled.or_else(called).or_else(|| nearest(word, OPERATORS)) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("operators are {}", OPERATORS.join(", ")),
+    }
+}
 
 /// One `{ attribute, operator, value }`.
 #[derive(Clone, Debug)]
@@ -163,7 +219,17 @@ impl Operator {
         }
     }
 
-    fn holds(&self, value: &Value) -> bool {
+    /// Texts that are compared with the whole value of an attribute.
+    pub(super) fn whole_values(&self) -> Vec<String> {
+        match self {
+            Operator::Equals(value) | Operator::NotEquals(value) => vec![value.to_string()],
+            Operator::OneOf(members) | Operator::NoneOf(members) => members.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Does it hold for a value that is there?
+    pub(super) fn holds(&self, value: &Value) -> bool {
         let text = || match value {
             Value::Text(text) => Some(Cow::Borrowed(text.as_str())),
             Value::Integer(n) => Some(Cow::Owned(n.to_string())),

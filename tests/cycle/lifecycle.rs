@@ -303,3 +303,27 @@ async fn a_scope_may_ask_for_blocked_people() {
     assert!(bench.guests("south", "ada@north.example").is_empty());
     bench.guest("south", "eve@north.example");
 }
+
+/// Graph empties what a write of `employeeOrgData` leaves out.
+#[tokio::test(start_paused = true)]
+async fn a_complex_property_is_written_as_a_whole() {
+    let both = "employeeOrgData.division = \"[employeeOrgData.division]\"\n\
+                employeeOrgData.costCenter = \"[employeeOrgData.costCenter]\"\n";
+    let one = "employeeOrgData.division = \"[employeeOrgData.division]\"\n";
+    for (mapped, center) in [(both, "C1"), (one, "Local")] {
+        let bench = Bench::mesh(&["north", "south"], &RULES.replace("jobTitle = \"[jobTitle]\"\n", mapped));
+        let data = json!({ "employeeOrgData": { "division": "Arts", "costCenter": "C1" } });
+        let ada = bench.person("north", "ada", "Staff", &data);
+        bench.settled_sync().await;
+        let account = bench.guest("south", "ada@north.example");
+        if mapped == one {
+            let local = json!({ "employeeOrgData": { "division": "Arts", "costCenter": "Local" } });
+            bench.tenant("south").edit_user(account["id"].as_str().unwrap(), &local).unwrap();
+        }
+        let moved = json!({ "employeeOrgData": { "division": "Film", "costCenter": "C1" } });
+        bench.tenant("north").edit_user(&ada, &moved).unwrap();
+        bench.settled_sync().await;
+        let account = bench.guest("south", "ada@north.example");
+        assert_eq!(account["employeeOrgData"], json!({ "division": "Film", "costCenter": center }));
+    }
+}

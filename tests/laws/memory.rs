@@ -142,6 +142,46 @@ fn what_graph_cannot_clear_is_left_and_what_does_not_fit_is_held() {
 }
 
 #[test]
+fn what_its_property_does_not_take_holds_the_person_unless_the_admin_knows_better() {
+    let consider =
+        |line: &str, home: &[(&str, &str)]| linked(&format!("[attributes]\n{line}\n"), home, &[]).consider().decision;
+    let held = |line: &str, home: &[(&str, &str)]| match consider(line, home) {
+        Decision::Hold(Hold::Unmappable { attribute, reason }) => format!("{attribute}: {reason}"),
+        other => panic!("{other:?}"),
+    };
+    let long = "d".repeat(64);
+    let home = [("department", long.as_str()), ("businessPhones", "1|2")];
+    assert_eq!(
+        held("department = 'Append([department], \" - North\")'", &home),
+        "department: 72 characters, and department takes 64"
+    );
+    assert_eq!(
+        held("businessPhones = '[businessPhones]'", &home),
+        "businessPhones: 2 values, and businessPhones takes 1"
+    );
+    let short = [("department", "Maths")];
+    let written = |line: &str, home: &[(&str, &str)]| edits(&mut linked(&format!("[attributes]\n{line}\n"), home, &[]));
+    assert_eq!(
+        written("department = 'Append([department], \" - North\")'", &short),
+        set("department", "Maths - North")
+    );
+    // Known and lived with, or known better.
+    let allowed =
+        |id: &str| format!("department = {{ expression = 'Append([department], \" - North\")', allow = ['{id}'] }}");
+    assert!(held(&allowed("may-be-too-long"), &home).ends_with("takes 64"));
+    assert_eq!(written(&allowed("too-long"), &home), set("department", &format!("{long} - North")));
+    assert_eq!(
+        written("employeeId = { expression = '\"12345678901234567\"', allow = ['too-long'] }", &home),
+        set("employeeId", "12345678901234567")
+    );
+    assert_eq!(
+        written("businessPhones = { expression = '[businessPhones]', allow = ['too-many'] }", &home)
+            .get("businessPhones"),
+        Some(&Edit::Set(Value::List(vec!["1".to_owned(), "2".to_owned()])))
+    );
+}
+
+#[test]
 fn a_mapped_block_is_written_and_only_our_own_is_lifted() {
     let rules = "[attributes]\naccountEnabled = 'IIF(IsPresent([city]), \"True\", \"False\")'\n";
     let mut stage = linked(rules, &[], &[("accountEnabled", "true")]);

@@ -55,6 +55,7 @@ pub(super) fn graph(name: &str) -> Result<String, String> {
     Err(match look_up(name) {
         Known::Extension => format!("`{shown}` is no name of a directory extension"),
         Known::OutOfReach(why) => format!("`{shown}` cannot be used in a rule: {why}"),
+        Known::NotTracked => format!("`{shown}` cannot be used in a rule: delta queries do not track it"),
         Known::Property(_) | Known::No => {
             let hint = suggestion(name).map(|hint| format!(" ({hint})")).unwrap_or_default();
             format!("no user property is known by the name `{shown}`{hint}")
@@ -68,6 +69,9 @@ pub(super) fn writable(name: &str) -> Result<String, String> {
     match look_up(&graph) {
         Known::Property(Property { access: Access::ReadOnly(why), .. }) => {
             Err(format!("`{graph}` cannot be written: {why}"))
+        }
+        Known::Property(Property { access: Access::NotByApps, .. }) => {
+            Err(format!("`{graph}` cannot be written: only a signed-in person may"))
         }
         _ => Ok(graph),
     }

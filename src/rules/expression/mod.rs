@@ -1,8 +1,10 @@
 //! What does an expression give for a user? Parsed once with spans, evaluated totally and within bounds.
 
 mod check;
+mod comparisons;
 mod evaluate;
 mod functions;
+mod length;
 mod lexer;
 mod parser;
 mod tree;
@@ -12,6 +14,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::model::{Attribute, Attributes, Timestamp, Value};
+pub use comparisons::Compared;
 use evaluate::{Evaluation, Given, Stop};
 use tree::{Kind, Node};
 
