@@ -77,11 +77,15 @@ fn mapping<'t>(reading: &mut Reading<'t>, name: &str, field: &Field<'t>) -> Opti
             _ => from_constant(reading, name, field)?,
         };
         let mapping = Mapping { source, apply: Apply::Always, when_empty: WhenEmpty::Clear, unbounded };
+        asks_the_time(reading, name, &mapping, field.key_span.clone());
         return Some(chosen_once(reading, name, mapping, None));
     };
     let section = field.section(format!("the attribute `{name}`"), &mut reading.findings)?;
     let mut allowed = reading.allowed(&section);
     let mapping = from_table(reading, name, &section, &allowed);
+    if let Some(mapping) = &mapping {
+        asks_the_time(reading, name, mapping, field.key_span.clone());
+    }
     reading.silence(from, &mut allowed);
     reading.done_with(allowed);
     mapping
@@ -118,6 +122,16 @@ fn from_table<'t>(
     let when_empty = when_empty.unwrap_or(WhenEmpty::Clear);
     let mapping = Mapping { source, apply, when_empty, unbounded };
     Some(chosen_once(reading, name, mapping, section.field("apply")))
+}
+
+/// What changes by itself has to be looked at again for everybody, and may be written for everybody.
+fn asks_the_time(reading: &mut Reading<'_>, name: &str, mapping: &Mapping, span: Range<usize>) {
+    let asks = matches!(&mapping.source, Source::Expression(e) if e.asks_the_time());
+    if asks && mapping.apply != Apply::Create {
+        let message = format!("`{name}` depends on the time: everybody is looked at again each day");
+        let finding = Diagnostic::warning("asks-the-time", message).at(span);
+        reading.findings.push(finding.or_allow("write `apply = \"create\"` to ask once"));
+    }
 }
 
 /// A value that nobody else has is chosen while the account is made, and stays: asked again, it would be the account's own.

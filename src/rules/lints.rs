@@ -65,6 +65,7 @@ pub const LINTS: &[Lint] = &[
         "extension",
         "a directory extension's name holds the id of an app: a tenant without that app cannot be read",
     ),
+    advice("asks-the-time", "a mapping asks for `Now()`: its routes look at everybody again each day (UTC)"),
     advice(
         "unknown-attribute",
         "no user property of that name is known; a name that Graph does not know either stops the reading",
