@@ -82,7 +82,7 @@ async fn explain(global: &Global, config: &Config, arguments: &Arguments, out: &
 }
 
 fn exit(told: &Explained) -> Exit {
-    let held = if told.is_held() || !told.is_complete() { Exit::Incomplete } else { Exit::Done };
+    let held = if told.is_held() || !told.complete { Exit::Incomplete } else { Exit::Done };
     let refused = if told.is_refused() { Exit::Refused } else { Exit::Done };
     held.and(refused)
 }

@@ -31,6 +31,8 @@ pub struct Explained {
     pub followed: Vec<Followed>,
     /// In the order of the configuration.
     pub routes: Vec<RouteExplained>,
+    /// Every tenant was read, and every route of the person planned.
+    pub complete: bool,
 }
 
 /// How far a tenant has been read.
@@ -95,10 +97,6 @@ pub struct InPlan {
 }
 
 impl Explained {
-    /// Every tenant was read, and every route of the person planned.
-    pub fn is_complete(&self) -> bool {
-        self.tenants.iter().all(|t| t.fault.is_none())
-    }
     /// Somebody has to decide.
     pub fn is_held(&self) -> bool {
         self.routes.iter().any(|r| r.plan.held.is_some())
@@ -159,7 +157,9 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             told.plan = self.in_plan(seat, &told.explanation, place, &drafted);
         }
         self.find_ways(&seats, &mut routes).await?;
-        Ok(Explained { user: user.to_owned(), offline: self.focus.offline, tenants, followed, routes })
+        let planned = seats.iter().all(|seat| !drafted.skipped.contains_key(&seat.route.name));
+        let complete = planned && tenants.iter().all(|t| t.fault.is_none());
+        Ok(Explained { user: user.to_owned(), offline: self.focus.offline, tenants, followed, routes, complete })
     }
 
     /// The routes on which the person is somebody. An account leads back to its home user, and to that route alone.
@@ -229,7 +229,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
 
     /// The tenants of the person's routes. Groups count at home, where rules name them.
     fn tenants_read(&self, seats: &[Seat], readings: &Readings) -> Result<Vec<TenantRead>, StoreError> {
-        let by_groups = seats.iter().filter(|s| s.route.rules.iter().any(|r| !r.groups().is_empty()));
+        let by_groups = seats.iter().filter(|s| !s.route.groups().is_empty());
         let homes: BTreeSet<&TenantName> = by_groups.map(|s| &s.route.name.home).collect();
         let all: BTreeSet<&TenantName> =
             seats.iter().flat_map(|s| [&s.route.name.home, &s.route.name.target]).collect();
@@ -255,8 +255,11 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     }
 
     fn weigh(&self, seat: &Seat, gathered: Gathered) -> Result<RouteExplained, StoreError> {
-        let (route, Gathered { case, unsettled, log }) = (planned(&seat.route), gathered);
-        let mut explanation = plan::explain(&route, &case, self.clock.now());
+        let (route, now) = (planned(&seat.route), self.clock.now());
+        let Gathered { mut case, unsettled, log } = gathered;
+        // Which values are free depends on what the plan gives to others.
+        case.answers.unique.extend(self.store.case(&route, &seat.home, now)?.answers.unique);
+        let mut explanation = plan::explain(&route, &case, now);
         let ladder = explanation.account.ladder.iter_mut();
         let rungs = ladder.flat_map(|l| l.rungs.iter_mut().chain(std::iter::once(&mut l.address)));
         for candidate in rungs.flat_map(|r| &mut r.candidates).filter(|c| c.taken) {
@@ -323,12 +326,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         let route = drafted.plan.routes.iter().find(|r| r.route == *name);
         let held = route.and_then(|r| r.held.iter().find(|h| h.home.id == seat.home));
         if let Some(held) = held {
-            // A value that may not be shown stands in the telling as what it is.
-            let reason = match &told.decision.outcome {
-                Outcome::Hold { reason } => reason.clone(),
-                _ => held.hold.to_string(),
-            };
-            return InPlan { held: Some(reason), ..InPlan::default() };
+            return InPlan { held: Some(held.hold.to_string()), ..InPlan::default() };
         }
         let Some(change) = route.and_then(|r| r.changes.iter().find(|c| c.home.id == seat.home)) else {
             let due = matches!(told.decision.outcome, Outcome::Change(_));

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use crosstie::model::{ActionKind, ObjectId, RouteName};
+use crosstie::plan::explain::{Fate, Given, Outcome};
 use crosstie::sim::Kind;
 use serde_json::json;
 
 use super::bench::{Bench, RULES};
+use super::values;
 
 const GROUP: &str = "2b1c0000-0000-4000-8000-0000000000ff";
 
@@ -148,4 +150,32 @@ async fn the_search_for_groups_ends_where_the_way_is_too_far() {
     assert_eq!(far.path, None);
     assert!(far.note.unwrap().contains("the first 200 groups"));
     assert!(asked <= 220, "{asked} questions about groups");
+}
+
+/// What the plan gives to one counts for the other, and what is hidden stays so.
+#[tokio::test(start_paused = true)]
+async fn chosen_and_hidden_values_are_told_as_the_plan_has_them() {
+    let bench = Bench::mesh(&["north", "south"], values::RULES);
+    values::smiths(&bench, &["ada", "eve"]);
+    let drafted = bench.plan().await;
+    let mut names = std::collections::BTreeSet::new();
+    for change in drafted.plan.routes.iter().flat_map(|r| &r.changes) {
+        let told = bench.explain(change.home.id.as_str()).await;
+        let route = &told.routes[0].explanation;
+        let Outcome::Change(seen) = &route.decision.outcome else { panic!("{route:?}") };
+        let edits: BTreeMap<_, _> =
+            seen.edits.iter().map(|(a, e)| (a.clone(), (e.before.clone(), e.after.clone()))).collect();
+        assert_eq!(edits, change.edits());
+        names.insert(seen.edits["mailNickname"].after.clone());
+        let hidden = route.attributes.iter().find(|a| a.target.as_str() == "employeeId").unwrap();
+        assert_eq!(hidden.result, Given::Value(Some("[Redacted]".into())));
+        assert!(!serde_json::to_string(&told).unwrap().contains("4711"));
+    }
+    assert_eq!(names.len(), 2, "two people were told of one value");
+    bench.settled_sync().await;
+    let told = bench.explain("ada@north.example").await;
+    let nickname = told.routes[0].explanation.attributes.iter().find(|a| a.target.as_str() == "mailNickname").unwrap();
+    assert_eq!((nickname.fate, nickname.written), (Fate::CreateOnly, false));
+    assert!(names.contains(&nickname.account), "{nickname:?}");
+    assert!(!serde_json::to_string(&told).unwrap().contains("4711"), "in the log, perhaps");
 }

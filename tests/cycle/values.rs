@@ -9,7 +9,7 @@ use serde_json::json;
 use super::bench::Bench;
 
 /// A mail nickname that nobody else has, a GUID, and a hidden employee id.
-const RULES: &str = r#"
+pub(super) const RULES: &str = r#"
 account = "member"
 [[scope]]
 all = [{ attribute = "employeeType", operator = "EQUALS", value = "Staff" }]
@@ -27,7 +27,7 @@ fn nickname(bench: &Bench, who: &str) -> String {
     bench.guest("south", &format!("{who}@north.example"))["mailNickname"].as_str().unwrap_or_default().to_owned()
 }
 
-fn smiths(bench: &Bench, names: &[&str]) {
+pub(super) fn smiths(bench: &Bench, names: &[&str]) {
     for name in names {
         bench.person("north", name, "Staff", &json!({ "surname": "Smith", "employeeId": "4711" }));
     }

@@ -250,3 +250,38 @@ fn a_linked_user_has_a_link_and_no_ladder() {
     assert_eq!((title.account.clone(), title.fate), (Some("Lead".into()), Fate::Written));
     assert_eq!(title.inputs, BTreeMap::from([("jobTitle".into(), Some("Dev".into()))]));
 }
+
+/// What `Redact` reads and gives is shown nowhere, whoever else looks at it: clauses, rungs, inputs, steps, edits, faults.
+#[test]
+fn hidden_values_are_hidden_in_every_part() {
+    const RULES: &str = r#"
+        [[scope]]
+        all = [{ attribute = "employeeId", operator = "Includes", value = "-" }]
+        [[match]]
+        target = "employeeId"
+        source = "[employeeId]"
+        [attributes]
+        employeeId = 'Redact(Join("/", ToLower([employeeId]), "x"))'
+        jobTitle = 'IIF(IsPresent([employeeId]), [jobTitle], "none")'
+        mail = 'Redact([mail])'
+    "#;
+    let home = present("home", &[("employeeId", "CANARY-1"), ("jobTitle", "Dev"), ("mail", "canary-2@north.example")]);
+    let account = present("account", &[("employeeId", "canary-3"), ("jobTitle", "Lead"), ("mail", "Canary-4")]);
+    let link = || Some(known("account", crosstie::model::Origin::Provisioned));
+    let broken = RULES.replace("Redact(Join(\"/\", ToLower([employeeId]), \"x\"))", "Redact(CDate([employeeId]))");
+    for (rules, link, hidden) in [(RULES, link(), 9), (RULES, None, 9), (broken.as_str(), link(), 5)] {
+        let route = route(&[("staff", rules)]);
+        let case = plan::Case {
+            home: home.clone(),
+            member_of: BTreeSet::new(),
+            account: link.as_ref().map(|_| account.clone()),
+            link,
+            answers: plan::Answers::default(),
+            readings: 1,
+        };
+        let told = serde_json::to_string_pretty(&explain(&route, &case, NOW)).expect("JSON");
+        assert!(!told.to_lowercase().contains("canary"), "{told}");
+        assert!(told.matches("[Redacted]").count() >= hidden, "{told}");
+        assert!(told.contains("\"Dev\""), "what is not hidden is shown: {told}");
+    }
+}

@@ -283,6 +283,10 @@ impl Teller<'_> {
         treated: &Result<Treated, Unmapped>,
         steps: &mut Vec<StepSeen>,
     ) -> Given {
+        // Nothing is chosen again, so there is nothing to tell of how.
+        if *treated == Ok(Treated::ChosenBefore) {
+            return given(treated);
+        }
         let hides = self.secrets.made.contains(target);
         // Exactly what the planner lets the expression see.
         let taken = self.case.answers.unique.get(target);

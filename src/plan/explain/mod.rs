@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::scope::{Judged, Verdict};
 use super::{Case, Decision, PlannedRoute, matching, person};
 use crate::model::{
-    Action, ActionKind, Attribute, Change, Hold, Observed, Person, Presence, REDACTED, Standing, Timestamp, Value,
+    Action, ActionKind, Attribute, Change, Observed, Person, Presence, REDACTED, Standing, Timestamp, Value,
 };
 
 pub use attributes::{AttributeSeen, Fate, Given, ReferenceSeen, StepSeen};
@@ -201,7 +201,7 @@ fn told(judged: &Judged<'_>, case: &Case, decision: &Decision, left_out: bool, s
     let (outcome, says) = match decision {
         Decision::Do(change) => (Outcome::Change(change_seen(change, secrets)), words::change(change)),
         Decision::Hold(hold) => {
-            let reason = hold_seen(hold, secrets);
+            let reason = hold.to_string();
             (Outcome::Hold { reason: reason.clone() }, format!("held: {reason}"))
         }
         Decision::Settled => {
@@ -228,13 +228,5 @@ fn change_seen(change: &Change, secrets: &Secrets) -> ChangeSeen {
         account: change.action.account().map(ToString::to_string),
         address,
         edits: change.edits().into_iter().map(edit).collect(),
-    }
-}
-
-/// What is wrong with a value may quote it.
-fn hold_seen(hold: &Hold, secrets: &Secrets) -> String {
-    match hold {
-        Hold::Unmappable { attribute, .. } if secrets.made.contains(attribute) => format!("{attribute}: {REDACTED}"),
-        other => other.to_string(),
     }
 }

@@ -222,8 +222,10 @@ fn groups_are_told_with_the_way_up_to_them() {
         place.run(&["explain", &ada, "--route", "north->south", "--offline", "--format", "json"]).code(0).json();
     assert_eq!(of(&offline["routes"][0])[0]["note"], "the way is not known offline");
     place.edit_rules(&format!("\"{other}\"]"), "\"11111111-0000-4000-8000-000000000000\"]");
-    let stranger = place.run(&["explain", &ada, "--route", "north->south", "--offline", "--format", "json"]).json();
+    let stranger =
+        place.run(&["explain", &ada, "--route", "north->south", "--offline", "--format", "json"]).code(4).json();
     assert!(text(&of(&stranger["routes"][0])[1], "note").contains("never read"), "{stranger:#}");
+    assert_eq!(stranger["complete"], false, "the rules ask for what was never read");
     place.edit_rules("\"11111111-0000-4000-8000-000000000000\"]", &format!("\"{other}\"]"));
     sim.fault("north", &json!({ "kind": "groups", "effect": { "do": "status", "status": 403 } }));
     let faulty = place.run(&["explain", &ada, "--route", "north->south"]);
