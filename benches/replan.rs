@@ -131,7 +131,7 @@ fn person(n: usize) -> Attributes {
     set("preferredLanguage", text("en-GB".to_owned()));
     set("officeLocation", text(format!("Room {}", n % 900)));
     set("businessPhones", Value::List(vec![format!("+44 20 {n:07}")]));
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         set("mobilePhone", text(format!("+44 7{n:09}")));
     }
     for extension in 1..=8 {
