@@ -6,7 +6,7 @@ use super::lanes::Job;
 use super::recover::{Seen, charged};
 use super::retry::{self, DENIALS_MAX, DENIED_INVITATIONS_MAX, FAULTS_MAX, LOOKS_MAX, THROTTLES_MAX, TRIES_MAX};
 use super::{EngineError, Event, Failure, steps};
-use crate::model::{Change, DeltaItem, ObjectId, Outcome, Presence, Timestamp, WriteError};
+use crate::model::{Change, DeltaItem, ObjectId, Outcome, Presence, REDACTED, Timestamp, Value, WriteError};
 use crate::ports::{Clock, DirectoryError, DirectoryWrite, Retry, Written};
 use crate::store::{Ask, AskKind, LAG_ALLOWANCE_SECONDS, LinkChange, Record};
 
@@ -19,7 +19,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
                 if ask.kind == AskKind::Invite {
                     self.invitations.answered(now);
                 }
-                match result {
+                match result.map_err(|error| without_secrets(error, &ask)) {
                     Ok(written) => self.applied(job, asked, ask, written),
                     Err(error) if error.retry == Retry::LookAgain => self.look_later(job, asked, ask, &error),
                     Err(error) => self.refused(job, asked, ask, &error),
@@ -240,4 +240,33 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
         self.cycle.store.record(Record { asked, ask, outcome, at, account, learned, link, budgets })?;
         Ok(())
     }
+}
+
+/// Shorter values would be found by chance, everywhere in a message.
+const SECRET_CHARACTERS_MIN: usize = 4;
+
+/// A tenant may quote what it refuses, and what is redacted stands in no log, message or list of failures.
+fn without_secrets(mut error: DirectoryError, ask: &Ask) -> DirectoryError {
+    let hidden = ask.edits.iter().filter(|(a, _)| ask.redacted.contains(*a)).flat_map(|(_, (b, a))| b.iter().chain(a));
+    let mut texts: Vec<String> = hidden
+        .flat_map(|value| match value {
+            Value::List(items) => items.clone(),
+            value => vec![value.to_string()],
+        })
+        .filter(|text| !text.is_empty())
+        .collect();
+    // A value within another one goes after it.
+    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    let message = &mut error.detail.message;
+    for text in texts {
+        if !message.contains(&text) {
+            continue;
+        }
+        *message = if text.chars().count() >= SECRET_CHARACTERS_MIN {
+            message.replace(&text, REDACTED)
+        } else {
+            REDACTED.to_owned()
+        };
+    }
+    error
 }

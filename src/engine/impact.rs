@@ -37,16 +37,15 @@ pub struct Touched {
     pub leave: u64,
 }
 
-/// Rule sets of a former sync, or why this crosstie cannot read one of them any more.
-type Again = Result<Vec<Arc<RuleSet>>, String>;
+/// The rule sets of a former sync, or why this crosstie cannot read them any more.
+type FormerRules = Result<Vec<Arc<RuleSet>>, String>;
 
 /// Rule sets of former syncs that were read already, by name and text: many routes share one.
 #[derive(Default)]
 struct Former(BTreeMap<(String, String), Result<Arc<RuleSet>, String>>);
 
 impl Former {
-    /// The rule sets again; `Err` where this crosstie cannot read one of them any more.
-    fn rules(&mut self, remembered: Vec<Remembered>) -> Again {
+    fn rules(&mut self, remembered: Vec<Remembered>) -> FormerRules {
         let mut one = |Remembered { name, text }: Remembered| {
             let read = |(name, text): &(String, String)| match RuleSet::parse(name, text) {
                 Ok((rules, _)) => Ok(Arc::new(rules)),
@@ -97,7 +96,7 @@ impl<D, C: Clock> Cycle<'_, D, C> {
     }
 
     /// The rules of the last sync, where there was one and they were others.
-    fn former_rules(&self, route: &Route, former: &mut Former) -> Result<Option<Again>, EngineError> {
+    fn former_rules(&self, route: &Route, former: &mut Former) -> Result<Option<FormerRules>, EngineError> {
         if self.store.remembers_rules(&route.name, &texts(route))? {
             return Ok(None);
         }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
 
+/// Milliseconds in a day.
+const DAY_MILLIS: u64 = 86_400_000;
+
 impl Timestamp {
     /// This instant and `milliseconds` more; saturates at the end of time.
     #[must_use]
@@ -17,6 +20,11 @@ impl Timestamp {
     #[must_use]
     pub const fn plus_seconds(self, seconds: u64) -> Self {
         self.plus_millis(seconds.saturating_mul(1000))
+    }
+    /// The beginning of its day, UTC.
+    #[must_use]
+    pub const fn day(self) -> Self {
+        Self(self.0 - self.0 % DAY_MILLIS)
     }
     /// Milliseconds from `earlier` to here, 0 where `earlier` is later (clocks jump).
     pub const fn millis_since(self, earlier: Timestamp) -> u64 {

@@ -34,9 +34,12 @@ pub(super) enum Unmapped {
 
 /// What an expression may see when it makes that attribute of a home user's account.
 ///
+/// The time is the beginning of the day (UTC): a plan can be approved and made again within the day, and looking again a
+/// second later changes nothing.
+///
 /// Draws depend on the person and the attribute alone, so that planning again changes nothing.
 pub(super) fn inputs<'a>(home: &'a Observed, target: &'a str, now: Timestamp) -> Inputs<'a> {
-    Inputs { seed: [home.object.as_str(), target], ..Inputs::new(&home.attributes, now) }
+    Inputs { seed: [home.object.as_str(), target], ..Inputs::new(&home.attributes, now.day()) }
 }
 
 /// Values that have to be free in the target, by attribute: what `SelectUniqueValue` chooses among for this user.

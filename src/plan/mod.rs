@@ -34,9 +34,6 @@ pub use rehearse::{Made, Rehearsal, Unwritten, rehearse};
 pub use rule_edits::{Part, RuleEdit};
 pub use scope::Verdict;
 
-/// Milliseconds in a day.
-const DAY_MILLIS: u64 = 86_400_000;
-
 /// A route as the planner sees it.
 #[derive(Clone, Debug)]
 pub struct PlannedRoute {
@@ -56,7 +53,7 @@ impl PlannedRoute {
     /// themselves: under these everybody is considered anew each day (UTC), as hire dates and their like need it.
     pub fn marks(&self, now: Timestamp) -> String {
         let rules = self.fingerprint();
-        if self.rules.iter().any(|r| r.asks_the_time()) { format!("{rules};day={}", now.0 / DAY_MILLIS) } else { rules }
+        if self.rules.iter().any(|r| r.asks_the_time()) { format!("{rules};day={}", now.day().0) } else { rules }
     }
     /// The rule set of that name, or the first: a route has at least one.
     fn rules_named(&self, name: &str) -> Option<&Arc<RuleSet>> {

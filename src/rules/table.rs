@@ -250,20 +250,62 @@ impl<'t> Section<'t> {
 }
 
 impl Word<'_> {
-    /// Where bytes `part` of the text stand in the file: exact where the text was written without escapes, otherwise
-    /// the whole text.
+    /// Where bytes `part` of the text stand in the file, between whatever quotes and behind whatever escapes; the whole text
+    /// where that cannot be told.
     pub fn part(&self, file: &str, part: Range<usize>) -> Range<usize> {
         let Some(written) = file.get(self.span.clone()) else { return self.span.clone() };
-        // Three quotes with or without a line end, then one; the text itself tells which it was.
-        let offset = [5, 4, 3, 1].into_iter().find(|start| {
-            let quotes = if *start >= 3 { 3 } else { 1 };
-            let inner = written.len().checked_sub(quotes).and_then(|end| written.get(*start..end));
-            let opens = written.starts_with("'''") || written.starts_with("\"\"\"");
-            inner == Some(self.text) && (quotes == 1 || opens && written.len() >= 6)
-        });
-        match offset {
-            Some(offset) => self.span.start + offset + part.start..self.span.start + offset + part.end,
-            None => self.span.clone(),
+        let places = places(written).filter(|(text, _)| text == self.text);
+        let place = |at: usize| Some(self.span.start + *places.as_ref()?.1.get(at)?);
+        place(part.start).zip(place(part.end)).map_or(self.span.clone(), |(start, end)| start..end)
+    }
+}
+
+/// A TOML text as it is meant, and for each of its bytes (and its end) where it stands in what was written.
+fn places(written: &str) -> Option<(String, Vec<usize>)> {
+    let quotes =
+        ["\"\"\"", "'''", "\"", "'"].into_iter().find(|q| written.starts_with(*q) && written.len() >= 2 * q.len())?;
+    let end = written.len() - quotes.len();
+    let mut at = quotes.len();
+    // A line end right behind three quotes is no part of the text.
+    if quotes.len() == 3 {
+        let rest = written.get(at..)?;
+        at += if rest.starts_with("\r\n") { 2 } else { usize::from(rest.starts_with('\n')) };
+    }
+    let (mut text, mut places) = (String::new(), Vec::new());
+    while at < end {
+        let rest = written.get(at..end)?;
+        let c = rest.chars().next()?;
+        let (meant, length) =
+            if c == '\\' && quotes.starts_with('"') { escape(rest)? } else { (Some(c), c.len_utf8()) };
+        if let Some(meant) = meant {
+            text.push(meant);
+            places.resize(text.len(), at);
         }
+        at += length;
+    }
+    places.push(end);
+    Some((text, places))
+}
+
+/// What an escape stands for, and how long it is; one before a line end stands for nothing, and takes the blanks behind it.
+fn escape(rest: &str) -> Option<(Option<char>, usize)> {
+    let letter = rest.chars().nth(1)?;
+    let code = |digits: usize| {
+        let code = u32::from_str_radix(rest.get(2..2 + digits)?, 16).ok()?;
+        Some((Some(char::from_u32(code)?), 2 + digits))
+    };
+    match letter {
+        'b' => Some((Some('\u{8}'), 2)),
+        't' => Some((Some('\t'), 2)),
+        'n' => Some((Some('\n'), 2)),
+        'f' => Some((Some('\u{c}'), 2)),
+        'r' => Some((Some('\r'), 2)),
+        'e' => Some((Some('\u{1b}'), 2)),
+        '"' | '\\' => Some((Some(letter), 2)),
+        'x' => code(2),
+        'u' => code(4),
+        'U' => code(8),
+        c if c.is_whitespace() => Some((None, 1 + rest.get(1..)?.len() - rest.get(1..)?.trim_start().len())),
+        _ => None,
     }
 }

@@ -182,7 +182,7 @@ impl Store {
     fn resolve(&self, route: &RouteName, whom: &ObjectId) -> Result<Resolved, StoreError> {
         let Some(link) = self.link(route, whom)? else { return Ok(Resolved::Nobody) };
         let Some(account) = link.account() else { return Ok(Resolved::Pending) };
-        let present = self.observed(&route.target, account)?.is_some_and(|o| o.presence == Presence::Present);
+        let present = self.presence(&route.target, account)? == Some(Presence::Present);
         Ok(if present { Resolved::To(account.clone()) } else { Resolved::Pending })
     }
 

@@ -36,6 +36,14 @@ impl Store {
         Ok(row(&self.connection, id, object)?.map(|r| r.observed))
     }
 
+    /// Is the object there? The same as [`Store::observed`] says, without reading its attributes.
+    pub(super) fn presence(&self, tenant: &TenantName, object: &ObjectId) -> Result<Option<Presence>, StoreError> {
+        let sql = "SELECT presence FROM observations WHERE tenant = ?1 AND object = ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let key = params![self.tenant(tenant)?.id, codec::object(object)];
+        statement.query_row(key, |r| r.get(0)).optional()?.map(codec::read_presence).transpose()
+    }
+
     /// Folds what a look at one user showed. A look mentions every attribute and so ends any suspicion.
     ///
     /// # Errors

@@ -159,7 +159,27 @@ pub(super) fn comparison(sign: Comparison, left: &Node, right: &Node, span: Rang
         | (Shape::Number | Shape::Date | Shape::List, Shape::Bool) => {
             Err(error("this is never equal: one side is true or false", span, "compare with \"true\" or \"false\""))
         }
-        _ => Ok(()),
+        _ => match (never(left, right)).or_else(|| never(right, left)) {
+            Some((message, hint)) => Err(error(message, span, hint)),
+            None => Ok(()),
+        },
+    }
+}
+
+/// A constant that the other side never gives.
+fn never(side: &Node, constant: &Node) -> Option<(&'static str, &'static str)> {
+    let Kind::Text(text) = &constant.kind else { return None };
+    let word = text.trim();
+    match shape(side) {
+        Shape::Bool
+            if !word.eq_ignore_ascii_case("true") && !word.eq_ignore_ascii_case("false") && !text.is_empty() =>
+        {
+            Some(("this is never equal: one side is true or false", "compare with \"true\" or \"false\""))
+        }
+        Shape::Number if matches!(side.kind, Kind::Call(..)) && word.parse::<i64>().is_err() && !text.is_empty() => {
+            Some(("this is never equal: one side is a whole number", "compare with a number"))
+        }
+        _ => None,
     }
 }
 

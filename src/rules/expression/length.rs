@@ -60,6 +60,11 @@ impl Known<'_> {
                 let separators = one(0)?.saturating_mul(sources.len().saturating_sub(1));
                 sources.iter().try_fold(separators, |sum, node| Some(sum.saturating_add(self.longest(node)?)))
             }
+            // Three bytes at the most for a UTF-16 unit, two digits for a byte.
+            "ConvertToUTF8Hex" => one(0).map(|n| n.saturating_mul(6)),
+            // One piece of what is cut or counted.
+            "Item" | "Split" | "RemoveDuplicates" => one(0),
+            "Replace" if self.dialect == Dialect::Provisioning => self.replaced(arguments),
             "Left" | "Right" => cut(one(0), count(arguments.get(1))),
             "Mid" => {
                 let skipped = count(arguments.get(1)).map_or(0, |start| start.saturating_sub(1));
@@ -73,6 +78,15 @@ impl Known<'_> {
             "CStr" | "CRef" | "IgnoreFlowIfNullOrEmpty" | "Redact" => one(0),
             _ => None,
         }
+    }
+
+    /// Plain replacement alone can be told: what a pattern takes away is not known.
+    fn replaced(&self, arguments: &[Node]) -> Option<usize> {
+        let given = |i: usize| arguments.get(i).filter(|node| !node.is_empty());
+        let (source, old, new) = (given(0)?, given(1)?, given(4)?);
+        let Kind::Text(old) = &old.kind else { return None };
+        let (all, new, old) = (self.longest(source)?, self.longest(new)?, length(old).max(1));
+        Some(all.max((all / old).saturating_mul(new).saturating_add(all % old)))
     }
 
     /// The longest of several.

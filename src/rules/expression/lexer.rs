@@ -165,6 +165,10 @@ impl<'a> Lexer<'a> {
             self.skip('-');
         } else if self.peek() == Some('&') {
             self.skip('&');
+            if self.peek() == Some('&') {
+                self.skip('&');
+                return Err(self.error(start, "`&&` has no place here", "conditions are combined with And(a, b)"));
+            }
             let hint = "texts are put together with Append(a, b) or Join(separator, a, b); hexadecimal is &H1F";
             return Err(self.error(start, "`&` has no place here", hint));
         }

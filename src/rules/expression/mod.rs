@@ -71,7 +71,7 @@ pub struct Expression {
 pub struct Inputs<'a> {
     /// The home user.
     pub user: &'a Attributes,
-    /// The plan's frozen time.
+    /// What `Now()` gives; in a plan the beginning of its day, so that it can be made again.
     pub now: Timestamp,
     /// What `Guid()` and `RandomString()` are drawn from, usually a person and an attribute: the same seed gives the same
     /// values, so that planning again changes nothing.

@@ -8,6 +8,7 @@ use super::lexer::{Lexeme, Token, lex};
 use super::tree::{Kind, Node};
 use super::{Dialect, ParseError};
 use crate::model::Attribute;
+use crate::rules::diagnostic::nearest;
 
 /// The longest expression. The portal takes 10,000 characters; what fits there fits here.
 pub(super) const SOURCE_CHARACTERS_MAX: usize = 10_000;
@@ -170,7 +171,13 @@ impl<'a> Parser<'a> {
             _ if let Some(word) = word => Kind::Word(word),
             _ => {
                 let message = format!("`{name}` is neither a text, nor an attribute, nor a call");
-                let hint = format!("a text is written \"{name}\", an attribute [{name}], a call {name}(…)");
+                let words = ["IgnoreAttributeFlow", "IgnoreObjectFlow"];
+                let functions = self.dialect.functions();
+                let hint = match nearest(name, words.into_iter().chain(functions)) {
+                    Some(word) if words.contains(&word) => format!("did you mean `{word}`?"),
+                    Some(function) => format!("did you mean `{function}(…)`?"),
+                    None => format!("a text is written \"{name}\", an attribute [{name}], a call {name}(…)"),
+                };
                 return Err(error(message, span, &hint));
             }
         };
@@ -214,6 +221,12 @@ impl<'a> Parser<'a> {
         let hint = match &extra.token {
             Token::Name(word) if word.eq_ignore_ascii_case("and") || word.eq_ignore_ascii_case("or") => {
                 "conditions are combined with And(a, b) and Or(a, b)"
+            }
+            Token::Name(word) if ["eq", "is", "like"].iter().any(|w| word.eq_ignore_ascii_case(w)) => {
+                "comparisons are = <> > >= < <=, and Contains(a, b) looks for a part"
+            }
+            Token::Name(word) if ["ne", "not"].iter().any(|w| word.eq_ignore_ascii_case(w)) => {
+                "write <> for \"is not\", or Not(…)"
             }
             Token::Close => "there is one `)` too many",
             Token::Compare(_) => "combine comparisons with And(a, b)",
