@@ -163,6 +163,8 @@ fn faults_have_words() {
         (r#"Append(SelectUniqueValue([a], [b]), "c")"#, "SelectUniqueValue stands alone at the top"),
         (r#"RandomString(5, 3, 3, 0, 0)"#, "more than the length"),
         ("Item([a], 0)", "Item counts from 1"),
+        (r#"IIF([accountEnabled] = "Yes", 1, 2)"#, "this is never equal: one side is true or false"),
+        (r#"IIF(Count([a]) = "two", 1, 2)"#, "this is never equal: one side is a whole number"),
         ("Left([a])", "Left takes at least 2 arguments, here it has 1"),
         (r#"[a] = "x" AND [b] = "y""#, "this cannot follow what stands before it"),
         (r#"[a] = [b] = [c]"#, "comparisons cannot be chained"),
@@ -342,7 +344,14 @@ fn faults_inside_expressions_have_their_column() {
     ] {
         assert_eq!(fault(line), "Nope", "{line}");
     }
-    assert_eq!(fault(r#"city = "Nope(\"a\")""#), r#""Nope(\"a\")""#);
+    // Behind escapes too, of whatever kind.
+    for line in [
+        r#"city = "Nope(\"a\")""#,
+        r#"city = "Append([city], \"\t\u00e4\\\\\", Nope([city]))""#.replace(", Nope", " = Nope").as_str(),
+        "city = \"\"\"\\\n   Join(\\\"-\\\", Nope([city]))\"\"\"",
+    ] {
+        assert_eq!(fault(line), "Nope", "{line}");
+    }
 }
 
 #[test]

@@ -11,9 +11,9 @@ use super::clock::SystemClock;
 use super::output::{complain, say};
 use super::{Exit, Global, Output, session};
 use crate::config::Report;
-use crate::model::{Attribute, Attributes, TenantName, Timestamp, Value};
+use crate::model::{Attribute, Attributes, Selection, TenantName, Timestamp, Value};
 use crate::ports::Clock;
-use crate::rules::{self, Diagnostic, Dialect, Expression, Inputs};
+use crate::rules::{self, Diagnostic, Dialect, Expression, Inputs, properties};
 use crate::store::Mode;
 
 #[derive(Args, Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     /// Whose values: a file with a user as JSON, as Microsoft Graph returns it; `-` for stdin, as does an expression that
     /// asks for attributes when something is piped in; or the user principal name or object id of somebody whom the store
     /// knows. With neither, the user has no attributes.
-    #[arg(long, value_name = "FILE|USER")]
+    #[arg(long, value_name = "FILE|USER", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     user: Option<String>,
     /// Where that somebody is at home; without it, the first tenant that knows the name.
     #[arg(long, value_name = "TENANT", requires = "user")]
@@ -79,6 +79,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> E
         Ok(subject) => subject,
         Err(exit) => return exit,
     };
+    unknown_names(&expression, &subject);
     // Nothing is planned here: an evaluation for a person to look at may use the real time.
     let now = arguments.now.unwrap_or_else(|| SystemClock::start().now());
     let inputs = Inputs { seed: [&subject.id, ""], ..Inputs::new(&subject.attributes, now) };
@@ -108,6 +109,16 @@ pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> E
     }
 }
 
+/// An attribute without a value may be one that nobody has.
+fn unknown_names(expression: &Expression, subject: &Subject) {
+    for attribute in expression.attributes().iter().filter(|a| !subject.attributes.contains_key(*a)) {
+        if matches!(properties::look_up(attribute.as_str()), properties::Known::No) {
+            let hint = properties::suggestion(attribute.as_str()).map(|hint| format!("\nhint: {hint}"));
+            say(format_args!("no user property `{attribute}` is known{}", hint.unwrap_or_default()));
+        }
+    }
+}
+
 fn shown(output: &rules::Output) -> Json {
     match output {
         rules::Output::Value(value) => json!(value),
@@ -123,7 +134,7 @@ fn subject(global: &Global, arguments: &Arguments, expression: &Expression) -> R
         Exit::Usage
     };
     match arguments.user.as_deref() {
-        Some(name) if arguments.tenant.is_some() || is_person(name) => remembered(global, arguments, name),
+        Some(name) if arguments.tenant.is_some() || is_person(name) => remembered(global, arguments, name, expression),
         Some(file) => read(Path::new(file)).map_err(usage),
         // Asked about a person, and nobody named: then the person comes through the pipe, where there is one.
         None if !expression.attributes().is_empty() && !io::stdin().is_terminal() => {
@@ -138,7 +149,8 @@ fn is_person(name: &str) -> bool {
     (name.contains('@') || rules::is_guid(name)) && !Path::new(name).exists()
 }
 
-fn remembered(global: &Global, arguments: &Arguments, name: &str) -> Result<Subject, Exit> {
+/// What was never read of a tenant is not the same as what nobody has there: without it there is no answer.
+fn remembered(global: &Global, arguments: &Arguments, name: &str, expression: &Expression) -> Result<Subject, Exit> {
     let config = session::configuration(global)?;
     let store = session::store(&config, Mode::Look)?;
     let asked = |tenant: &&TenantName| arguments.tenant.as_deref().is_none_or(|only| only == tenant.as_str());
@@ -153,6 +165,14 @@ fn remembered(global: &Global, arguments: &Arguments, name: &str) -> Result<Subj
         if let Some(object) = store.find_user(tenant, name).map_err(session::failed)?
             && let Some(observed) = store.observed(tenant, &object).map_err(session::failed)?
         {
+            let unread =
+                store.reading(tenant).map_err(session::failed)?.selection.lacks(&Selection(expression.attributes()));
+            if !unread.is_empty() {
+                let names: Vec<&str> = unread.iter().map(Attribute::as_str).collect();
+                let hint =
+                    "hint: only what rules ask for is read; `--user FILE` takes a user with all attributes from a file";
+                return Err(session::failed(format_args!("{tenant} was never asked for {}\n{hint}", names.join(", "))));
+            }
             return Ok(Subject { id: object.to_string(), attributes: observed.attributes });
         }
     }

@@ -17,7 +17,7 @@ use crate::store::Mode;
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     /// Object id or user principal name of a home user, or of an account that crosstie keeps for one.
-    #[arg(value_name = "USER")]
+    #[arg(value_name = "USER", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     user: String,
     /// Only this route, written HOME->TARGET.
     #[arg(long, value_name = "H->T")]

@@ -13,7 +13,7 @@ pub(super) struct Arguments {
     #[command(subcommand)]
     verb: Option<LogVerb>,
     /// Only this person: home object id, user principal name, or account id.
-    #[arg(long, value_name = "U")]
+    #[arg(long, value_name = "U", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     user: Option<String>,
     /// Only this tenant, as home or target.
     #[arg(long, value_name = "T")]

@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "H->T")]
     route: Option<String>,
     /// Only this home user: object id or user principal name.
-    #[arg(long, value_name = "U")]
+    #[arg(long, value_name = "U", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     user: Option<String>,
     /// Read nothing: plan from what the store remembers.
     #[arg(long)]

@@ -202,6 +202,33 @@ fn gives_what_fits(reading: &mut Reading<'_>, target: &Attribute, expression: &E
     if let Some(complaint) = complaint {
         let finding = Diagnostic::error("expression-type", format!("`{target}` {complaint}")).at(word.span.clone());
         reading.findings.push(finding.hint("write an expression that gives what the attribute takes"));
+        return;
+    }
+    if let Some((what, way)) = other_kind(target, kind, expression) {
+        let message = format!("`{target}` {what}: people for whom that does not fit are held");
+        let finding = Diagnostic::warning("other-kind", message).at(word.span.clone());
+        reading.findings.push(finding.or_allow(way));
+    }
+}
+
+/// What fits some people and not others, with the way out.
+fn other_kind(target: &Attribute, kind: Kind, expression: &Expression) -> Option<(&'static str, &'static str)> {
+    let read = expression.as_attribute().and_then(|a| property(a.as_str()));
+    let several = expression.shape() == Shape::List && read.is_none_or(|p| p.items_max != Some(1));
+    let takes_one = kind == Kind::Text || property(target.as_str()).is_some_and(|p| p.items_max == Some(1));
+    match (kind, expression.shape()) {
+        (Kind::Text | Kind::List, Shape::List) if several && takes_one => {
+            Some(("holds one value, and this gives any number", "write `Join(\"; \", …)` or `Item(…, 1)`"))
+        }
+        (Kind::Bool, Shape::Text) if read.is_some() => Some((
+            "is true or false, and this is a text",
+            "write a comparison: `IIF([…] = \"x\", \"True\", \"False\")`",
+        )),
+        (Kind::Text, Shape::Bool) => Some((
+            "is a text, and this is true or false, written `True` and `False`",
+            "write `IIF(…, \"yes\", \"no\")`",
+        )),
+        _ => None,
     }
 }
 

@@ -65,6 +65,10 @@ pub const LINTS: &[Lint] = &[
         "extension",
         "a directory extension's name holds the id of an app: a tenant without that app cannot be read",
     ),
+    advice(
+        "other-kind",
+        "an expression gives another kind of value than its property holds: people for whom it does not fit are held",
+    ),
     advice("asks-the-time", "a mapping asks for `Now()`: its routes look at everybody again each day (UTC)"),
     advice(
         "unknown-attribute",

@@ -61,6 +61,19 @@ fn dialects_are_told_apart() {
 }
 
 #[test]
+fn names_that_nobody_has_are_told() {
+    let done = eval(&["Coalesce([jobTitel], [telephoneNumber], \"none\")"], "{}").code(0);
+    assert_eq!(done.out, "\"none\"\n");
+    done.says("no user property `jobTitel` is known\nhint: did you mean `jobTitle`?")
+        .says("Graph calls it `businessPhones`");
+    assert_eq!(eval(&["[jobTitel]"], r#"{"jobTitel":"x"}"#).code(0).err, "");
+    eval(&["ignoreAttributeFlow"], "{}").code(64).says("did you mean `IgnoreAttributeFlow`?");
+    eval(&["Joinn"], "{}").code(64).says("did you mean `Join(…)`?");
+    eval(&["[a] eq \"b\""], "{}").code(64).says("comparisons are = <> > >= < <=");
+    eval(&["[a] = 1 && [b] = 2"], "{}").code(64).says("conditions are combined with And(a, b)");
+}
+
+#[test]
 fn chance_is_the_persons_own() {
     let drawn = |id: &str| eval(&["Guid()", "--user", "-"], &format!("{{\"id\":\"{id}\"}}")).code(0).out;
     assert_eq!(drawn("one"), drawn("one"));
@@ -83,6 +96,16 @@ fn somebody_whom_the_store_remembers_is_found_and_nothing_is_written() {
     assert_eq!(shown(&[&name.to_uppercase()]).code(0).out, wanted);
     assert_eq!(shown(&[person["id"].as_str().unwrap()]).code(0).out, wanted);
     assert_eq!(shown(&[name, "--tenant", "north"]).code(0).out, wanted);
+    place
+        .run(&["eval", "[mobilePhone]", "--user", name])
+        .code(1)
+        .says("north was never asked for mobilePhone")
+        .says("hint:");
+    place.run(&["eval", "[displayName]", "--user", ""]).code(64);
+    for verb in ["plan", "explain"] {
+        let asked = if verb == "explain" { vec![verb, ""] } else { vec![verb, "--user", ""] };
+        place.run(&asked).code(64);
+    }
     shown(&[name, "--tenant", "west"]).code(1).says("nobody is remembered");
     shown(&[name, "--tenant", "wst"]).code(64).says("hint: there are north, south, west");
     assert!(place.state() == before, "an evaluation left a trace in the store");

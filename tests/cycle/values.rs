@@ -207,3 +207,39 @@ async fn a_rule_that_asks_the_time_is_asked_again_each_day() {
     bench.settled_sync().await;
     assert_eq!(title(), "Lecturer");
 }
+
+/// A plan that holds the time can be made again, and so approved by its digest.
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_holds_the_time_is_the_same_all_day() {
+    let rules = RULES.replace("[attributes]", "[attributes]\nextensionAttribute2 = 'Now()'");
+    let bench = Bench::mesh(&["north", "south"], &rules);
+    smiths(&bench, &["ada"]);
+    let first = bench.plan().await.digest;
+    tokio::time::advance(std::time::Duration::from_secs(3 * 3600)).await;
+    assert_eq!(bench.plan().await.digest, first);
+    bench.settled_sync().await;
+    let written =
+        || bench.guest("south", "ada@north.example")["onPremisesExtensionAttributes"]["extensionAttribute2"].clone();
+    assert_eq!(written(), "11/23/2026 12:00:00 AM");
+    tokio::time::advance(std::time::Duration::from_secs(86_400)).await;
+    bench.settled_sync().await;
+    assert_eq!(written(), "11/24/2026 12:00:00 AM");
+}
+
+/// A tenant may quote what it refuses: the change log, the report and what `status` tells do not.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_quotes_a_redacted_value_is_cut() {
+    let bench = Bench::mesh(&["north", "south"], RULES);
+    bench.person("north", "ada", "Staff", &json!({ "surname": "Smith", "employeeId": "sesame-1" }));
+    let mut refusal = Effect::status(400);
+    if let Effect::Status { message, .. } = &mut refusal {
+        *message = Some("Invalid value 'sesame-1' specified for property 'employeeId'".to_owned());
+    }
+    bench.tenant("south").fault(Fault::next(1, Kind::Patch, refusal)).unwrap();
+    let report = bench.sync().await;
+    assert!(report.failed.iter().any(|f| f.error.contains("Invalid value '[Redacted]'")), "{:?}", report.failed);
+    let log = serde_json::to_string(&bench.log()).unwrap();
+    assert!(log.contains("Invalid value '[Redacted]'") && !log.contains("sesame"), "{log}");
+    bench.settled_sync().await;
+    assert_eq!(bench.guest("south", "ada@north.example")["employeeId"], "sesame-1");
+}

@@ -89,7 +89,7 @@ fn every_block_of_the_documentation_is_known_and_sound() {
                 // Top-level keys stand before the first table, so the tenants go behind the part.
                 "toml config-part" => sound(name, &format!("{inner}\n{tenants}")),
                 // Tried by the tests below.
-                "eval" | "eval connect" | "eval mim" | "console" => {}
+                "eval" | "eval connect" | "eval mim" | "eval refused" | "console" => {}
                 "sh" if name == "README.md" => assert_eq!(inner, SET_UP, "the set-up is these two commands"),
                 "text" => {
                     let commands =
@@ -133,6 +133,16 @@ fn every_expression_of_the_documentation_gives_what_stands_beside_it() {
     let mut called: BTreeSet<(&str, &str)> = BTreeSet::new();
     for block in blocks.iter().filter(|b| b.mark == "eval" || b.mark.starts_with("eval ")) {
         let dialect = block.mark.strip_prefix("eval ").unwrap_or("provisioning");
+        if dialect == "refused" {
+            for line in block.text.lines() {
+                let (expression, why) = line.rsplit_once(" => ").expect("`expression => part of the message`");
+                let output = crosstie(folder.path(), &["eval", expression.trim(), "--user", "user.json"]);
+                assert_eq!(output.status.code(), Some(64), "{expression}: {}", text(&output.stdout));
+                assert!(text(&output.stderr).contains(why.trim()), "{expression}: {}", text(&output.stderr));
+                tried += 1;
+            }
+            continue;
+        }
         for line in block.text.lines() {
             let (expression, wanted) = line.rsplit_once(" => ").expect("`expression => result`");
             let arguments = ["--user", "user.json", "--now", "2026-11-27T09:00:00Z", "--dialect", dialect];
