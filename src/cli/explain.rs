@@ -1,18 +1,12 @@
 //! Why is this person in or out, matched or held, and what happens next?
 
-use std::collections::BTreeMap;
-
 use clap::Args;
 
-use super::clock::SystemClock;
 use super::output::{Format, complain};
-use super::progress::Progress;
 use super::{Exit, Global, Output, explained, render, session};
 use crate::config::Config;
-use crate::engine::{Cycle, Explained, Focus};
-use crate::graph::RequestIds;
+use crate::engine::{Explained, Focus};
 use crate::rules;
-use crate::store::Mode;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -36,34 +30,11 @@ pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> E
 
 async fn explain(global: &Global, config: &Config, arguments: &Arguments, out: &mut Output) -> Result<Exit, Exit> {
     let route = session::route(config, arguments.route.as_deref())?;
-    let clock = SystemClock::start();
-    let directories = if arguments.offline { BTreeMap::new() } else { session::connect(config, clock)? };
-    let store = session::store(config, Mode::Copy)?;
-    let (progress, ids) = (Progress::new(global), RequestIds::random().map_err(session::failed)?);
     let focus = Focus { route, user: None, full: false, offline: arguments.offline };
     // Ids are kept in small letters, and pasted in either.
     let pasted = arguments.user.trim();
     let user = if rules::is_guid(pasted) { pasted.to_ascii_lowercase() } else { pasted.to_owned() };
-    let (told, stopped) = session::until_stopped(async |stop| {
-        let cycle = Cycle {
-            config,
-            store: &store,
-            clock: &clock,
-            directories: &directories,
-            focus,
-            request_ids: &|| ids.next_id(),
-            watch: &|event| progress.hear(&event),
-            stop: stop.clone(),
-        };
-        let told = cycle.explain_user(&user).await;
-        (told, *stop.borrow())
-    })
-    .await;
-    progress.clear();
-    if stopped {
-        return Err(session::failed("stopped before everything was known; nothing was written"));
-    }
-    let told = told.map_err(session::failed)?;
+    let told = session::looking(global, config, focus, async |cycle| cycle.explain_user(&user).await).await?;
     match arguments.format {
         Format::Text => explained::text(&told, out),
         Format::Json => {

@@ -9,14 +9,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::clock::SystemClock;
 use super::output::{complain, say};
-use super::progress::Progress;
 use super::{Exit, Global, Output, render, session};
 use crate::config::Config;
-use crate::engine::{Cycle, Drafted, Focus};
-use crate::graph::RequestIds;
-use crate::store::Mode;
+use crate::engine::{Drafted, Focus};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -69,31 +65,8 @@ pub(super) async fn dry_run(
     out: &mut Output,
 ) -> Result<Exit, Exit> {
     let route = session::route(config, arguments.route.as_deref())?;
-    let clock = SystemClock::start();
-    let directories = if arguments.offline { BTreeMap::new() } else { session::connect(config, clock)? };
-    let store = session::store(config, Mode::Copy)?;
-    let (progress, ids) = (Progress::new(global), RequestIds::random().map_err(session::failed)?);
     let focus = Focus { route, user: arguments.user.clone(), full: false, offline: arguments.offline };
-    let (drafted, stopped) = session::until_stopped(async |stop| {
-        let cycle = Cycle {
-            config,
-            store: &store,
-            clock: &clock,
-            directories: &directories,
-            focus,
-            request_ids: &|| ids.next_id(),
-            watch: &|event| progress.hear(&event),
-            stop: stop.clone(),
-        };
-        let drafted = cycle.dry_run().await;
-        (drafted, *stop.borrow())
-    })
-    .await;
-    progress.clear();
-    if stopped {
-        return Err(session::failed("stopped before the plan was whole; nothing was written"));
-    }
-    let drafted = drafted.map_err(session::failed)?;
+    let drafted = session::looking(global, config, focus, async |cycle| cycle.dry_run().await).await?;
     show(&drafted, config, arguments, out);
     if let Some(path) = &arguments.out {
         save(&drafted, config, path).map_err(|e| session::failed(format_args!("{}: {e}", path.display())))?;

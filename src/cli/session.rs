@@ -7,8 +7,10 @@ use tokio::sync::watch;
 
 use super::clock::SystemClock;
 use super::output::{complain, say};
+use super::progress::Progress;
 use super::{Exit, Global};
 use crate::config::{self, Config, Credential, Tenant};
+use crate::engine::{Cycle, EngineError, Focus};
 use crate::graph::{GraphClient, GraphError, GraphWriter, HttpTransport, Proof, RequestIds};
 use crate::model::{Attribute, RouteName, TenantName};
 use crate::store::{Mode, Store, StoreError, TenantSetup};
@@ -148,4 +150,37 @@ pub(super) async fn until_stopped<T>(work: impl AsyncFnOnce(watch::Receiver<bool
         futures_util::future::Either::Left((done, _)) => done,
         futures_util::future::Either::Right(((), work)) => work.await,
     }
+}
+
+/// A cycle that can only look: with connections that read (none where it reads nothing), and a copy of the store.
+pub(super) async fn looking<T>(
+    global: &Global,
+    config: &Config,
+    focus: Focus,
+    work: impl AsyncFnOnce(&Cycle<'_, Reader, SystemClock>) -> Result<T, EngineError>,
+) -> Result<T, Exit> {
+    let clock = SystemClock::start();
+    let directories = if focus.offline { BTreeMap::new() } else { connect(config, clock)? };
+    let store = store(config, Mode::Copy)?;
+    let (progress, ids) = (Progress::new(global), RequestIds::random().map_err(failed)?);
+    let (found, stopped) = until_stopped(async |stop| {
+        let cycle = Cycle {
+            config,
+            store: &store,
+            clock: &clock,
+            directories: &directories,
+            focus,
+            request_ids: &|| ids.next_id(),
+            watch: &|event| progress.hear(&event),
+            stop: stop.clone(),
+        };
+        let found = work(&cycle).await;
+        (found, *stop.borrow())
+    })
+    .await;
+    progress.clear();
+    if stopped {
+        return Err(failed("stopped before everything was read; nothing was written"));
+    }
+    found.map_err(failed)
 }
