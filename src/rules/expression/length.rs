@@ -155,7 +155,12 @@ mod tests {
             ("ConvertToBase64(\"abcd\")", Some(12)),
             ("Guid()", Some(36)),
             ("SelectUniqueValue([department], Append([department], \"1\"))", Some(65)),
-            ("Replace([department], \"a\", , , \"bb\", , )", None),
+            ("Replace([department], \"a\", , , \"bb\", , )", Some(128)),
+            ("Replace([department], \"abc\", , , \"de\", , )", Some(64)),
+            ("Replace([department], \"abc\", , , \"defg\", , )", Some(21 * 4 + 1)),
+            ("Replace([department], , \"a\", , \"\", , )", None),
+            ("Item(Split([city], \",\"), 1)", Some(128)),
+            ("ConvertToUTF8Hex(Left([city], 10))", Some(60)),
         ];
         for (source, wanted) in cases {
             let expression = Expression::parse(source).unwrap_or_else(|e| panic!("{source}: {e}"));
