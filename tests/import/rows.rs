@@ -93,7 +93,7 @@ fn leavers_are_never_deleted_where_the_schema_does_not_say_so() {
     assert!(rules.matches.is_empty());
     assert!(import.notes.iter().any(|n| n.contains("alternativeSecurityIds")), "{:?}", import.notes);
     // Something else than the service's own source is no way to say it.
-    let (import, rules) = self::import(&schema(&[
+    let (import, rules) = super::import(&schema(&[
         from("IsSoftDeleted", "Not([accountEnabled])"),
         with(from("accountEnabled", "\"True\""), "flowType", json!("Always")),
         with(from("alternativeSecurityIds", "[mail]"), "matchingPriority", json!(1)),
@@ -235,13 +235,13 @@ fn defaults_are_given_only_where_the_service_gives_them() {
     assert_eq!(given("{}"), Output::Value(Some("a \"b\\".into())));
     assert_eq!(given(r#"{"department": "Dance"}"#), Output::Value(Some("Dance".into())));
 
-    let (import, rules) = self::import(&schema(&[with_default("Always")]));
+    let (import, rules) = super::import(&schema(&[with_default("Always")]));
     assert_eq!(row(&import, Part::Attribute, "department").answer, Answer::Partly);
     let Source::Expression(made) = &rules.attributes["department"].source else { panic!("an expression") };
     assert_eq!(made.source(), "[department]");
     // No source: the service fills what is empty, at any time.
     let row_of = json!({ "targetAttributeName": "department", "source": null, "defaultValue": "X" });
-    let (import, rules) = self::import(&schema(&[row_of]));
+    let (import, rules) = super::import(&schema(&[row_of]));
     assert_eq!(row(&import, Part::Attribute, "department").answer, Answer::Partly);
     assert_eq!(rules.attributes["department"].apply, Apply::Create);
 }
@@ -268,4 +268,10 @@ fn matches_stand_in_the_order_of_their_priority() {
         assert_eq!(row(&import, Part::Match, name).answer, Answer::NotTranslated, "{name}");
     }
     assert_eq!(row(&import, Part::Match, "alternativeSecurityIds").answer, Answer::BuiltIn);
+    // What comes to the same is written once.
+    let (_, rules) = super::import(&schema(&[
+        at("alternativeSecurityIds", "AltSecIdFromNetId([netId])", 1),
+        at("mail", "[mail]", 2),
+    ]));
+    assert_eq!(rules.matches.len(), 1);
 }

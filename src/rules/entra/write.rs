@@ -127,8 +127,11 @@ fn matches(text: &mut String, mapped: &Mapped) {
     if mapped.matches.is_empty() {
         text.push_str("# The schema matches by nothing: no account is joined.\n");
     }
+    let mut said: Vec<&str> = Vec::new();
     for row in &mapped.matches {
         match &row.written {
+            // Two rows may come to the same: the service's own key, and the address that stands for it.
+            Some(table) if said.contains(&table.as_str()) => {}
             Some(table) if row.answer == Answer::BuiltIn => {
                 let _ = writeln!(text, "[[match]]  # instead of {}\n{table}", calm(&row.name));
             }
@@ -137,6 +140,7 @@ fn matches(text: &mut String, mapped: &Mapped) {
                 lost(text, row.answer, &format!("{}: {}", row.name, row.from), row.why.as_deref().unwrap_or_default())
             }
         }
+        said.extend(row.written.as_deref());
     }
 }
 
