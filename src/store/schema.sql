@@ -1,4 +1,4 @@
--- Version 2. Object ids are 16 bytes where they are GUIDs (see codec.rs); times are milliseconds since 1970, UTC.
+-- Version 3. Object ids are 16 bytes where they are GUIDs (see codec.rs); times are milliseconds since 1970, UTC.
 
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
 
@@ -102,8 +102,49 @@ CREATE TABLE unsettled (
   home BLOB NOT NULL,
   state TEXT NOT NULL DEFAULT '',        -- '' not considered yet; else pending, held, failed or waiting
   detail TEXT NOT NULL DEFAULT '',
+  lane TEXT NOT NULL DEFAULT '',         -- while pending: where the change waits
+  writes INTEGER NOT NULL DEFAULT 0,     -- while pending: how many object writes it takes in all
+  since INTEGER NOT NULL DEFAULT 0,      -- when it came to this state
+  tries INTEGER NOT NULL DEFAULT 0,      -- cycles in a row that failed
+  not_before INTEGER NOT NULL DEFAULT 0, -- while failed: when it is tried again
   PRIMARY KEY (route, home)
 ) WITHOUT ROWID, STRICT;
+
+-- Tenants that are left alone for a while, because nothing but faults came from them.
+CREATE TABLE breakers (
+  tenant INTEGER NOT NULL REFERENCES tenants,
+  door TEXT NOT NULL,                    -- 'reading' or 'writing'
+  failures INTEGER NOT NULL,             -- in a row
+  since INTEGER NOT NULL,
+  open_until INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  PRIMARY KEY (tenant, door)
+) WITHOUT ROWID, STRICT;
+
+-- Routes on which the same error met one person after the other.
+CREATE TABLE quarantines (
+  route INTEGER NOT NULL REFERENCES routes,
+  part TEXT NOT NULL,                    -- 'leavers' or 'others': a refused invitation never stops a deletion
+  since INTEGER NOT NULL,
+  probes INTEGER NOT NULL,               -- that failed
+  probe_at INTEGER NOT NULL,
+  code TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  PRIMARY KEY (route, part)
+) WITHOUT ROWID, STRICT;
+
+-- Alerts that no receiver has confirmed yet.
+CREATE TABLE outbox (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  hook TEXT NOT NULL,                    -- the receiver's name in the configuration
+  event TEXT NOT NULL,                   -- the event's own id: the same in every attempt
+  body TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  tries INTEGER NOT NULL DEFAULT 0,
+  next_at INTEGER NOT NULL,
+  error TEXT NOT NULL DEFAULT ''         -- of the last attempt
+) STRICT;
+CREATE INDEX outbox_by_hook ON outbox (hook, id);
 
 -- Writes that left and were not answered yet. A row here after a crash is an open question.
 CREATE TABLE asked (id INTEGER PRIMARY KEY, target INTEGER NOT NULL REFERENCES tenants, body TEXT NOT NULL) STRICT;
