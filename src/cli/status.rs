@@ -8,7 +8,7 @@ use super::clock::SystemClock;
 use super::output::Format;
 use super::{Exit, Global, Output, render, session};
 use crate::config::Config;
-use crate::engine::budgets;
+use crate::engine::Budgets;
 use crate::model::Timestamp;
 use crate::ports::Clock;
 use crate::quota::{Meter, Window};
@@ -51,10 +51,10 @@ fn show(config: &Config, store: &Store, now: Timestamp, format: Format, out: &mu
     let runs = store.last_runs(RUNS_SHOWN)?;
     let mut left = Vec::new();
     for tenant in config.tenants.values() {
-        for ((name, windows), budget) in budgets(tenant).into_iter().zip(["writes", "invitations"]) {
-            let mut meter = Meter::new(&windows);
-            meter.remember(store.spent(&name)?);
-            left.push(Left { tenant: tenant.name.to_string(), budget, windows: meter.left(now) });
+        for (word, budget) in Budgets::of(config, tenant).named() {
+            let mut meter = Meter::new(&budget.windows);
+            meter.remember(store.spent(&budget.name)?);
+            left.push(Left { tenant: tenant.name.to_string(), budget: word, windows: meter.left(now) });
         }
     }
     match format {

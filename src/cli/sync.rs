@@ -10,7 +10,7 @@ use super::output::complain;
 use super::progress::Progress;
 use super::{Exit, Global, Output, plan, render, session};
 use crate::config::Config;
-use crate::engine::{Cycle, Focus, Report, budgets};
+use crate::engine::{Cycle, Focus, Report, longest_window_millis};
 use crate::graph::RequestIds;
 use crate::model::{ActionKind, RouteName, Timestamp, Trigger};
 use crate::ports::Clock;
@@ -59,7 +59,7 @@ pub(super) async fn cycle(
     let directories = session::writers(session::connect(config, clock)?);
     let store = session::store(config, Mode::Write)?;
     let (progress, ids) = (Progress::new(global), RequestIds::random().map_err(session::failed)?);
-    store.forget_spent(clock.now(), longest_window(config)).map_err(session::failed)?;
+    store.forget_spent(clock.now(), longest_window_millis(config)).map_err(session::failed)?;
     let run = store.begin_run(Trigger::Manual, clock.now()).map_err(session::failed)?;
     let result = session::until_stopped(async |stop| {
         let cycle = Cycle {
@@ -138,12 +138,6 @@ fn show(report: &Report, out: &mut Output) {
     if report.waiting > 0 {
         complain(format_args!("{} changes wait for the next cycle", report.waiting));
     }
-}
-
-/// The longest window of any budget, in milliseconds.
-fn longest_window(config: &Config) -> u64 {
-    let windows = config.tenants.values().flat_map(budgets).flat_map(|(_, windows)| windows);
-    windows.map(|w| w.millis).max().unwrap_or(0)
 }
 
 /// The same fault of many people is told once, with their names.

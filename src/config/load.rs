@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::report::Report;
 use super::secret::{environment, is_open_to_others};
-use super::{Config, Credential, Schedule, SecretSource, Tenant, schedule, tenant, topology};
+use super::{Config, Credential, Schedule, SecretSource, Tenant, limits, schedule, tenant, topology};
 use crate::rules::diagnostic::did_you_mean;
 use crate::rules::table::{Section, Word, document};
 use crate::rules::{Diagnostic, RuleSet};
@@ -45,7 +45,7 @@ pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> R
     let mut findings = Vec::new();
     let Some(table) = document(&text, &mut findings) else { return Err(Report::of(path, &text, findings)) };
     let root = Section::root(&table, "crosstie.toml");
-    root.only(&["store", "schedule", "tenants", "topology", "route", "rules_dir"], &mut findings);
+    root.only(&["store", "schedule", "tenants", "topology", "route", "rules_dir", "limits"], &mut findings);
     let folder = path.parent().unwrap_or(Path::new(""));
     let rules_dir = root.word("rules_dir", &mut findings).map_or(RULES_DIR, |word| word.text);
     let mut sets = RuleSets { folder: folder.join(rules_dir), known: BTreeMap::new(), report: Report::default() };
@@ -55,6 +55,7 @@ pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> R
         Some(section) => schedule::read(&section, &mut findings),
         None => Schedule::default(),
     };
+    let app = limits::read_app(&root, &mut findings);
     let tenants = tenant::read(&root, folder, &mut findings);
     let routes = topology::read(&root, &tenants, &mut sets, &mut findings);
     for (tenant, span) in tenants.values() {
@@ -66,7 +67,7 @@ pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> R
         return Err(report);
     }
     let tenants = tenants.into_iter().filter_map(|(name, (tenant, _))| Some((name, tenant?))).collect();
-    let config = Config { path: path.to_owned(), store, schedule, tenants, routes };
+    let config = Config { path: path.to_owned(), store, schedule, app, tenants, routes };
     Ok(Loaded { config, warnings: report })
 }
 

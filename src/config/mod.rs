@@ -1,5 +1,6 @@
 //! Which tenants, routes and limits are there? `crosstie.toml` and its rule sets, read and checked as one.
 
+mod limits;
 mod load;
 mod report;
 mod rule_tests;
@@ -31,6 +32,8 @@ pub struct Config {
     pub store: PathBuf,
     /// For `crosstie run`.
     pub schedule: Schedule,
+    /// For every app.
+    pub app: AppLimit,
     /// By name.
     pub tenants: BTreeMap<TenantName, Tenant>,
     /// In the order of the file; every pair once.
@@ -94,6 +97,21 @@ pub struct Limits {
     pub window_seconds: u32,
     /// Object writes in any hour.
     pub writes_per_hour: u32,
+    /// Invitations in any window of `invitations_window_seconds`.
+    pub invitations: u32,
+    /// That window's length.
+    pub invitations_window_seconds: u32,
+    /// How much of all of these is ours, in thousandths.
+    pub share_permille: u32,
+}
+
+/// `[limits]`: one app's object writes over all its tenants, in any window of this length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppLimit {
+    /// Object writes.
+    pub writes: u32,
+    /// The window's length.
+    pub window_seconds: u32,
 }
 
 /// A route with its rule sets.

@@ -8,23 +8,13 @@ use toml::de::DeValue;
 use url::{Host, Url};
 
 use super::report::is_variable;
-use super::{Credential, Limits, SecretSource, Tenant};
+use super::{Credential, SecretSource, Tenant, limits};
 use crate::model::TenantName;
 use crate::rules::table::{Field, Section, Word};
 use crate::rules::{Diagnostic, is_guid};
 
-impl Default for Limits {
-    /// What the vendor documents for one app in one tenant: 3,000 writes in 150 seconds, 72,000 an hour.
-    fn default() -> Self {
-        Self { writes: 3_000, window_seconds: 150, writes_per_hour: 72_000 }
-    }
-}
-
 /// Where an invited person lands who redeems nothing in particular: the list of their apps.
 const REDIRECT_URL: &str = "https://myapplications.microsoft.com";
-
-/// Longest window worth counting: a day.
-const WINDOW_SECONDS_MAX: i64 = 86_400;
 
 /// National clouds: name, authority, Graph root.
 const CLOUDS: [(&str, (&str, &str)); 4] = [
@@ -112,7 +102,7 @@ fn tenant(name: &TenantName, section: &Section<'_>, folder: &Path, findings: &mu
         Some(word) => url("redirect_url", &word, false, findings).map(|_| word.text.to_owned()),
         None => Some(REDIRECT_URL.to_owned()),
     };
-    let limits = limits(name, section, findings);
+    let limits = limits::read(name, section, findings);
     Some(Tenant {
         name: name.clone(),
         id: id?,
@@ -243,19 +233,4 @@ fn url(key: &str, word: &Word<'_>, is_root: bool, findings: &mut Vec<Diagnostic>
         findings.push(Diagnostic::error("url", message).at(word.span.clone()).hint(hint));
     }
     None
-}
-
-fn limits(name: &TenantName, section: &Section<'_>, findings: &mut Vec<Diagnostic>) -> Limits {
-    let mut limits = Limits::default();
-    let Some(section) = section.section("limits", &format!("[tenants.{name}.limits]"), findings) else {
-        return limits;
-    };
-    section.only(&["writes", "window_seconds", "writes_per_hour"], findings);
-    let mut number = |key: &str, most: i64, usual: u32| {
-        section.integer(key, 1..=most, findings).and_then(|n| u32::try_from(n).ok()).unwrap_or(usual)
-    };
-    limits.writes = number("writes", i64::from(u32::MAX), limits.writes);
-    limits.window_seconds = number("window_seconds", WINDOW_SECONDS_MAX, limits.window_seconds);
-    limits.writes_per_hour = number("writes_per_hour", i64::from(u32::MAX), limits.writes_per_hour);
-    limits
 }

@@ -1,25 +1,27 @@
 //! What does a target's worker make of an answer?
 
 use super::apply::{Landing, Worker};
+use super::bulkheads::{self, FAULTS_MAX, THROTTLES_MAX};
 use super::follow::GENERATIONS_MAX;
-use super::lanes::Job;
-use super::recover::{Seen, charged};
-use super::retry::{self, DENIALS_MAX, DENIED_INVITATIONS_MAX, FAULTS_MAX, LOOKS_MAX, THROTTLES_MAX, TRIES_MAX};
-use super::{EngineError, Event, Failure, steps};
+use super::lanes::{Fault, Job};
+use super::recover::Seen;
+use super::retry::{self, LOOKS_MAX, TRIES_MAX};
+use super::{Budgets, EngineError, Event, Failure, steps};
 use crate::model::{Change, DeltaItem, ObjectId, Outcome, Presence, REDACTED, Timestamp, Value, WriteError};
 use crate::ports::{Clock, DirectoryError, DirectoryWrite, Retry, Written};
-use crate::store::{Ask, AskKind, LAG_ALLOWANCE_SECONDS, LinkChange, Record};
+use crate::quota::Meter;
+use crate::store::{Ask, AskKind, Door, LAG_ALLOWANCE_SECONDS, LinkChange, Record};
 
-impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
+impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
     pub(super) fn land(&mut self, landing: Landing) -> Result<(), EngineError> {
         match landing {
             Landing::Written { job, asked, ask, result } => {
-                let now = self.cycle.clock.now();
-                self.writes.answered(now);
-                if ask.kind == AskKind::Invite {
-                    self.invitations.answered(now);
+                self.answered(ask.kind);
+                let result = result.map_err(|error| without_secrets(error, &ask));
+                if !matches!(&result, Err(error) if error.retry == Retry::LookAgain) {
+                    self.told(&job, asked);
                 }
-                match result.map_err(|error| without_secrets(error, &ask)) {
+                match result {
                     Ok(written) => self.applied(job, asked, ask, written),
                     Err(error) if error.retry == Retry::LookAgain => self.look_later(job, asked, ask, &error),
                     Err(error) => self.refused(job, asked, ask, &error),
@@ -29,10 +31,26 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
         }
     }
 
+    /// The write is charged as of now, whatever came of it.
+    fn answered(&mut self, kind: AskKind) {
+        let now = self.now();
+        self.writes.answered(now);
+        self.app.borrow_mut().budget.answered(self.tenant.name.as_str(), now);
+        if kind == AskKind::Invite {
+            self.invitations.answered(now);
+        }
+    }
+
+    /// What became of the write is known: others may plan for this person again.
+    fn told(&self, job: &Job, asked: i64) {
+        self.lanes.busy.borrow_mut().remove(&job.whose());
+        self.lanes.asks.borrow_mut().remove(&asked);
+    }
+
     fn applied(&mut self, mut job: Job, asked: i64, ask: Ask, written: Written) -> Result<(), EngineError> {
-        (self.faults, self.denials, self.throttles) = (0, 0, 0);
-        let now = self.cycle.clock.now();
-        let before = self.cycle.store.link(&ask.route(), &ask.home.id)?;
+        self.works(&job)?;
+        let now = self.now();
+        let before = self.run.cycle.store.link(&ask.route(), &ask.home.id)?;
         let account = match &written {
             Written::Invited(invited) => Some(invited.account.clone()),
             Written::Done => ask.account.clone(),
@@ -41,7 +59,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
             && let Some(message) = self.existed_before(&job, account)?
         {
             let error = WriteError { code: "AccountExistedBefore".to_owned(), message };
-            job.failed = Some(error.message.clone());
+            job.failed = Some(Fault::ours(error.message.clone()));
             let link = steps::refused_link(&ask, job.asked_before.as_ref(), before.as_ref());
             self.record(Some(asked), ask, Outcome::Failed(error), Some(account.clone()), None, link)?;
             return self.finish(job);
@@ -54,10 +72,21 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
         self.go_on(job)
     }
 
+    /// The target takes writes, and those of this route.
+    fn works(&mut self, job: &Job) -> Result<(), EngineError> {
+        (self.faults, self.throttles) = (0, 0);
+        if std::mem::take(&mut self.probing) {
+            self.run.worked_at(&self.tenant.name, Door::Writing)?;
+        }
+        let (route, part) = (&job.change.route, job.lane().part());
+        self.streaks.remove(&(route.clone(), part));
+        self.run.route_works(route, part)
+    }
+
     /// An invitation of an address that somebody there has already answers with that account. Nothing was made, and the
     /// account is neither provisioned nor joined: it stays untouched.
     fn existed_before(&self, job: &Job, account: &ObjectId) -> Result<Option<String>, EngineError> {
-        let store = self.cycle.store;
+        let store = self.run.cycle.store;
         if store.is_linked(&self.tenant.name, account)? {
             return Ok(Some(format!("the invitation answered with account {account}, which another home user has")));
         }
@@ -70,9 +99,10 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
 
     fn look_later(&mut self, mut job: Job, asked: i64, ask: Ask, error: &DirectoryError) -> Result<(), EngineError> {
         tracing::info!(tenant = %self.tenant.name, user = %ask.home.user_principal_name, code = error.detail.code, "no answer came: looking whether it happened");
-        self.fault(error, ask.kind, ask.at);
+        self.fault(error, ask.at)?;
         job.looking = Some((asked, ask, 0));
-        self.queue.push_later(job, self.cycle.clock.now().plus_seconds(retry::pause_seconds(1)));
+        let at = self.now().plus_seconds(retry::pause_seconds(1));
+        self.lanes.queue.borrow_mut().push_later(job, at);
         Ok(())
     }
 
@@ -86,44 +116,46 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
     ) -> Result<(), EngineError> {
         let applied = matches!(seen, Ok(Seen::Applied { .. }));
         if !applied && looks + 1 < LOOKS_MAX {
-            let at = self.cycle.clock.now().plus_seconds(retry::pause_seconds(looks + 2));
+            let at = self.now().plus_seconds(retry::pause_seconds(looks + 2));
             job.looking = Some((asked, ask, looks + 1));
-            self.queue.push_later(job, at);
+            self.lanes.queue.borrow_mut().push_later(job, at);
             return Ok(());
         }
         job.looking = None;
+        self.told(&job, asked);
         let Ok(seen) = seen else {
             // Nothing could be seen at all: the question stays open for the next run.
-            job.failed = Some("no answer came, and the tenant could not be looked at".to_owned());
+            job.failed = Some(Fault::ours("no answer came, and the tenant could not be looked at"));
             return self.finish(job);
         };
-        self.cycle.settle_ask(&self.tenant.name, asked, &ask, seen)?;
+        self.run.cycle.settle_ask(&self.tenant.name, asked, &ask, seen)?;
         job.tries += 1;
         if applied {
-            *self.tally.applied.entry((ask.route(), ask.action)).or_insert(0) += 1;
+            self.works(&job)?;
+            self.count(&ask);
             job.steps.pop_front();
             return self.go_on(job);
         }
         if ask.kind != AskKind::Invite && job.tries < TRIES_MAX {
             // Every other write may be repeated: doing it twice is doing it once.
-            self.queue.push(job);
+            self.lanes.queue.borrow_mut().push(job);
             return Ok(());
         }
-        job.failed = Some("no answer came; the next cycle looks again before asking again".to_owned());
+        job.failed = Some(Fault::ours("no answer came; the next cycle looks again before asking again"));
         self.finish(job)
     }
 
     fn refused(&mut self, mut job: Job, asked: i64, ask: Ask, error: &DirectoryError) -> Result<(), EngineError> {
-        let now = self.cycle.clock.now();
-        let now_linked = self.cycle.store.link(&ask.route(), &ask.home.id)?;
+        let now = self.now();
+        let now_linked = self.run.cycle.store.link(&ask.route(), &ask.home.id)?;
         let link = steps::refused_link(&ask, job.asked_before.as_ref(), now_linked.as_ref());
         let (kind, sets_manager, asked_at) = (ask.kind, steps::sets_manager(&ask), ask.at);
         self.record(Some(asked), ask, Outcome::Failed(error.detail.clone()), None, None, link)?;
-        self.fault(error, kind, asked_at);
+        self.fault(error, asked_at)?;
         let not_found = error.is_not_found() && kind != AskKind::Invite;
         if error.throttled {
-            self.paused_until = self.paused_until.max(retry::again_at(error, self.throttles, now));
-            self.queue.push_front(job);
+            self.throttled(error, kind, now);
+            self.lanes.queue.borrow_mut().push_front(job);
             return Ok(());
         }
         job.tries += 1;
@@ -134,7 +166,8 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
         let not_yet = not_found && (young || sets_manager);
         let worth = if not_found { not_yet } else { matches!(error.retry, Retry::Again { .. }) };
         if worth && job.tries < TRIES_MAX {
-            self.queue.push_later(job.clone(), retry::again_at(error, job.tries, now));
+            let at = retry::again_at(error, job.tries, now);
+            self.lanes.queue.borrow_mut().push_later(job, at);
             return Ok(());
         }
         if not_found && !young {
@@ -147,51 +180,93 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
             job.steps.pop_front();
             parts.into_iter().rev().for_each(|part| job.steps.push_front(part));
             job.tries = 0;
-            self.queue.push_front(job);
+            self.lanes.queue.borrow_mut().push_front(job);
             return Ok(());
         }
-        job.failed = Some(error.to_string());
+        let (code, weight) = (Some(error.detail.code.clone()), bulkheads::weight(error.status, kind));
+        job.failed = Some(Fault { message: error.to_string(), code, weight });
         job.steps.pop_front();
         job.tries = 0;
         self.go_on(job)
+    }
+
+    /// The tenant wants a pause, and perhaps leaves us less than we thought.
+    fn throttled(&mut self, error: &DirectoryError, kind: AskKind, now: Timestamp) {
+        let until = retry::again_at(error, self.throttles, now);
+        self.paused_until = self.paused_until.max(until);
+        // Which of the two windows was full is not said; the fuller one it is.
+        let filled = |meter: &mut Meter| meter.left(now).first().map_or(0, |(w, left)| 1_000 - left * 1_000 / w.writes_max.max(1));
+        if kind == AskKind::Invite && filled(&mut self.invitations) > filled(&mut self.writes) {
+            self.learned_invitations.refused(now, self.invitations.used(now));
+        } else {
+            self.learned.refused(now, self.writes.used(now));
+        }
     }
 
     /// The account of a link is not there any more: the next consideration says what follows.
     fn missing(&mut self, mut job: Job) -> Result<(), EngineError> {
         job.steps.clear();
         if let Some(account) = job.change.action.account() {
-            self.cycle.store.doubt(&self.tenant.name, account)?;
+            self.run.cycle.store.doubt(&self.tenant.name, account)?;
         }
-        job.failed = Some("the account is not there; the next cycle looks for it".to_owned());
+        job.failed = Some(Fault::ours("the account is not there; the next cycle looks for it"));
         self.finish(job)
     }
 
     /// Accounts may not show on all replicas for a while after they were made.
     fn is_young(&self, change: &Change, now: Timestamp) -> Result<bool, EngineError> {
-        let link = self.cycle.store.link(&change.route, &change.home.id)?;
+        let link = self.run.cycle.store.link(&change.route, &change.home.id)?;
         Ok(link.is_some_and(|l| now.seconds_since(l.since) < LAG_ALLOWANCE_SECONDS))
     }
 
     /// Counts faults that are the target's and not one person's; too many in a row, and it is left alone.
     ///
-    /// Whatever was under way when one fault showed belongs to the same blip and counts once. A denied invitation or a
-    /// refused token says more of the app than a denied change of one account, which may be an administrator's.
-    fn fault(&mut self, error: &DirectoryError, kind: AskKind, asked_at: Timestamp) {
-        let denied = matches!(error.status, Some(401 | 403));
-        let sick = !denied && (error.status.is_none_or(|s| s >= 500) || error.retry == Retry::LookAgain);
-        if !(error.throttled || denied || sick) {
-            (self.faults, self.denials, self.throttles) = (0, 0, 0);
-            return;
+    /// Whatever was under way when one fault showed belongs to the same blip and counts once. A refused token is the
+    /// tenant's, a denied change is the route's or the person's.
+    fn fault(&mut self, error: &DirectoryError, asked_at: Timestamp) -> Result<(), EngineError> {
+        let denied = error.status == Some(403);
+        let sick = error.status.is_none_or(|s| s >= 500 || s == 401) || error.retry == Retry::LookAgain;
+        if !(error.throttled || (sick && !denied)) {
+            (self.faults, self.throttles) = (0, 0);
+            return Ok(());
         }
-        if denied {
-            let of_the_app = kind == AskKind::Invite || error.status == Some(401);
-            self.denials += if of_the_app { DENIALS_MAX / DENIED_INVITATIONS_MAX } else { 1 };
-        } else if asked_at >= self.blip_until {
-            self.blip_until = self.cycle.clock.now();
+        if asked_at >= self.blip_until {
+            self.blip_until = self.now();
             *(if error.throttled { &mut self.throttles } else { &mut self.faults }) += 1;
         }
-        if self.throttles >= THROTTLES_MAX || self.denials >= DENIALS_MAX || self.faults >= FAULTS_MAX {
-            self.given_up.get_or_insert_with(|| error.to_string());
+        let too_many = self.throttles >= THROTTLES_MAX || self.faults >= FAULTS_MAX || (self.probing && sick);
+        if too_many && !self.lanes.resting.get() {
+            self.rest(&error.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// From now on nothing is written into the tenant, until it has been left alone for a while.
+    fn rest(&mut self, why: &str) -> Result<(), EngineError> {
+        (self.faults, self.throttles, self.probing) = (0, 0, true);
+        self.lanes.resting.set(true);
+        let target = &self.tenant.name;
+        self.run.whole.borrow_mut().retain(|route| route.target != *target);
+        self.run.report.borrow_mut().unwritten.insert(target.clone(), why.to_owned());
+        self.run.failed_at(target, Door::Writing, why)
+    }
+
+    /// Something has happened to this person since the change was planned.
+    pub(super) fn reconsider(&mut self, job: Job) -> Result<(), EngineError> {
+        self.lanes.queue.borrow_mut().leave(&job.whose());
+        let generation = job.generation + u32::from(job.begun);
+        match self.run.cycle.again(&job.change, Some(&job.change))? {
+            Some(next) => self.follow(next, generation),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn follow(&mut self, next: Change, generation: u32) {
+        if generation <= GENERATIONS_MAX {
+            self.lanes.queue.borrow_mut().enter(Job::new(next, generation));
+        } else {
+            self.run.report.borrow_mut().waiting += 1;
         }
     }
 
@@ -200,27 +275,45 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
         if job.steps.is_empty() {
             return self.finish(job);
         }
-        self.queue.push(job);
+        self.lanes.queue.borrow_mut().push(job);
         Ok(())
     }
 
     pub(super) fn finish(&mut self, job: Job) -> Result<(), EngineError> {
-        let change = &job.change;
-        (self.cycle.watch)(Event::Finished { route: &change.route, action: change.action.kind() });
-        if let Some(error) = job.failed {
-            self.cycle.store.explain_unsettled(&change.route, &change.home.id, "failed", &error)?;
-            let (route, home) = (change.route.clone(), change.home.clone());
-            self.tally.failed.push(Failure { route, home, action: change.action.kind(), error });
+        let (change, store) = (&job.change, self.run.cycle.store);
+        (self.run.cycle.watch)(Event::Finished { route: &change.route, action: change.action.kind() });
+        self.lanes.queue.borrow_mut().leave(&job.whose());
+        let Some(fault) = &job.failed else {
+            if let Some(next) = self.run.cycle.again(change, None)? {
+                self.follow(next, job.generation + 1);
+            }
             return Ok(());
+        };
+        let (route, home, now) = (&change.route, &change.home, self.now());
+        store.put_off(route, &home.id, &fault.message, now, bulkheads::put_off_seconds)?;
+        let failure = Failure {
+            route: route.clone(),
+            home: home.clone(),
+            action: change.action.kind(),
+            error: fault.message.clone(),
+        };
+        self.run.report.borrow_mut().failed.push(failure);
+        let part = job.lane().part();
+        if self.run.quarantined.borrow().contains(&(route.clone(), part)) {
+            return self.run.probe_failed(route, part);
         }
-        if let Some(next) = self.cycle.again(change)? {
-            if job.generation < GENERATIONS_MAX {
-                self.queue.push(Job::new(next, job.generation + 1));
-            } else {
-                self.tally.waiting += 1;
+        let first_time = store.tries(route, &home.id)? <= 1;
+        if let Some(code) = fault.code.as_ref().filter(|_| first_time) {
+            let streak = self.streaks.entry((route.clone(), part)).or_default();
+            if let Some(people) = streak.add(code, fault.weight) {
+                self.run.quarantine(route, part, people, fault)?;
             }
         }
         Ok(())
+    }
+
+    fn count(&self, ask: &Ask) {
+        *self.run.report.borrow_mut().applied.entry((ask.route(), ask.action)).or_insert(0) += 1;
     }
 
     pub(super) fn record(
@@ -233,11 +326,13 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
         link: LinkChange,
     ) -> Result<(), EngineError> {
         if outcome == Outcome::Applied {
-            *self.tally.applied.entry((ask.route(), ask.action)).or_insert(0) += 1;
+            self.count(&ask);
         }
-        let (at, budgets) = (self.cycle.clock.now(), charged(self.tenant, ask.kind));
+        let cycle = self.run.cycle;
+        let (at, budgets) = (self.now(), Budgets::of(cycle.config, self.tenant).charged(ask.kind));
+        (cycle.watch)(Event::Written { ask: &ask, outcome: &outcome });
         tracing::info!(tenant = %self.tenant.name, user = %ask.home.user_principal_name, action = %ask.action, request_id = %ask.request_id, ?outcome, "write");
-        self.cycle.store.record(Record { asked, ask, outcome, at, account, learned, link, budgets })?;
+        cycle.store.record(Record { asked, ask, outcome, at, account, learned, link, budgets })?;
         Ok(())
     }
 }

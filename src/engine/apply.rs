@@ -1,24 +1,30 @@
-//! How do changes reach their targets? One worker a target, each with its own lanes and its own meter.
+//! How do changes reach one target? One worker, with its own lanes and its own meters.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
-use super::lanes::{Job, Queue};
+use super::bulkheads::Streak;
+use super::lanes::{Job, Lane, Lanes};
 use super::recover::{self, Seen};
+use super::run::{App, Run};
 use super::steps::{self, Step};
-use super::{Cycle, EngineError, Event, Report, budgets};
+use super::{Budgets, EngineError, Event};
 use crate::config::Tenant;
-use crate::model::{Action, Change, Outcome, RunId, Selection, TenantName, Tie, Timestamp, Trigger};
+use crate::model::{Action, Outcome, RouteName, Selection, TenantName, Tie, Timestamp};
 use crate::ports::{Clock, DirectoryError, DirectoryWrite, Write, Written};
-use crate::quota::{Meter, Permit};
-use crate::store::Ask;
+use crate::quota::{Learned, Meter, Permit};
+use crate::store::{Ask, Door, RoutePart};
 
-/// Writes under way at once in one target. At 20 writes a second and answers within 400 ms this fills the quota; more
+/// Writes under way at once in one target. At 20 writes a second and answers within 1.2 s this fills the quota; more
 /// would only lengthen the tail of unanswered writes after a crash.
-const IN_FLIGHT_MAX: usize = 8;
+const IN_FLIGHT_MAX: usize = 24;
+/// The same while others use up the tenant's quota: each of these can be refused when the limit is met.
+const IN_FLIGHT_SQUEEZED: usize = 8;
+/// So many more for leavers, who must not wait until slow answers to others come.
+const IN_FLIGHT_LEAVERS: usize = 2;
 
 /// Whoever asks us to stop gets the writes that are under way finished, but not for longer than this: service managers
 /// and people expect an end within five seconds.
@@ -40,135 +46,100 @@ pub(super) enum Landing {
 enum Next {
     Fly(Box<Flight>),
     Wait(Option<Timestamp>),
+    Idle,
     Over,
 }
 
 /// One target's worker: how it sends is told here, what it makes of the answers in `answers`.
-pub(super) struct Worker<'a, 'b, D, C> {
-    pub(super) cycle: &'a Cycle<'b, D, C>,
-    pub(super) tenant: &'a Tenant,
-    pub(super) directory: &'a D,
+pub(super) struct Worker<'r, D, C> {
+    pub(super) run: &'r Run<'r, D, C>,
+    pub(super) lanes: &'r Lanes,
+    pub(super) tenant: &'r Tenant,
+    pub(super) directory: &'r D,
     pub(super) selection: Selection,
-    pub(super) trigger: Trigger,
-    pub(super) run: RunId,
-    pub(super) queue: Queue,
     pub(super) writes: Meter,
     pub(super) invitations: Meter,
+    pub(super) app: &'r RefCell<App>,
+    /// What others leave of the tenant's windows.
+    pub(super) learned: Learned,
+    pub(super) learned_invitations: Learned,
     pub(super) paused_until: Timestamp,
     /// Faults of writes that left before this belong to one that is counted already.
     pub(super) blip_until: Timestamp,
     pub(super) faults: u32,
-    pub(super) denials: u32,
     pub(super) throttles: u32,
-    pub(super) given_up: Option<String>,
+    pub(super) streaks: BTreeMap<(RouteName, RoutePart), Streak>,
+    /// Nothing but faults came before: one write at a time, until one succeeds.
+    pub(super) probing: bool,
     /// Until when answers are waited for after the order to stop.
-    pub(super) patience: Option<Timestamp>,
-    pub(super) tally: Report,
-    /// Set by whichever worker cannot remember any more: nobody writes then.
-    pub(super) halt: &'a Cell<bool>,
+    patience: Option<Timestamp>,
 }
 
-impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
-    /// Makes the changes. Targets do not wait for each other.
-    pub(super) async fn apply(
-        &self,
-        changes: Vec<Change>,
-        trigger: Trigger,
-        run: RunId,
-        report: &mut Report,
-    ) -> Result<(), EngineError> {
-        (self.watch)(Event::Applying { changes: changes.len() });
-        let mut by_target: BTreeMap<TenantName, Vec<Change>> = BTreeMap::new();
-        for change in changes {
-            by_target.entry(change.route.target.clone()).or_default().push(change);
-        }
-        let halt = Cell::new(false);
-        let mut workers = Vec::new();
-        for (target, changes) in by_target {
-            workers.push(self.worker(&target, changes, trigger, run, &halt)?);
-        }
-        let mut first_error = None;
-        for done in join_all(workers.into_iter().map(Worker::run)).await {
-            match done {
-                Ok(tally) => report.add(tally),
-                Err(error) => first_error = first_error.or(Some(error)),
-            }
-        }
-        report.stopped |= self.stopped();
-        first_error.map_or(Ok(()), Err)
-    }
-
-    fn worker<'a>(
-        &'a self,
-        target: &TenantName,
-        changes: Vec<Change>,
-        trigger: Trigger,
-        run: RunId,
-        halt: &'a Cell<bool>,
-    ) -> Result<Worker<'a, 'a, D, C>, EngineError> {
-        let missing = || EngineError::NoSuch(format!("no tenant {target}"));
-        let tenant = self.config.tenants.get(target).ok_or_else(missing)?;
-        let [writes, invitations] = budgets(tenant);
-        let meter = |(name, windows): (String, Vec<_>)| -> Result<Meter, EngineError> {
-            let mut meter = Meter::new(&windows);
-            meter.remember(self.store.spent(&name)?);
+impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
+    pub(super) fn new(run: &'r Run<'r, D, C>, target: &TenantName, lanes: &'r Lanes) -> Result<Self, EngineError> {
+        let (cycle, missing) = (run.cycle, || EngineError::NoSuch(format!("no tenant {target}")));
+        let tenant = cycle.config.tenants.get(target).ok_or_else(missing)?;
+        let budgets = Budgets::of(cycle.config, tenant);
+        let meter = |budget: &super::Budget| -> Result<Meter, EngineError> {
+            let mut meter = Meter::new(&budget.windows);
+            meter.remember(cycle.store.spent(&budget.name)?);
             Ok(meter)
         };
-        let mut queue = Queue::default();
-        changes.into_iter().for_each(|c| queue.push(Job::new(c, 0)));
         Ok(Worker {
-            cycle: self,
-            tenant,
-            directory: self.door(target)?,
-            selection: self.config.selection(target),
-            trigger,
             run,
-            queue,
-            writes: meter(writes)?,
-            invitations: meter(invitations)?,
+            lanes,
+            tenant,
+            directory: cycle.door(target)?,
+            selection: cycle.config.selection(target),
+            writes: meter(&budgets.writes)?,
+            invitations: meter(&budgets.invitations)?,
+            app: run.app(&budgets.app).ok_or_else(missing)?,
+            learned: Learned::new(budgets.writes.windows[0]),
+            learned_invitations: Learned::new(budgets.invitations.windows[0]),
             paused_until: Timestamp(0),
             blip_until: Timestamp(0),
             faults: 0,
-            denials: 0,
             throttles: 0,
-            given_up: None,
+            streaks: BTreeMap::new(),
+            probing: cycle.store.breaker(target, Door::Writing)?.is_some(),
             patience: None,
-            tally: Report::default(),
-            halt,
         })
     }
-}
 
-impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
-    async fn run(mut self) -> Result<Report, EngineError> {
-        let result = self.work().await;
-        if result.is_err() {
-            self.halt.set(true);
-        }
-        if let Some(why) = self.given_up.take() {
-            self.tally.unwritten.insert(self.tenant.name.clone(), why);
-        }
-        result.map(|()| self.tally)
+    pub(super) fn now(&self) -> Timestamp {
+        self.run.cycle.clock.now()
     }
 
-    async fn work(&mut self) -> Result<(), EngineError> {
-        let (directory, store, selection) = (self.directory, self.cycle.store, self.selection.clone());
+    pub(super) async fn work(&mut self) -> Result<(), EngineError> {
+        let (directory, store, selection) = (self.directory, self.run.cycle.store, self.selection.clone());
         let mut flying = FuturesUnordered::new();
-        let mut stop = self.cycle.stop.clone();
+        let mut stop = self.run.cycle.stop.clone();
         loop {
+            // Answers may be there at once; others want their turn all the same.
+            tokio::task::coop::consume_budget().await;
             match self.next(flying.len())? {
-                Next::Fly(flight) => {
-                    flying.push(fly(directory, store, &selection, *flight));
-                    continue;
+                Next::Fly(flight) => flying.push(fly(directory, store, &selection, *flight)),
+                Next::Idle => {
+                    self.lanes.idle.set(true);
+                    self.run.changed.notify_one();
+                    if self.run.over.get() {
+                        return Ok(());
+                    }
+                    let stopped = std::pin::pin!(super::asked_to_stop(&mut stop));
+                    select(std::pin::pin!(self.lanes.woken.notified()), stopped).await;
                 }
-                Next::Over if flying.is_empty() => return Ok(()),
+                Next::Over if flying.is_empty() => {
+                    self.lanes.idle.set(true);
+                    self.run.changed.notify_one();
+                    return Ok(());
+                }
                 Next::Over => {
-                    let patience = *self.patience.get_or_insert(self.cycle.clock.now().plus_seconds(PATIENCE_SECONDS));
+                    let patience = *self.patience.get_or_insert(self.now().plus_seconds(PATIENCE_SECONDS));
                     let bored = async {
-                        if !self.cycle.stopped() {
+                        if !self.run.cycle.stopped() {
                             std::future::pending::<()>().await;
                         }
-                        self.cycle.clock.sleep_until(patience).await;
+                        self.run.cycle.clock.sleep_until(patience).await;
                     };
                     match select(flying.next(), std::pin::pin!(bored)).await {
                         Either::Left((Some(landing), _)) => self.land(landing)?,
@@ -183,15 +154,18 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
                             None => std::future::pending().await,
                         }
                     };
-                    let timer = async {
-                        match until {
-                            Some(at) => self.cycle.clock.sleep_until(at).await,
-                            None => std::future::pending().await,
-                        }
+                    let others = async {
+                        let timer = async {
+                            match until {
+                                Some(at) => self.run.cycle.clock.sleep_until(at).await,
+                                None => std::future::pending().await,
+                            }
+                        };
+                        let stopped = std::pin::pin!(super::asked_to_stop(&mut stop));
+                        let woken = std::pin::pin!(self.lanes.woken.notified());
+                        select(std::pin::pin!(timer), select(stopped, woken)).await;
                     };
-                    let (timer, landed) = (std::pin::pin!(timer), std::pin::pin!(landed));
-                    let stopped = std::pin::pin!(super::asked_to_stop(&mut stop));
-                    if let Either::Left((landing, _)) = select(landed, select(timer, stopped)).await {
+                    if let Either::Left((landing, _)) = select(std::pin::pin!(landed), std::pin::pin!(others)).await {
                         self.land(landing)?;
                     }
                 }
@@ -201,26 +175,37 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
 
     fn next(&mut self, flying: usize) -> Result<Next, EngineError> {
         loop {
-            let now = self.cycle.clock.now();
-            self.queue.wake(now);
-            if self.given_up.is_some() || self.cycle.stopped() || self.halt.get() {
-                self.tally.waiting += self.queue.drain().len() as u64;
+            let now = self.now();
+            if self.run.cycle.stopped() || self.run.halt.get() {
+                self.leave_the_rest();
                 return Ok(Next::Over);
             }
-            if flying >= IN_FLIGHT_MAX {
+            if self.lanes.resting.get() {
+                self.leave_the_rest();
+                return Ok(if flying == 0 { Next::Idle } else { Next::Wait(None) });
+            }
+            let mut queue = self.lanes.queue.borrow_mut();
+            queue.wake(now);
+            if flying >= self.room(queue.first_lane(), now) {
                 return Ok(Next::Wait(None));
             }
-            let Some(job) = self.queue.pop() else {
-                let due = self.queue.next_due();
-                return Ok(if due.is_none() && flying == 0 { Next::Over } else { Next::Wait(due) });
+            let Some(job) = queue.pop() else {
+                let due = queue.next_due();
+                return Ok(if due.is_none() && flying == 0 { Next::Idle } else { Next::Wait(due) });
             };
+            drop(queue);
             if let Some((asked, ask, looks)) = job.looking.clone() {
                 return Ok(Next::Fly(Box::new(Flight::Look { job, asked, ask, looks })));
             }
+            if job.failed.is_none() && self.run.cycle.store.has_news(&job.change.route, &job.change.home.id)? {
+                self.reconsider(job)?;
+                continue;
+            }
             if let Some(until) = self.obstacle(&job, now) {
-                self.queue.push_front(job);
-                (self.cycle.watch)(Event::Waiting { tenant: &self.tenant.name, until });
-                let due = self.queue.next_due();
+                let mut queue = self.lanes.queue.borrow_mut();
+                queue.push_front(job);
+                (self.run.cycle.watch)(Event::Waiting { tenant: &self.tenant.name, until });
+                let due = queue.next_due();
                 return Ok(Next::Wait(Some(due.map_or(until, |d| d.min(until)))));
             }
             if let Some(flight) = self.depart(job, now)? {
@@ -229,17 +214,47 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
         }
     }
 
+    /// What waits is left to the next plan: it is made anew from what is known then.
+    pub(super) fn leave_the_rest(&mut self) {
+        let (jobs, questions) = self.lanes.queue.borrow_mut().clear();
+        self.run.report.borrow_mut().waiting += jobs;
+        for (asked, whose) in questions {
+            self.lanes.asks.borrow_mut().remove(&asked);
+            self.lanes.busy.borrow_mut().remove(&whose);
+        }
+    }
+
+    /// How many writes may be under way.
+    fn room(&mut self, lane: Option<Lane>, now: Timestamp) -> usize {
+        if self.probing {
+            return 1;
+        }
+        let squeezed = self.learned.most(now).is_some();
+        let room = if squeezed { IN_FLIGHT_SQUEEZED } else { IN_FLIGHT_MAX };
+        if lane == Some(Lane::Leavers) { room + IN_FLIGHT_LEAVERS } else { room }
+    }
+
     /// Until when the job's write may not leave; takes the permits where it may.
     fn obstacle(&mut self, job: &Job, now: Timestamp) -> Option<Timestamp> {
         if !job.writes() {
             return None;
         }
-        if self.paused_until > now {
-            return Some(self.paused_until);
+        let (urgency, tenant) = (job.lane().urgency(), self.tenant.name.as_str());
+        let mut app = self.app.borrow_mut();
+        let pause = self.paused_until.max(app.paused_until);
+        if pause > now {
+            return Some(pause);
         }
-        let mut looks = vec![self.writes.look(now)];
+        self.writes.squeeze(self.learned.most(now));
+        self.invitations.squeeze(self.learned_invitations.most(now));
+        let mut looks = vec![self.writes.look(now, urgency)];
         if job.invites() {
-            looks.push(self.invitations.look(now));
+            looks.push(self.invitations.look(now, urgency));
+        }
+        if looks.iter().all(|permit| *permit == Permit::Granted) {
+            let most = app.learned.most(now);
+            app.budget.meter().squeeze(most);
+            looks.push(app.budget.look(tenant, now, urgency));
         }
         let until = |permit: &Permit| match permit {
             Permit::Granted => None,
@@ -249,9 +264,10 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
         };
         let wait = looks.iter().filter_map(until).max();
         if wait.is_none() {
-            self.writes.ask(now);
+            self.writes.ask(now, urgency);
+            app.budget.take(tenant, now);
             if job.invites() {
-                self.invitations.ask(now);
+                self.invitations.ask(now, urgency);
             }
         }
         wait
@@ -263,8 +279,8 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
             self.finish(job)?;
             return Ok(None);
         };
-        let ask = self.ask(&job, &step, now);
-        let before = self.cycle.store.link(&ask.route(), &ask.home.id)?;
+        let (ask, store) = (self.ask(&job, &step, now), self.run.cycle.store);
+        let before = store.link(&ask.route(), &ask.home.id)?;
         let Some(write) = step.write else {
             let link = steps::applied_link(&ask, before.as_ref(), ask.account.as_ref(), now);
             self.record(None, ask, Outcome::Applied, None, None, link)?;
@@ -276,8 +292,11 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
             Tie::Asked(asked) => Some(asked.clone()),
             Tie::Known { .. } => None,
         });
-        let readings = self.cycle.store.reading(&self.tenant.name)?.readings;
-        let asked = self.cycle.store.ask(&ask, &steps::asked_link(&ask, before.as_ref(), readings))?;
+        job.begun = true;
+        let readings = store.reading(&self.tenant.name)?.readings;
+        let asked = store.ask(&ask, &steps::asked_link(&ask, before.as_ref(), readings))?;
+        self.lanes.busy.borrow_mut().insert(job.whose(), job.change.clone());
+        self.lanes.asks.borrow_mut().insert(asked);
         Ok(Some(Flight::Write { job, asked, ask, write }))
     }
 
@@ -288,10 +307,10 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, '_, D, C> {
             _ => None,
         };
         Ask {
-            run: self.run,
-            trigger: self.trigger,
+            run: self.run.id,
+            trigger: self.run.trigger,
             at: now,
-            request_id: step.write.as_ref().map(|_| (self.cycle.request_ids)()).unwrap_or_default(),
+            request_id: step.write.as_ref().map(|_| (self.run.cycle.request_ids)()).unwrap_or_default(),
             home_tenant: change.route.home.to_string(),
             target_tenant: change.route.target.to_string(),
             home: change.home.clone(),

@@ -1,24 +1,88 @@
 //! What would this cycle change?
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
+use super::lanes::{self, Lanes, Whose};
+use super::run::LetThrough;
 use super::{Cycle, Drafted, EngineError, Readings, planned, steps, write_windows};
 use crate::config::{Config, Route};
 use crate::model::{
-    Action, ActionKind, Attribute, Change, Held, Hold, ObjectId, Origin, RouteName, Selection, TenantName,
+    Action, ActionKind, Attribute, Change, Held, Hold, ObjectId, Origin, RouteName, Selection, TenantName, Timestamp,
 };
-use crate::plan::{self, Decision, Plan, PlannedRoute, Resolved, RoutePlan};
+use crate::plan::{self, Claims, Decision, Plan, PlannedRoute, Resolved, RoutePlan};
 use crate::ports::{Clock, DirectoryRead};
 use crate::quota;
-use crate::store::{Reading, StoreError};
+use crate::store::{Among, Reading, StoreError};
 
 /// Cases gathered in one transaction.
 pub(super) const CASES_AT_ONCE: u32 = 1_000;
 /// Role look-ups under way at once; reads are cheap, and joins are rare after the first cycle.
 const ROLE_LOOKUPS_AT_ONCE: usize = 8;
+
+/// Lanes by target, and whom the guard has let through: what surrounds a plan that is made while others are carried out.
+pub(super) type Around<'x> = (&'x BTreeMap<TenantName, Lanes>, &'x RefCell<BTreeMap<RouteName, LetThrough>>);
+
+/// Which draft is it?
+pub(super) struct Drafting<'x> {
+    /// The routes to plan.
+    pub(super) only: &'x BTreeSet<RouteName>,
+    /// Routes whose plan is under way already: only what is new there is considered.
+    pub(super) news_of: BTreeSet<RouteName>,
+    pub(super) around: Option<Around<'x>>,
+    /// This draft is what `status` tells of.
+    pub(super) tells: bool,
+}
+
+impl Drafting<'_> {
+    fn among(&self, route: &RouteName, now: Timestamp) -> Among {
+        if self.news_of.contains(route) { Among::News(now) } else { Among::All }
+    }
+    /// What becomes of the person is told by an answer that has not come yet.
+    fn is_busy(&self, route: &RouteName, home: &ObjectId) -> bool {
+        let lanes = self.around.and_then(|(lanes, _)| lanes.get(&route.target));
+        lanes.is_some_and(|lanes| lanes.busy.borrow().contains_key(&(route.clone(), home.clone())))
+    }
+    fn let_through(&self, route: &RouteName) -> LetThrough {
+        self.around.and_then(|(_, people)| people.borrow().get(route).cloned()).unwrap_or_default()
+    }
+    /// What jobs in the lanes claim that the plan claims too.
+    fn claims(&self, plan: &Plan) -> Claims {
+        let (wanted, mut standing) = (claims(plan), Claims::new());
+        let Some((all, _)) = self.around.filter(|_| !wanted.is_empty()) else { return standing };
+        let planned = |whose: &Whose| {
+            let of = |r: &RoutePlan| r.route == whose.0 && r.changes.iter().any(|c| c.home.id == whose.1);
+            plan.routes.iter().any(of)
+        };
+        for lanes in all.values() {
+            let (queue, busy) = (lanes.queue.borrow(), lanes.busy.borrow());
+            for change in queue.jobs().map(|job| &job.change).chain(busy.values()) {
+                let mut own = Claims::new();
+                plan::claim_of(change, &mut own);
+                let meets = own.keys().any(|key| wanted.contains_key(key));
+                if meets && !planned(&(change.route.clone(), change.home.id.clone())) {
+                    plan::claim_of(change, &mut standing);
+                }
+            }
+        }
+        standing
+    }
+    /// The person's job must not be done.
+    fn withdraw(&self, whose: &Whose) {
+        if let Some(lanes) = self.around.and_then(|(lanes, _)| lanes.get(&whose.0.target)) {
+            lanes.queue.borrow_mut().leave(whose);
+        }
+    }
+}
+
+fn claims(plan: &Plan) -> Claims {
+    let mut claims = Claims::new();
+    plan.routes.iter().flat_map(|r| &r.changes).for_each(|change| plan::claim_of(change, &mut claims));
+    claims
+}
 
 /// Totals of one route's plan: the promised summary.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -81,40 +145,49 @@ fn summary(plan: &RoutePlan, config: &Config) -> RouteSummary {
 impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     /// Plans every route on which both tenants were read to the end: absence is not a fact before.
     ///
-    /// The other routes are drafted too, from what is remembered, for what they claim: an address that two people share is
-    /// nobody's, also while one of the two is not looked at. `first`: this draft is what `status` tells of.
-    pub(super) async fn draft(
-        &self,
-        readings: Readings,
-        only: &BTreeSet<RouteName>,
-        first: bool,
-    ) -> Result<Drafted, EngineError> {
-        let mut drafted = Drafted { readings, ..Drafted::default() };
-        if first {
-            self.store.forget_claims()?;
-        }
-        for route in &self.config.routes {
+    /// The other routes into the same targets are drafted too, from what is remembered, for what they claim: an address
+    /// that two people share is nobody's, also while one of the two is not looked at.
+    pub(super) async fn draft(&self, readings: Readings, drafting: Drafting<'_>) -> Result<Drafted, EngineError> {
+        let (mut drafted, only) = (Drafted { readings, ..Drafted::default() }, drafting.only);
+        let targets: BTreeSet<&TenantName> = only.iter().map(|r| &r.target).collect();
+        let mut others = Vec::new();
+        for route in self.config.routes.iter().filter(|r| targets.contains(&r.name.target)) {
             let (home, target) = (self.store.reading(&route.name.home)?, self.store.reading(&route.name.target)?);
             let unknown = unknown(route, &home, &target);
-            if home.readings > 0 && target.readings > 0 {
-                drafted.plan.routes.push(self.draft_route(route, unknown.is_none())?);
+            let known = unknown.is_none();
+            let obstacle = drafted.readings.obstacle(route).or(unknown);
+            let seen = home.readings > 0 && target.readings > 0;
+            if only.contains(&route.name) && obstacle.is_none() && seen {
+                drafted.plan.routes.push(self.draft_route(route, true, &drafting).await?);
+                continue;
             }
-            let obstacle = drafted.readings.obstacle(route);
-            if let Some(why) = obstacle.or(unknown).filter(|_| only.contains(&route.name)) {
+            if seen {
+                others.push((route, known));
+            }
+            if let Some(why) = obstacle.filter(|_| only.contains(&route.name)) {
                 drafted.skipped.insert(route.name.clone(), why);
             }
         }
-        plan::hold_shared(&mut drafted.plan);
-        let planned = |r: &RoutePlan| only.contains(&r.route) && !drafted.skipped.contains_key(&r.route);
-        drafted.plan.routes.retain(planned);
+        let mut standing = drafting.claims(&drafted.plan);
+        // Nobody can share what nobody claims.
+        if !claims(&drafted.plan).is_empty() {
+            for (route, known) in others {
+                let other = self.draft_route(route, known, &drafting).await?;
+                other.changes.iter().for_each(|change| plan::claim_of(change, &mut standing));
+            }
+        }
+        for (route, home) in plan::hold_shared(&mut drafted.plan, &standing) {
+            drafting.withdraw(&(route.clone(), home.clone()));
+            self.store.unsettle(&route, &home)?;
+        }
         self.keep_the_user(&mut drafted.plan)?;
         if !self.focus.offline {
             self.hold_privileged(&mut drafted.plan).await;
         }
         for route in &self.config.routes {
             if let Some(plan) = drafted.plan.routes.iter().find(|p| p.route == route.name) {
-                drafted.refusals.extend(plan::refusals(plan, &route.rules));
-                if first {
+                drafted.refusals.extend(plan::refusals(plan, &route.rules, &drafting.let_through(&route.name)));
+                if drafting.tells {
                     self.store.together(|| self.explain(plan))?;
                 }
             }
@@ -126,7 +199,12 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
 
     /// `known`: all that the rules need is. Drafted without, it is as if nobody had a value, or nobody were in a group: good
     /// for what it claims and for nothing else, so nothing of it is remembered.
-    fn draft_route(&self, route: &Route, known: bool) -> Result<RoutePlan, EngineError> {
+    async fn draft_route(
+        &self,
+        route: &Route,
+        known: bool,
+        drafting: &Drafting<'_>,
+    ) -> Result<RoutePlan, EngineError> {
         let planned = planned(route);
         self.store.notice_rules(&route.name, &planned.marks(self.clock.now()))?;
         let mut draft = RoutePlan {
@@ -141,11 +219,15 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         };
         let mut after: Option<ObjectId> = None;
         loop {
-            let some = self.store.unsettled(&route.name, after.as_ref(), CASES_AT_ONCE)?;
+            let among = drafting.among(&route.name, self.clock.now());
+            let mut some = self.store.unsettled(&route.name, among, after.as_ref(), CASES_AT_ONCE)?;
             let Some(last) = some.last() else { break };
             after = Some(last.clone());
+            some.retain(|home| !drafting.is_busy(&route.name, home));
             self.store
                 .together(|| some.iter().try_for_each(|home| self.consider(&planned, home, known, &mut draft)))?;
+            // Others write and read meanwhile, and whoever asks us to stop is heard.
+            tokio::task::yield_now().await;
         }
         draft.settled = draft.population.saturating_sub(self.linked_among(&draft)?);
         Ok(draft)
@@ -223,9 +305,9 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     }
 
     fn explain(&self, plan: &RoutePlan) -> Result<(), StoreError> {
+        let now = self.clock.now();
         for change in &plan.changes {
-            let kind = change.action.kind().as_str();
-            self.store.explain_unsettled(&plan.route, &change.home.id, "pending", kind)?;
+            self.store.pend(&plan.route, &change.home.id, &lanes::pending(change), now)?;
         }
         for held in &plan.held {
             self.store.explain_unsettled(&plan.route, &held.home.id, "held", &held.hold.to_string())?;

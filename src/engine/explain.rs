@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::lanes::{Job, Queue};
 use super::membership::{self, Way};
+use super::draft::Drafting;
 use super::{Cycle, Drafted, EngineError, Focus, Readings, planned, steps, write_windows};
 use crate::config::Route;
 use crate::model::{Action, ActionKind, Change, ObjectId, Origin, Person, RouteName, TenantName, Timestamp};
@@ -290,7 +291,8 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             watch: self.watch,
             stop: self.stop.clone(),
         };
-        quiet.draft(readings, &self.route_names(), false).await
+        let (only, news_of) = (&self.route_names(), BTreeSet::new());
+        quiet.draft(readings, Drafting { only, news_of, around: None, tells: false }).await
     }
 
     /// Which changes does the target get first, on the routes that the guard lets through?
@@ -299,7 +301,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         let refused = |r: &&RoutePlan| drafted.refusals.iter().any(|refusal| refusal.route == r.route);
         let mut queue = Queue::default();
         let into = drafted.plan.routes.iter().filter(|r| r.route.target == seat.route.name.target && !refused(r));
-        into.flat_map(|r| &r.changes).for_each(|c| queue.push(Job::new(c.clone(), 0)));
+        into.flat_map(|r| &r.changes).for_each(|c| queue.enter(Job::new(c.clone(), 0)));
         let (mut before, mut writes) = (0, 0);
         while let Some(job) = queue.pop() {
             let own = steps::writes_in_all(&job.change);

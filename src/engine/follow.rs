@@ -2,22 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cycle, EngineError, Readings, Report, planned};
-use crate::model::{Action, ActionKind, Change, ObjectId, RouteName, RunId, Trigger};
+use super::draft::Drafting;
+use super::run::Run;
+use super::{Cycle, EngineError, Readings, lanes, planned};
+use crate::model::{Action, ActionKind, Change, ObjectId, RouteName, TenantName};
 use crate::plan::{self, Decision};
 use crate::ports::{Clock, DirectoryRead, DirectoryWrite};
 use crate::store::StoreError;
 
 /// Provision, update, update of references, settled: four rounds reach everyone; one more is for the unforeseen.
-const ROUNDS_MAX: u32 = 5;
+pub(super) const ROUNDS_MAX: u32 = 5;
 /// An account needs at most: unlink, provision, enable, update, settle.
 pub(super) const GENERATIONS_MAX: u32 = 6;
 
 impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
-    /// Considers a home user again after one of its changes was made; answers the change that follows in this run.
+    /// Considers a home user again: after one of its changes was made, or because something happened to it while the
+    /// change `planned` waited. Answers the change that is to be made now, in this run.
     ///
-    /// A block or a deletion never follows by itself: the guard of the next cycle has its say first.
-    pub(super) fn again(&self, done: &Change) -> Result<Option<Change>, StoreError> {
+    /// A block, a deletion or a join that was not planned never follows by itself: the guard has its say first, with the
+    /// next plan.
+    pub(super) fn again(&self, done: &Change, planned_change: Option<&Change>) -> Result<Option<Change>, StoreError> {
         let Some(route) = self.config.routes.iter().find(|r| r.name == done.route) else { return Ok(None) };
         let (route, now) = (planned(route), self.clock.now());
         let home = &done.home.id;
@@ -33,49 +37,43 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             Decision::Waiting(until) => explain("waiting", &until.rfc3339())?,
             Decision::Do(change) => {
                 let kind = change.action.kind();
-                explain("pending", kind.as_str())?;
-                if !matches!(kind, ActionKind::Delete | ActionKind::Disable | ActionKind::Join) {
+                let guarded = matches!(kind, ActionKind::Delete | ActionKind::Disable | ActionKind::Join);
+                let was_let_through = |p: &Change| p.action.kind() == kind && p.action.account() == change.action.account();
+                if !guarded || planned_change.is_some_and(was_let_through) {
+                    self.store.pend(&route.name, home, &lanes::pending(&change), now)?;
                     return Ok(Some(change));
                 }
+                self.store.unsettle(&route.name, home)?;
             }
         }
         Ok(None)
     }
 }
 
-impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
-    /// References to accounts that this run has made, until none is left.
-    pub(super) async fn follow_up(
-        &self,
-        trigger: Trigger,
-        run: RunId,
-        readings: Readings,
-        allowed: &BTreeSet<RouteName>,
-        report: &mut Report,
-    ) -> Result<(), EngineError> {
-        for _ in 0..ROUNDS_MAX {
-            if self.stopped() || report.stopped {
-                break;
-            }
-            let Some(drafted) = self.unless_stopped(self.draft(readings.clone(), allowed, false)).await else { break };
-            let drafted = drafted?;
-            let tried: BTreeSet<(RouteName, ObjectId)> =
-                report.failed.iter().map(|f| (f.route.clone(), f.home.id.clone())).collect();
-            let mut changes = Vec::new();
-            for route in &drafted.plan.routes {
-                let fresh = |c: &&Change| {
-                    follows(c, &route.still_provisioning)
-                        && !tried.contains(&(c.route.clone(), c.home.id.clone()))
-                        && !report.unwritten.contains_key(&c.route.target)
-                };
-                changes.extend(route.changes.iter().filter(fresh).cloned());
-            }
-            if changes.is_empty() {
-                break;
-            }
-            self.apply(changes, trigger, run, report).await?;
+impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
+    /// What follows in a target whose lanes are empty: references to accounts that this run has made. Answers whether
+    /// there was anything.
+    pub(super) async fn follow_up(&self, target: &TenantName, readings: Readings) -> Result<bool, EngineError> {
+        let into = self.whole.borrow().iter().filter(|r| r.target == *target).cloned().collect();
+        let (only, news_of): (BTreeSet<RouteName>, BTreeSet<RouteName>) = (into, self.whole.borrow().clone());
+        let around = Some((&self.lanes, &self.let_through));
+        let drafted = self.cycle.draft(readings, Drafting { only: &only, news_of, around, tells: false }).await?;
+        let failed: BTreeSet<(RouteName, ObjectId)> =
+            self.report.borrow().failed.iter().map(|f| (f.route.clone(), f.home.id.clone())).collect();
+        let mut changes = Vec::new();
+        for route in &drafted.plan.routes {
+            let fresh = |c: &&Change| {
+                follows(c, &route.still_provisioning) && !failed.contains(&(c.route.clone(), c.home.id.clone()))
+            };
+            changes.extend(route.changes.iter().filter(fresh).cloned());
         }
-        Ok(())
+        let now = self.cycle.clock.now();
+        for change in &changes {
+            self.cycle.store.pend(&change.route, &change.home.id, &lanes::pending(change), now)?;
+        }
+        let any = !changes.is_empty();
+        self.fill(target, changes);
+        Ok(any)
     }
 }
 

@@ -1,10 +1,14 @@
 //! Which write goes next?
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use tokio::sync::Notify;
 
 use super::steps::{self, Step};
-use crate::model::{ActionKind, Asked, Change, RouteName, Timestamp};
-use crate::store::{Ask, AskKind};
+use crate::model::{ActionKind, Asked, Change, ObjectId, RouteName, Timestamp};
+use crate::quota::Urgency;
+use crate::store::{Ask, AskKind, Pending, RoutePart};
 
 /// In the order in which a target gets them: who leaves never waits behind who comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +33,53 @@ impl Lane {
             Lane::References => "references",
         }
     }
+    /// Who leaves may use the last of a quota window.
+    pub(super) fn urgency(self) -> Urgency {
+        if self == Lane::Leavers { Urgency::Urgent } else { Urgency::Ordinary }
+    }
+    /// The part of its route that a quarantine would stop.
+    pub(super) fn part(self) -> RoutePart {
+        if self == Lane::Leavers { RoutePart::Leavers } else { RoutePart::Others }
+    }
+}
+
+/// Where a change waits, and what it takes, as `status` tells it.
+pub(super) fn pending(change: &Change) -> Pending {
+    let first = steps::steps(change).front().map(Step::kind);
+    Pending {
+        action: change.action.kind().as_str().to_owned(),
+        lane: lane(change.action.kind(), first).name().to_owned(),
+        writes: steps::writes_in_all(change),
+    }
+}
+
+fn lane(kind: ActionKind, first: Option<AskKind>) -> Lane {
+    match (kind, first) {
+        (ActionKind::Delete | ActionKind::Disable | ActionKind::Unlink, _) => Lane::Leavers,
+        (ActionKind::Restore | ActionKind::Enable, _) => Lane::Restores,
+        (_, Some(AskKind::Manager)) => Lane::References,
+        (ActionKind::Update, _) => Lane::Updates,
+        (ActionKind::Join, _) => Lane::Joins,
+        (ActionKind::Provision, _) => Lane::Provisions,
+    }
+}
+
+/// What went wrong with a step.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    /// For people.
+    pub(super) message: String,
+    /// The tenant's code, where the tenant refused it: the same one for many people is not the people's fault.
+    pub(super) code: Option<String>,
+    /// How much it says of the route, as against the person.
+    pub(super) weight: u32,
+}
+
+impl Fault {
+    /// Nothing that the tenant said of this person or of us.
+    pub(super) fn ours(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: None, weight: 0 }
+    }
 }
 
 /// A change on its way.
@@ -44,24 +95,28 @@ pub(super) struct Job {
     pub(super) asked_before: Option<Asked>,
     /// Changes that this one follows from.
     pub(super) generation: u32,
+    /// One of its writes has left.
+    pub(super) begun: bool,
     /// What went wrong with a step; the others are still tried.
-    pub(super) failed: Option<String>,
+    pub(super) failed: Option<Fault>,
+    /// Tells the job that counts from an older one of the same person.
+    serial: u64,
 }
+
+/// Whose job it is.
+pub(super) type Whose = (RouteName, ObjectId);
 
 impl Job {
     pub(super) fn new(change: Change, generation: u32) -> Self {
         let steps = steps::steps(&change);
-        Self { change, steps, tries: 0, looking: None, asked_before: None, generation, failed: None }
+        let (begun, failed, serial) = (false, None, 0);
+        Self { change, steps, tries: 0, looking: None, asked_before: None, generation, begun, failed, serial }
     }
     pub(super) fn lane(&self) -> Lane {
-        match (self.change.action.kind(), self.steps.front().map(Step::kind)) {
-            (ActionKind::Delete | ActionKind::Disable | ActionKind::Unlink, _) => Lane::Leavers,
-            (ActionKind::Restore | ActionKind::Enable, _) => Lane::Restores,
-            (_, Some(AskKind::Manager)) => Lane::References,
-            (ActionKind::Update, _) => Lane::Updates,
-            (ActionKind::Join, _) => Lane::Joins,
-            (ActionKind::Provision, _) => Lane::Provisions,
-        }
+        lane(self.change.action.kind(), self.steps.front().map(Step::kind))
+    }
+    pub(super) fn whose(&self) -> Whose {
+        (self.change.route.clone(), self.change.home.id.clone())
     }
     /// It will invite with its next write.
     pub(super) fn invites(&self) -> bool {
@@ -73,6 +128,22 @@ impl Job {
     }
 }
 
+/// One target's lanes, as its worker and whoever fills them see them.
+#[derive(Debug, Default)]
+pub(super) struct Lanes {
+    pub(super) queue: RefCell<Queue>,
+    /// People for whom a write is under way, or being looked for: what becomes of them is told by its answer.
+    pub(super) busy: RefCell<BTreeMap<Whose, Change>>,
+    /// Open questions of this run; those of the store that are not here are an earlier run's.
+    pub(super) asks: RefCell<BTreeSet<i64>>,
+    /// Something was put in, or nothing will be any more.
+    pub(super) woken: Notify,
+    /// Nothing waits and nothing flies.
+    pub(super) idle: Cell<bool>,
+    /// The tenant is left alone: what comes in goes out again until somebody fills the lanes anew.
+    pub(super) resting: Cell<bool>,
+}
+
 /// Everything that waits for one target.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -80,10 +151,44 @@ pub(super) struct Queue {
     /// The route that was served last in each lane.
     served: BTreeMap<Lane, RouteName>,
     later: BTreeMap<(Timestamp, u64), Job>,
+    /// The job of each person that counts. An older one is passed over when its turn comes.
+    current: BTreeMap<Whose, u64>,
     serial: u64,
 }
 
 impl Queue {
+    /// A new job; an older one of the same person counts no more.
+    pub(super) fn enter(&mut self, mut job: Job) {
+        self.serial += 1;
+        job.serial = self.serial;
+        self.current.insert(job.whose(), job.serial);
+        self.push(job);
+    }
+    /// The person's job is over, or must not be done any more. Answers whether there was one.
+    pub(super) fn leave(&mut self, whose: &Whose) -> bool {
+        self.current.remove(whose).is_some()
+    }
+    /// Jobs of one part of a route must not be done any more. Answers how many there were.
+    pub(super) fn leave_route(&mut self, route: &RouteName, part: Option<RoutePart>) -> u64 {
+        let goes = |job: &Job| {
+            let of_part = part.is_none_or(|part| job.lane().part() == part);
+            job.change.route == *route && of_part && job.looking.is_none()
+        };
+        let all: Vec<Whose> = self.jobs().filter(|job| goes(job)).map(Job::whose).collect();
+        all.iter().filter(|whose| self.leave(whose)).count() as u64
+    }
+    /// Every job that waits and counts.
+    pub(super) fn jobs(&self) -> impl Iterator<Item = &Job> {
+        let ready = self.ready.values().flat_map(BTreeMap::values).flatten();
+        ready.chain(self.later.values()).filter(|job| self.counts(job))
+    }
+    fn counts(&self, job: &Job) -> bool {
+        self.current.get(&job.whose()) == Some(&job.serial)
+    }
+    /// The lane whose turn it is.
+    pub(super) fn first_lane(&self) -> Option<Lane> {
+        self.ready.iter().find(|(_, routes)| !routes.is_empty()).map(|(lane, _)| *lane)
+    }
     pub(super) fn push(&mut self, job: Job) {
         self.lane_of(&job).push_back(job);
     }
@@ -98,8 +203,17 @@ impl Queue {
         self.serial += 1;
         self.later.insert((at, self.serial), job);
     }
-    /// The first lane that has anything, its routes in turn.
+    /// The first job that counts.
     pub(super) fn pop(&mut self) -> Option<Job> {
+        loop {
+            let job = self.pop_any()?;
+            if self.counts(&job) {
+                return Some(job);
+            }
+        }
+    }
+    /// The first lane that has anything, its routes in turn.
+    fn pop_any(&mut self) -> Option<Job> {
         let (lane, routes) = self.ready.iter_mut().find(|(_, routes)| !routes.is_empty())?;
         let last = self.served.get(lane);
         let after = last.and_then(|last| routes.keys().find(|r| *r > last));
@@ -126,11 +240,15 @@ impl Queue {
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.later.keys().next().map(|(at, _)| *at)
     }
-    /// Everything that is left, ready or not.
-    pub(super) fn drain(&mut self) -> Vec<Job> {
-        let ready = std::mem::take(&mut self.ready).into_values().flat_map(BTreeMap::into_values).flatten();
-        let later = std::mem::take(&mut self.later).into_values();
-        ready.chain(later).collect()
+    /// Nothing waits any more. Answers what is left undone: how many jobs, and the open questions of some of them.
+    pub(super) fn clear(&mut self) -> (u64, Vec<(i64, Whose)>) {
+        let left = self.jobs().count() as u64;
+        let question = |job: &Job| job.looking.as_ref().map(|(asked, ..)| (*asked, job.whose()));
+        let questions = self.jobs().filter_map(question).collect();
+        self.ready.clear();
+        self.later.clear();
+        self.current.clear();
+        (left, questions)
     }
 }
 
@@ -161,12 +279,12 @@ mod tests {
     #[test]
     fn leavers_go_before_joiners_whenever_they_come() {
         let mut queue = Queue::default();
-        queue.push(job("a->t", "joiner", provision()));
-        queue.push(job("a->t", "leaver", Action::Delete { account: "x".into() }));
+        queue.enter(job("a->t", "joiner", provision()));
+        queue.enter(job("a->t", "leaver", Action::Delete { account: "x".into() }));
         let manager = Edits::from([(Attribute::from("manager"), Edit::Set(Value::from("m")))]);
-        queue.push(job("a->t", "report", Action::Update { account: "y".into(), edits: manager }));
+        queue.enter(job("a->t", "report", Action::Update { account: "y".into(), edits: manager }));
         let title = Edits::from([(Attribute::from("jobTitle"), Edit::Clear)]);
-        queue.push(job("a->t", "mover", Action::Update { account: "z".into(), edits: title }));
+        queue.enter(job("a->t", "mover", Action::Update { account: "z".into(), edits: title }));
         assert_eq!(order(queue), ["leaver", "mover", "joiner", "report"]);
     }
 
@@ -174,7 +292,7 @@ mod tests {
     fn routes_take_turns_within_a_lane() {
         let mut queue = Queue::default();
         for (route, who) in [("a->t", "a1"), ("a->t", "a2"), ("a->t", "a3"), ("b->t", "b1"), ("c->t", "c1")] {
-            queue.push(job(route, who, provision()));
+            queue.enter(job(route, who, provision()));
         }
         assert_eq!(order(queue), ["a1", "b1", "c1", "a2", "a3"]);
     }
@@ -182,11 +300,36 @@ mod tests {
     #[test]
     fn who_waits_comes_back_when_due_and_not_before() {
         let mut queue = Queue::default();
-        queue.push_later(job("a->t", "later", provision()), Timestamp(5));
+        queue.enter(job("a->t", "later", provision()));
+        let job = queue.pop().unwrap();
+        queue.push_later(job, Timestamp(5));
         queue.wake(Timestamp(4));
         assert!(queue.pop().is_none());
         assert_eq!(queue.next_due(), Some(Timestamp(5)));
         queue.wake(Timestamp(5));
         assert_eq!(order(queue), ["later"]);
+    }
+
+    #[test]
+    fn whoever_is_planned_anew_has_one_job_and_it_is_the_newer() {
+        let mut queue = Queue::default();
+        queue.enter(job("a->t", "p", provision()));
+        queue.enter(job("a->t", "q", provision()));
+        queue.enter(job("a->t", "p", Action::Delete { account: "x".into() }));
+        assert_eq!(queue.jobs().count(), 2);
+        let first = queue.pop().unwrap();
+        assert_eq!((first.change.home.id.as_str(), first.lane()), ("p", Lane::Leavers));
+        assert_eq!(order(queue), ["q"]);
+    }
+
+    #[test]
+    fn a_quarantine_takes_its_part_of_the_route_and_no_more() {
+        let mut queue = Queue::default();
+        queue.enter(job("a->t", "joiner", provision()));
+        queue.enter(job("a->t", "leaver", Action::Delete { account: "x".into() }));
+        queue.enter(job("b->t", "other", provision()));
+        assert_eq!(queue.leave_route(&RouteName::parse("a->t").unwrap(), Some(RoutePart::Others)), 1);
+        assert_eq!(queue.clear(), (2, Vec::new()));
+        assert!(queue.pop().is_none());
     }
 }

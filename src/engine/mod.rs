@@ -2,6 +2,8 @@
 
 mod answers;
 mod apply;
+mod budgets;
+mod bulkheads;
 mod draft;
 mod explain;
 mod follow;
@@ -11,6 +13,8 @@ mod membership;
 mod observe;
 mod recover;
 mod retry;
+mod run;
+mod schedule;
 mod stages;
 mod steps;
 
@@ -20,17 +24,20 @@ use std::rc::Rc;
 use futures_util::future::{Either, select};
 use tokio::sync::watch;
 
+use self::draft::Drafting;
 use crate::config::{Config, Route};
-use crate::model::{ActionKind, Attribute, Person, RouteName, RunId, TenantName, Timestamp};
+use crate::model::{ActionKind, Attribute, Outcome, Person, RouteName, RunId, TenantName, Timestamp};
 use crate::plan::{self, Plan, PlannedRoute, Refusal};
 use crate::ports::{Clock, DirectoryError, DirectoryRead};
-use crate::quota::{INVITATIONS, Window};
-use crate::store::{Store, StoreError};
+use crate::store::{Ask, Door, RoutePart, Store, StoreError};
 
+pub use budgets::{Budget, Budgets, longest_window_millis, write_windows};
+pub use bulkheads::{probe_seconds, put_off_seconds, rest_seconds};
 pub use draft::{RouteSummary, summaries};
 pub use explain::{Explained, Followed, InPlan, RouteExplained, TenantRead};
 pub use impact::{RulesChanged, Touched};
 pub use retry::pause_seconds;
+pub use schedule::Tick;
 
 /// What ends a whole cycle.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +59,48 @@ pub enum EngineError {
     /// Asked for by name, and not there.
     #[error("{0}")]
     NoSuch(String),
+    /// Code of ours gave up.
+    #[error("{0}: an internal error ended its lanes; what was answered is recorded\nhint: please report it with the lines before this one")]
+    Crashed(TenantName),
+}
+
+/// What somebody should hear of who is not watching.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Notice {
+    /// Nothing but faults came from a tenant.
+    TenantLeftAlone {
+        /// Which one.
+        tenant: TenantName,
+        /// Reading or writing.
+        door: Door,
+        /// The last fault.
+        reason: String,
+    },
+    /// It works again.
+    TenantBack {
+        /// Which one.
+        tenant: TenantName,
+        /// Reading or writing.
+        door: Door,
+    },
+    /// The same refusal met one person after the other.
+    RouteQuarantined {
+        /// On which route.
+        route: RouteName,
+        /// Whose changes.
+        part: RoutePart,
+        /// The refusal.
+        reason: String,
+    },
+    /// It works again.
+    RouteBack {
+        /// Which route.
+        route: RouteName,
+        /// Whose changes.
+        part: RoutePart,
+    },
+    /// The guard wants a person to look first.
+    RouteRefused(Refusal),
 }
 
 /// Which part of the work?
@@ -101,6 +150,17 @@ pub enum Event<'a> {
         /// Which kind.
         action: ActionKind,
     },
+    /// A write has ended.
+    Written {
+        /// What was asked.
+        ask: &'a Ask,
+        /// What came of it.
+        outcome: &'a Outcome,
+    },
+    /// Something that whoever does not watch should hear of.
+    Notice(&'a Notice),
+    /// How far a long run has come.
+    Progress(&'a Report),
     /// A target makes us wait.
     Waiting {
         /// Which tenant.
@@ -147,6 +207,12 @@ impl Readings {
     /// Nothing is missing.
     pub fn complete(&self) -> bool {
         self.unread.is_empty() && self.groupless.is_empty() && self.doubtful.is_empty()
+    }
+    /// The tenant is read anew.
+    fn forget(&mut self, tenant: &TenantName) {
+        self.unread.remove(tenant);
+        self.groupless.remove(tenant);
+        self.doubtful.remove(tenant);
     }
     /// Why a route cannot be planned on what was read; `None` where it can.
     fn obstacle(&self, route: &Route) -> Option<String> {
@@ -211,21 +277,19 @@ pub struct Report {
     pub unwritten: BTreeMap<TenantName, String>,
     /// Changes that wait for the next cycle.
     pub waiting: u64,
+    /// Those among them that wait for a tenant or a quarantined route to work again.
+    pub withheld: BTreeMap<(RouteName, RoutePart), u64>,
+    /// Changes that failed before and are not tried yet.
+    pub postponed: u64,
+    /// Quarantined parts of routes, with the reason.
+    pub quarantined: BTreeMap<(RouteName, RoutePart), String>,
+    /// Code of ours gave up somewhere.
+    pub crashed: bool,
     /// Somebody asked us to stop.
     pub stopped: bool,
 }
 
 impl Report {
-    /// Takes over what was done elsewhere in the same cycle; what was planned is not touched.
-    fn add(&mut self, part: Report) {
-        for (key, n) in part.applied {
-            *self.applied.entry(key).or_insert(0) += n;
-        }
-        self.failed.extend(part.failed);
-        self.unwritten.extend(part.unwritten);
-        self.waiting += part.waiting;
-        self.stopped |= part.stopped;
-    }
     /// Everything that was due was done.
     pub fn complete(&self) -> bool {
         self.drafted.readings.complete()
@@ -234,24 +298,9 @@ impl Report {
             && self.failed.is_empty()
             && self.unwritten.is_empty()
             && self.waiting == 0
+            && self.postponed == 0
+            && self.quarantined.is_empty()
     }
-}
-
-/// The windows of a target's object writes.
-pub fn write_windows(limits: &crate::config::Limits) -> [Window; 2] {
-    [
-        Window { writes_max: limits.writes, millis: u64::from(limits.window_seconds) * 1000 },
-        Window { writes_max: limits.writes_per_hour, millis: 3_600_000 },
-    ]
-}
-
-/// The budgets that writes into a tenant are charged to, by name: object writes of this app, and invitations of all.
-pub fn budgets(tenant: &crate::config::Tenant) -> [(String, Vec<Window>); 2] {
-    let (id, app) = (tenant.id.to_lowercase(), tenant.client_id.to_lowercase());
-    [
-        (format!("writes {app} in {id}"), write_windows(&tenant.limits).to_vec()),
-        (format!("invitations in {id}"), vec![INVITATIONS]),
-    ]
 }
 
 impl<D, C: Clock> Cycle<'_, D, C> {
@@ -288,7 +337,9 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     pub async fn dry_run(&self) -> Result<Drafted, EngineError> {
         let work = async {
             let readings = self.observe_all().await?;
-            let mut drafted = self.draft(readings, &self.route_names(), true).await?;
+            self.store.forget_claims()?;
+            let (only, news_of) = (&self.route_names(), BTreeSet::new());
+            let mut drafted = self.draft(readings, Drafting { only, news_of, around: None, tells: true }).await?;
             drafted.rules_changed = self.rules_changed(&drafted)?;
             Ok(drafted)
         };

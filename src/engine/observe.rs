@@ -19,11 +19,11 @@ const LOOKED_AT_ONCE: usize = 500;
 
 /// How the reading of a tenant ended.
 pub(super) struct Ended {
-    tenant: TenantName,
+    pub(super) tenant: TenantName,
     /// Attributes for whose sake it was read from the start.
     anew_for: BTreeSet<Attribute>,
     /// Users in doubt, and why its groups are not known where they are not.
-    result: Result<(u64, Result<(), String>), EngineError>,
+    pub(super) result: Result<(u64, Result<(), String>), EngineError>,
 }
 
 /// Where a reading begins.

@@ -2,12 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::join_all;
-
-use super::{Cycle, EngineError, Readings, budgets, steps};
-use crate::config::Tenant;
+use super::{Budgets, Cycle, EngineError, steps};
 use crate::model::{
-    Attribute, DeltaItem, Edits, News, ObjectId, Observed, Outcome, Presence, RouteName, Selection, Standing,
+    Attribute, DeltaItem, Edits, News, ObjectId, Observed, Outcome, Presence, Selection, Standing,
     TenantName, Value, WriteError, folded, same_value,
 };
 use crate::ports::{Clock, DirectoryError, DirectoryRead, DirectoryWrite, Look};
@@ -23,24 +20,13 @@ pub(super) enum Seen {
 }
 
 impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
-    /// Settles every question that an earlier run left open, before anything is asked again. A target where that fails
-    /// counts as unread: what was asked of it may have happened.
-    pub(super) async fn recover(&self, readings: &mut Readings, only: &BTreeSet<RouteName>) -> Result<(), EngineError> {
-        let mut tenants: BTreeSet<TenantName> = only.iter().flat_map(|r| [r.home.clone(), r.target.clone()]).collect();
-        tenants.retain(|t| !readings.unread.contains_key(t));
-        let recovered = join_all(tenants.iter().map(|t| self.recover_tenant(t))).await;
-        for (tenant, result) in tenants.into_iter().zip(recovered) {
-            match result {
-                Ok(()) => {}
-                Err(EngineError::Directory(error)) => drop(readings.unread.insert(tenant, error.to_string())),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    async fn recover_tenant(&self, tenant: &TenantName) -> Result<(), EngineError> {
+    /// Settles every question about a tenant that an earlier run left open, before anything is asked again. Where that
+    /// fails the tenant counts as unread: what was asked of it may have happened. `under_way`: questions of this run.
+    pub(super) async fn recover(&self, tenant: &TenantName, under_way: &BTreeSet<i64>) -> Result<(), EngineError> {
         for (id, ask) in self.store.open_asks(tenant)? {
+            if under_way.contains(&id) {
+                continue;
+            }
             tracing::warn!(%tenant, request_id = %ask.request_id, "an earlier run ended before this write was answered; looking");
             let seen = self.trace(tenant, &ask).await?;
             self.settle_ask(tenant, id, &ask, seen)?;
@@ -66,7 +52,8 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
             }
             Seen::NoTrace => (Outcome::Unknown(unanswered()), None, None, LinkChange::Same),
         };
-        let budgets = self.config.tenants.get(tenant).map(|t| charged(t, ask.kind)).unwrap_or_default();
+        let tenant = self.config.tenants.get(tenant);
+        let budgets = tenant.map(|t| Budgets::of(self.config, t).charged(ask.kind)).unwrap_or_default();
         let record = Record { asked: Some(id), ask: ask.clone(), outcome, at, account, learned, link, budgets };
         self.store.record(record)?;
         Ok(())
@@ -76,16 +63,6 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
 fn unanswered() -> WriteError {
     let message = "no answer came, and the tenant shows no trace of the write".to_owned();
     WriteError { code: "Unanswered".to_owned(), message }
-}
-
-/// The budgets that a write of this kind is charged to.
-pub(super) fn charged(tenant: &Tenant, kind: AskKind) -> Vec<String> {
-    let [(writes, _), (invitations, _)] = budgets(tenant);
-    match kind {
-        AskKind::None => Vec::new(),
-        AskKind::Invite => vec![writes, invitations],
-        _ => vec![writes],
-    }
 }
 
 /// One look for the trace of an unanswered write.

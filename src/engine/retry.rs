@@ -12,17 +12,6 @@ pub(super) const LOOKS_MAX: u32 = 4;
 const PAUSE_MAX_SECONDS: u64 = 30;
 /// The tenant's own wish is followed up to here: two quota windows. Longer ones end the target's cycle instead.
 const WISH_MAX_SECONDS: u64 = 300;
-/// A target that answers nothing but faults is left alone until the next cycle. Five blips, with the looks and pauses
-/// between them, are half a minute or more without a single success.
-pub(super) const FAULTS_MAX: u32 = 5;
-/// So many changes in a row denied, without a single success: it is not the people. A tenant has a handful of global
-/// administrators and some dozens of others (Microsoft advises fewer than five and ten); a hundred in a row are more.
-pub(super) const DENIALS_MAX: u32 = 100;
-/// An invitation concerns nobody who stands there already: ten denials are the app's.
-pub(super) const DENIED_INVITATIONS_MAX: u32 = 10;
-/// So many times in a row told to wait, without a single success between.
-pub(super) const THROTTLES_MAX: u32 = 12;
-
 /// Seconds to wait after the `tries`-th try: 1, 2, 4, 8, 16, 30, 30, …
 pub fn pause_seconds(tries: u32) -> u64 {
     let doubled = 1u64.checked_shl(tries.saturating_sub(1)).unwrap_or(PAUSE_MAX_SECONDS);

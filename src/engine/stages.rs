@@ -1,21 +1,52 @@
 //! Who waits for whom? A route waits for its own two tenants, and for no other.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
-use std::pin::pin;
+use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::{Either, select};
+use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+use super::draft::Drafting;
+use super::follow::ROUNDS_MAX;
 use super::observe::Ended;
-use super::{Cycle, Drafted, EngineError, Readings, Report};
-use crate::model::{RouteName, RunId, TenantName, Timestamp, Trigger};
+use super::run::Run;
+use super::schedule::Tick;
+use super::{Cycle, Drafted, EngineError, Event, Readings, Report};
+use crate::model::{Change, RouteName, RunId, TenantName, Timestamp, Trigger};
 use crate::plan;
 use crate::ports::{Clock, DirectoryWrite};
+use crate::store::{Door, RoutePart};
 
 /// Tenants that are read within so many milliseconds of each other are planned together: one plan sees more than two, and
 /// an idle reading takes less. Whoever takes longer is waited for by its own routes only.
 const TOGETHER_MILLIS: u64 = 500;
+
+/// What the feeder waited for.
+enum Happened {
+    Read(Ended),
+    Staged(BTreeSet<TenantName>, Result<(), EngineError>),
+    Followed(TenantName, Result<bool, EngineError>),
+    Time,
+    Changed,
+    Stopped,
+}
+
+/// How far the readings and plans of a run have come.
+struct Feeder<'f, D, C> {
+    run: &'f Run<'f, D, C>,
+    readings: Readings,
+    reading: FuturesUnordered<LocalBoxFuture<'f, Ended>>,
+    /// Tenants that are being read.
+    under_way: BTreeSet<TenantName>,
+    ended: BTreeSet<TenantName>,
+    /// Routes that wait for their plan.
+    open: BTreeSet<RouteName>,
+    working: FuturesUnordered<LocalBoxFuture<'f, Happened>>,
+    /// Targets for which a plan is being made.
+    planning: BTreeSet<TenantName>,
+    /// Rounds of following up that each target may still have.
+    rounds: BTreeMap<TenantName, u32>,
+    together_until: Option<Timestamp>,
+}
 
 impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
     /// One cycle. `approved`: the digest of a plan that may pass the guard; that plan is then waited for as a whole.
@@ -23,122 +54,323 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
     /// # Errors
     /// The store's: from then on nothing is written any more, and what is known is kept.
     pub async fn sync(&self, trigger: Trigger, run: RunId, approved: Option<&str>) -> Result<Report, EngineError> {
-        let mut report = Report { run: Some(run), ..Report::default() };
-        let tenants = self.tenants();
-        let mut open = self.route_names();
-        let mut reading: FuturesUnordered<_> = tenants.iter().map(|t| self.read(t)).collect();
-        let (mut readings, mut ended) = (Readings::default(), BTreeSet::new());
-        let mut together_until: Option<Timestamp> = None;
-        while !open.is_empty() {
-            let ready = ready(&open, &ended);
-            let now = self.clock.now();
-            if ready.is_empty() || (ended.len() < tenants.len() && together_until.is_none_or(|at| now < at)) {
-                if !ready.is_empty() && approved.is_none() {
-                    together_until.get_or_insert(now.plus_millis(TOGETHER_MILLIS));
-                }
-                match self.unless_stopped(self.next_end(&mut reading, together_until)).await {
-                    Some(Some(one)) => self.note(one, &mut readings, &mut ended)?,
-                    Some(None) => {}
-                    None => {
-                        report.stopped = true;
-                        break;
-                    }
-                }
-                continue;
-            }
-            let late = RefCell::new(Vec::new());
-            let others = async {
-                while let Some(one) = reading.next().await {
-                    late.borrow_mut().push(one);
-                }
-            };
-            let stage = pin!(self.stage(readings.clone(), &ready, trigger, run, approved));
-            let done = match select(stage, pin!(others)).await {
-                Either::Left((done, _)) => done?,
-                Either::Right(((), stage)) => stage.await?,
-            };
-            absorb(&mut report, done);
-            open.retain(|route| !ready.contains(route));
-            for one in late.into_inner() {
-                self.note(one, &mut readings, &mut ended)?;
-            }
-            together_until = None;
-            if report.stopped {
-                break;
-            }
-        }
-        report.drafted.readings = readings;
-        Ok(report)
+        self.one_run(Run::new(self, trigger, run, false)?, approved).await
     }
 
-    /// The next tenant that was read to its end, or could not be; `None` once the others are not to be kept waiting.
-    async fn next_end(
-        &self,
-        reading: &mut FuturesUnordered<impl Future<Output = Ended>>,
-        until: Option<Timestamp>,
-    ) -> Option<Ended> {
+    /// One cycle of a schedule. While its lanes drain the schedule goes on: each time it comes due the tenants of the
+    /// routes that are due are read again, and what is new goes into the lanes, leavers first.
+    ///
+    /// # Errors
+    /// As [`Cycle::sync`].
+    pub async fn keep(&self, run: RunId) -> Result<Report, EngineError> {
+        self.one_run(Run::new(self, Trigger::Schedule, run, true)?, None).await
+    }
+
+    async fn one_run(&self, run: Run<'_, D, C>, approved: Option<&str>) -> Result<Report, EngineError> {
+        self.store.forget_claims()?;
+        run.through(Feeder::new(&run).feed(approved)).await?;
+        let mut report = run.report.into_inner();
+        report.waiting += report.withheld.values().sum::<u64>();
+        Ok(report)
+    }
+}
+
+impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
+    fn new(run: &'f Run<'f, D, C>) -> Self {
+        Self {
+            run,
+            readings: Readings::default(),
+            reading: FuturesUnordered::new(),
+            under_way: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            open: run.cycle.route_names(),
+            working: FuturesUnordered::new(),
+            planning: BTreeSet::new(),
+            rounds: BTreeMap::new(),
+            together_until: None,
+        }
+    }
+
+    async fn feed(mut self, approved: Option<&'f str>) -> Result<(), EngineError> {
+        self.read(self.run.cycle.tenants())?;
+        loop {
+            self.open.append(&mut self.run.again.borrow_mut());
+            self.plan_what_is_ready(approved);
+            self.follow_where_idle();
+            let tick = if self.run.polls { self.run.cycle.next_tick()? } else { None };
+            if self.run.cycle.stopped() || self.is_over() {
+                break;
+            }
+            match self.next(tick.as_ref().map(|tick| tick.at)).await {
+                Happened::Read(ended) => self.note(ended)?,
+                Happened::Staged(targets, result) => {
+                    result?;
+                    self.planning.retain(|target| !targets.contains(target));
+                }
+                Happened::Followed(target, filled) => {
+                    let filled = filled?;
+                    self.planning.remove(&target);
+                    let left = self.rounds.entry(target).or_default();
+                    *left = if filled { left.saturating_sub(1) } else { 0 };
+                }
+                Happened::Time => {
+                    if let Some(tick) = tick.filter(|tick| tick.at <= self.run.cycle.clock.now()) {
+                        self.poll(tick)?;
+                    }
+                }
+                Happened::Changed => {}
+                Happened::Stopped => break,
+            }
+        }
+        self.run.report.borrow_mut().drafted.readings = self.readings;
+        Ok(())
+    }
+
+    async fn next(&mut self, tick: Option<Timestamp>) -> Happened {
+        let clock = self.run.cycle.clock;
+        let mut stop = self.run.cycle.stop.clone();
+        let until = self.together_until.into_iter().chain(tick).min();
         let timer = async {
             match until {
-                Some(at) => self.clock.sleep_until(at).await,
+                Some(at) => clock.sleep_until(at).await,
                 None => std::future::pending().await,
             }
         };
-        match select(reading.next(), pin!(timer)).await {
-            Either::Left((one, _)) => one,
-            Either::Right(_) => None,
+        tokio::select! {
+            biased;
+            () = super::asked_to_stop(&mut stop) => Happened::Stopped,
+            Some(ended) = self.reading.next() => Happened::Read(ended),
+            Some(happened) = self.working.next() => happened,
+            () = self.run.changed.notified() => Happened::Changed,
+            () = timer => Happened::Time,
         }
     }
 
-    /// Recovers, plans, guards and applies these routes, on what was read.
+    /// Nothing is read, planned, written, or could follow.
+    fn is_over(&self) -> bool {
+        self.reading.is_empty() && self.open.is_empty() && self.working.is_empty() && self.run.is_idle()
+    }
+
+    /// The schedule has come due while the lanes drain.
+    fn poll(&mut self, Tick { routes, .. }: Tick) -> Result<(), EngineError> {
+        let cycle = self.run.cycle;
+        cycle.ticked(&routes)?;
+        tracing::debug!(routes = routes.len(), "the schedule came due: reading again while the lanes drain");
+        for route in &routes {
+            let idle = self.run.lanes.get(&route.target).is_some_and(|lanes| lanes.idle.get());
+            if idle && !self.planning.contains(&route.target) {
+                // Nothing waits there: a whole plan costs nothing, and looks again at whoever is held.
+                self.run.whole.borrow_mut().remove(route);
+                self.run.let_through.borrow_mut().remove(route);
+            }
+        }
+        let tenants = routes.iter().flat_map(|r| [r.home.clone(), r.target.clone()]);
+        let tenants = tenants.filter(|t| !self.under_way.contains(t)).collect();
+        self.open.extend(routes);
+        self.read(tenants)?;
+        (cycle.watch)(Event::Progress(&self.run.report.borrow()));
+        Ok(())
+    }
+
+    fn read(&mut self, tenants: BTreeSet<TenantName>) -> Result<(), EngineError> {
+        for tenant in tenants {
+            self.readings.forget(&tenant);
+            if let Some(why) = self.run.left_alone(&tenant, Door::Reading)? {
+                self.readings.unread.insert(tenant.clone(), why);
+                self.ended.insert(tenant);
+                continue;
+            }
+            self.ended.remove(&tenant);
+            self.under_way.insert(tenant.clone());
+            let run = self.run;
+            self.reading.push(Box::pin(async move {
+                let mut ended = run.cycle.read(&tenant).await;
+                // Whatever happened to the writes of an earlier run had time to show, and the reading is over.
+                if ended.result.is_ok()
+                    && let Err(error) = run.cycle.recover(&tenant, &run.under_way(&tenant)).await
+                {
+                    ended.result = Err(error);
+                }
+                ended
+            }));
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, ended: Ended) -> Result<(), EngineError> {
+        let tenant = ended.tenant.clone();
+        self.under_way.remove(&tenant);
+        self.run.cycle.note(ended, &mut self.readings, &mut self.ended)?;
+        match self.readings.unread.get(&tenant) {
+            Some(why) => self.run.failed_at(&tenant, Door::Reading, why),
+            None => self.run.worked_at(&tenant, Door::Reading),
+        }
+    }
+
+    /// Begins the plans of routes whose two tenants have both been read, or could not be: those into one target together.
+    fn plan_what_is_ready(&mut self, approved: Option<&'f str>) {
+        let read = |r: &RouteName| self.ended.contains(&r.home) && self.ended.contains(&r.target);
+        let ready = self.open.iter().filter(|r| read(r) && !self.planning.contains(&r.target));
+        let ready: BTreeSet<RouteName> = ready.cloned().collect();
+        if ready.is_empty() || (approved.is_some() && ready.len() < self.open.len()) {
+            return;
+        }
+        let now = self.run.cycle.clock.now();
+        if !self.reading.is_empty() && *self.together_until.get_or_insert(now.plus_millis(TOGETHER_MILLIS)) > now {
+            return;
+        }
+        self.together_until = None;
+        let mut stages: BTreeMap<Option<TenantName>, BTreeSet<RouteName>> = BTreeMap::new();
+        for route in ready {
+            self.open.remove(&route);
+            // What is approved is the plan as a whole.
+            let target = route.target.clone();
+            stages.entry(approved.is_none().then_some(target)).or_default().insert(route);
+        }
+        for routes in stages.into_values() {
+            let targets: BTreeSet<TenantName> = routes.iter().map(|r| r.target.clone()).collect();
+            self.planning.extend(targets.iter().cloned());
+            self.rounds.extend(targets.iter().map(|t| (t.clone(), ROUNDS_MAX)));
+            let (run, readings) = (self.run, self.readings.clone());
+            self.working.push(Box::pin(async move {
+                Happened::Staged(targets, run.stage(readings, &routes, approved).await)
+            }));
+        }
+    }
+
+    /// What follows from the changes that were made: references to accounts that came to be.
+    fn follow_where_idle(&mut self) {
+        for (target, lanes) in &self.run.lanes {
+            let may = self.rounds.get(target).is_some_and(|left| *left > 0);
+            if may && lanes.idle.get() && !lanes.resting.get() && self.planning.insert(target.clone()) {
+                let (run, readings) = (self.run, self.readings.clone());
+                self.working.push(Box::pin(async move {
+                    Happened::Followed(target.clone(), run.follow_up(target, readings).await)
+                }));
+            }
+        }
+    }
+}
+
+impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
+    /// Plans, guards, and fills the lanes, for these routes and on what was read.
     async fn stage(
         &self,
-        mut readings: Readings,
+        readings: Readings,
         only: &BTreeSet<RouteName>,
-        trigger: Trigger,
-        run: RunId,
         approved: Option<&str>,
-    ) -> Result<Report, EngineError> {
-        let mut report = Report::default();
-        let before_writing = async {
-            self.recover(&mut readings, only).await?;
-            self.draft(readings, only, true).await
-        };
-        // Looks and drafts are idempotent: what is dropped is done again by the next run.
-        let Some(drafted) = self.unless_stopped(before_writing).await else {
-            report.stopped = true;
-            return Ok(report);
-        };
-        let mut drafted = drafted?;
-        let readings = drafted.readings.clone();
+    ) -> Result<(), EngineError> {
+        let cycle = self.cycle;
+        let news_of = self.whole.borrow().intersection(only).cloned().collect();
+        let around = Some((&self.lanes, &self.let_through));
+        let mut drafted = cycle.draft(readings, Drafting { only, news_of, around, tells: true }).await?;
         let digests = [drafted.digest.as_str(), drafted.refused_digest.as_str()];
         if approved.is_some_and(|approved| digests.contains(&approved)) {
             drafted.refusals.clear();
         }
         let refused: BTreeSet<RouteName> = drafted.refusals.iter().map(|r| r.route.clone()).collect();
-        let passed = drafted.plan.routes.iter().filter(|r| !refused.contains(&r.route));
-        self.remember_rules(passed.clone().map(|r| &r.route))?;
-        let changes = passed.flat_map(|r| r.changes.clone()).collect();
-        report.drafted = drafted;
-        self.apply(changes, trigger, run, &mut report).await?;
-        let allowed: BTreeSet<RouteName> = only.difference(&refused).cloned().collect();
-        self.follow_up(trigger, run, readings, &allowed, &mut report).await?;
-        Ok(report)
+        for route in &refused {
+            self.stop_route(route);
+        }
+        for refusal in &drafted.refusals {
+            (cycle.watch)(Event::Notice(&super::Notice::RouteRefused(refusal.clone())));
+        }
+        let passed: Vec<&plan::RoutePlan> =
+            drafted.plan.routes.iter().filter(|r| !refused.contains(&r.route)).collect();
+        cycle.remember_rules(passed.iter().map(|r| &r.route))?;
+        let mut admitted: BTreeMap<TenantName, Vec<Change>> = BTreeMap::new();
+        for plan in passed {
+            self.whole.borrow_mut().insert(plan.route.clone());
+            let mut all = self.let_through.borrow_mut();
+            let people = all.entry(plan.route.clone()).or_default();
+            for (what, new) in plan::guarded(plan) {
+                people.entry(what).or_default().extend(new);
+            }
+            drop(all);
+            admitted.entry(plan.route.target.clone()).or_default().extend(self.admit(plan)?);
+        }
+        (cycle.watch)(Event::Applying { changes: admitted.values().map(Vec::len).sum() });
+        self.absorb(only, drafted);
+        for (target, changes) in admitted {
+            self.fill(&target, changes);
+        }
+        Ok(())
     }
-}
 
-/// Routes whose two tenants have both been read to the end, or could not be.
-fn ready(open: &BTreeSet<RouteName>, ended: &BTreeSet<TenantName>) -> BTreeSet<RouteName> {
-    open.iter().filter(|r| ended.contains(&r.home) && ended.contains(&r.target)).cloned().collect()
-}
+    /// The guard has refused it: what waits of it is not made either.
+    fn stop_route(&self, route: &RouteName) {
+        self.whole.borrow_mut().remove(route);
+        if let Some(lanes) = self.lanes.get(&route.target) {
+            lanes.queue.borrow_mut().leave_route(route, None);
+        }
+    }
 
-/// A stage's part of the whole report.
-fn absorb(report: &mut Report, mut stage: Report) {
-    let Drafted { plan, skipped, refusals, .. } = std::mem::take(&mut stage.drafted);
-    let drafted = &mut report.drafted;
-    drafted.plan.routes.extend(plan.routes);
-    drafted.skipped.extend(skipped);
-    drafted.refusals.extend(refusals);
-    drafted.digest = plan::digest(&drafted.plan);
-    drafted.refused_digest = plan::digest(&drafted.refused());
-    report.add(stage);
+    /// Those changes of a plan that may be tried now: not those of whoever is put off, and of a quarantined part one, to
+    /// see whether it works again: somebody's who has not failed before.
+    fn admit(&self, plan: &plan::RoutePlan) -> Result<Vec<Change>, EngineError> {
+        let (store, now, route) = (self.cycle.store, self.cycle.clock.now(), &plan.route);
+        let whole = |part| (route.clone(), part);
+        let mut report = self.report.borrow_mut();
+        report.withheld.retain(|(r, _), _| r != route);
+        let left_alone = self.left_alone(&route.target, Door::Writing)?;
+        let mut parts: BTreeMap<RoutePart, Vec<(u32, Change)>> = BTreeMap::new();
+        for change in &plan.changes {
+            if store.put_off_until(route, &change.home.id, now)?.is_some() {
+                report.postponed += 1;
+                continue;
+            }
+            let tries = store.tries(route, &change.home.id)?;
+            let part = super::lanes::Job::new(change.clone(), 0).lane().part();
+            parts.entry(part).or_default().push((tries, change.clone()));
+        }
+        let mut admitted = Vec::new();
+        for (part, mut changes) in parts {
+            if let Some(why) = &left_alone {
+                report.unwritten.insert(route.target.clone(), why.clone());
+                report.withheld.insert(whole(part), changes.len() as u64);
+                self.whole.borrow_mut().remove(route);
+                continue;
+            }
+            if let Some((probe_at, reason)) = self.probe_at(route, part)? {
+                report.quarantined.insert(whole(part), reason);
+                changes.sort_by_key(|(tries, _)| *tries);
+                let probes = usize::from(!self.polls || probe_at <= now);
+                let held_back = changes.len().saturating_sub(probes);
+                report.withheld.insert(whole(part), held_back as u64);
+                changes.truncate(probes);
+                self.whole.borrow_mut().remove(route);
+            }
+            admitted.extend(changes.into_iter().map(|(_, change)| change));
+        }
+        Ok(admitted)
+    }
+
+    /// A stage's part of the whole report.
+    fn absorb(&self, only: &BTreeSet<RouteName>, drafted: Drafted) {
+        let Drafted { plan, skipped, refusals, .. } = drafted;
+        let mut report = self.report.borrow_mut();
+        let all = &mut report.drafted;
+        all.skipped.retain(|route, _| !only.contains(route));
+        all.skipped.extend(skipped);
+        all.refusals.retain(|refusal| !only.contains(&refusal.route));
+        all.refusals.extend(refusals);
+        for mut part in plan.routes {
+            if self.polls {
+                // Months of changes are in the change log, not in memory.
+                part.changes.clear();
+            }
+            match all.plan.routes.iter_mut().find(|r| r.route == part.route) {
+                Some(known) => {
+                    known.changes.append(&mut part.changes);
+                    known.held.retain(|held| !part.held.iter().any(|new| new.home.id == held.home.id));
+                    known.held.append(&mut part.held);
+                }
+                None => all.plan.routes.push(part),
+            }
+        }
+        if !self.polls {
+            all.digest = plan::digest(&all.plan);
+            all.refused_digest = plan::digest(&all.refused());
+        }
+    }
 }

@@ -1,11 +1,11 @@
 //! Is this plan safe to apply unattended?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use super::RoutePlan;
-use crate::model::{Action, ActionKind, Attribute, Change, Edit, RouteName, Value};
+use crate::model::{Action, ActionKind, Attribute, Change, Edit, ObjectId, RouteName, Value};
 use crate::rules::{Limit, RuleSet};
 
 /// One limit that a route's plan is over.
@@ -38,12 +38,12 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Changes that the guard counts, by rule set and kind.
+/// People whose changes the guard counts, by rule set and kind.
 ///
 /// Not counted is what finishes a provisioning (the guard had its say then), and a reference that is filled in for the
 /// first time: a manager's account came to be, nothing of the account's own is lost.
-pub fn population_counts(plan: &RoutePlan) -> BTreeMap<(String, ActionKind), u64> {
-    let mut counts = BTreeMap::new();
+pub fn guarded(plan: &RoutePlan) -> BTreeMap<(String, ActionKind), BTreeSet<ObjectId>> {
+    let mut people: BTreeMap<(String, ActionKind), BTreeSet<ObjectId>> = BTreeMap::new();
     let counted = |c: &&Change| match &c.action {
         Action::Update { edits, .. } => {
             let fills_references = edits.keys().all(|a| a.is_reference() && !c.before.contains_key(a));
@@ -52,9 +52,14 @@ pub fn population_counts(plan: &RoutePlan) -> BTreeMap<(String, ActionKind), u64
         _ => true,
     };
     for change in plan.changes.iter().filter(counted) {
-        *counts.entry((change.rules.clone(), kind(change))).or_insert(0) += 1;
+        people.entry((change.rules.clone(), kind(change))).or_default().insert(change.home.id.clone());
     }
-    counts
+    people
+}
+
+/// How many these are.
+pub fn population_counts(plan: &RoutePlan) -> BTreeMap<(String, ActionKind), u64> {
+    guarded(plan).into_iter().map(|(what, people)| (what, people.len() as u64)).collect()
 }
 
 /// A block is a block, also where a mapping of `accountEnabled` brings it.
@@ -67,8 +72,14 @@ fn kind(change: &Change) -> ActionKind {
 }
 
 /// Every limit that the plan is over. Over any of them, nothing of the route is written.
-pub fn refusals(plan: &RoutePlan, rules: &[Arc<RuleSet>]) -> Vec<Refusal> {
-    let counts = population_counts(plan);
+///
+/// `before`: whom the guard has let through in the same run. Many small steps are one large one.
+pub fn refusals(
+    plan: &RoutePlan,
+    rules: &[Arc<RuleSet>],
+    before: &BTreeMap<(String, ActionKind), BTreeSet<ObjectId>>,
+) -> Vec<Refusal> {
+    let people = guarded(plan);
     let mut refusals = Vec::new();
     for set in rules {
         let guard = &set.guard;
@@ -78,7 +89,10 @@ pub fn refusals(plan: &RoutePlan, rules: &[Arc<RuleSet>]) -> Vec<Refusal> {
             (ActionKind::Update, guard.updates),
         ];
         for (kind, limit) in limits {
-            let planned = counts.get(&(set.name.clone(), kind)).copied().unwrap_or(0);
+            let what = (set.name.clone(), kind);
+            let Some(now) = people.get(&what) else { continue };
+            let earlier = before.get(&what).map_or(0, |before| before.difference(now).count());
+            let planned = (now.len() + earlier) as u64;
             let over_count = limit.max.is_some_and(|max| planned > max);
             let over_share = plan.population >= guard.minimum_population
                 && limit.percent.is_some_and(|percent| planned * 100 > plan.population * percent);

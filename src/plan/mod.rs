@@ -21,12 +21,12 @@ use crate::model::{
 };
 use crate::rules::RuleSet;
 
-pub use conflict::hold_shared;
+pub use conflict::{Claims, claim_of, hold_shared};
 pub use decide::Decision;
 pub use differ::{Difference, differences, judgement};
 pub use digest::{change_line, digest, held_line};
 pub use explain::explain;
-pub use guard::{Refusal, population_counts, refusals};
+pub use guard::{Refusal, guarded, population_counts, refusals};
 pub use impact::{Comparison, Touch};
 pub use mapping::{INVITED_WITH, Wanted};
 pub use matching::Situation;

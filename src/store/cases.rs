@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::params;
 
 use super::codec::{self, signed};
-use super::{Store, StoreError, observations};
+use super::observations::{self, anew};
+use super::{Among, Store, StoreError};
 use crate::model::{
     Attribute, Attributes, ObjectId, Observed, Presence, RouteName, Standing, TenantName, Timestamp, Value,
 };
@@ -24,10 +25,14 @@ impl Store {
             if known == fingerprint {
                 return Ok(());
             }
-            let natives = "INSERT OR IGNORE INTO unsettled (route, home) \
-                           SELECT ?1, object FROM observations WHERE tenant = ?2 AND external = 0";
+            let natives = concat!(
+                "INSERT INTO unsettled (route, home) ",
+                "SELECT ?1, object FROM observations WHERE tenant = ?2 AND external = 0",
+                anew!()
+            );
             c.execute(natives, params![id, home])?;
-            let linked = "INSERT OR IGNORE INTO unsettled (route, home) SELECT route, home FROM links WHERE route = ?1";
+            let linked =
+                concat!("INSERT INTO unsettled (route, home) SELECT route, home FROM links WHERE route = ?1", anew!());
             c.execute(linked, [id])?;
             c.execute("UPDATE routes SET fingerprint = ?2 WHERE id = ?1", params![id, fingerprint])?;
             Ok(())
@@ -43,17 +48,32 @@ impl Store {
     pub fn unsettled(
         &self,
         route: &RouteName,
+        among: Among,
         after: Option<&ObjectId>,
         at_most: u32,
     ) -> Result<Vec<ObjectId>, StoreError> {
         let sql = "SELECT u.home FROM unsettled u WHERE u.route = ?1 AND u.home > ?2 AND NOT EXISTS \
                    (SELECT 1 FROM observations o JOIN tenants t ON t.id = o.tenant WHERE o.tenant = ?4 \
                    AND o.object = u.home AND o.suspect = 1 AND o.confirmed = 1 AND o.round < t.round) \
+                   AND (?5 IS NULL OR u.state = '' OR (u.state = 'failed' AND u.not_before <= ?5) \
+                   OR (u.state = 'waiting' AND u.detail <= ?6)) \
                    ORDER BY u.home LIMIT ?3";
         let mut statement = self.connection.prepare_cached(sql)?;
         let after = after.map(codec::object).unwrap_or_default();
         let home = self.tenant(&route.home)?.id;
-        objects(statement.query(params![self.route(route)?, after, at_most, home])?)
+        let now = match among {
+            Among::All => None,
+            Among::News(now) => Some(now),
+        };
+        let row = params![
+            self.route(route)?,
+            after,
+            at_most,
+            home,
+            now.map(|now| signed(now.0)),
+            now.map(Timestamp::rfc3339).unwrap_or_default()
+        ];
+        objects(statement.query(row)?)
     }
 
     /// The next of all native home users of a tenant, in order of their keys, after `after`; nobody about whom nothing is
@@ -73,34 +93,6 @@ impl Store {
         let mut statement = self.connection.prepare_cached(sql)?;
         let after = after.map(codec::object).unwrap_or_default();
         objects(statement.query(params![self.tenant(tenant)?.id, after, at_most])?)
-    }
-
-    /// Nothing to do for this user until something changes.
-    ///
-    /// # Errors
-    /// SQLite's.
-    pub fn settle(&self, route: &RouteName, home: &ObjectId) -> Result<(), StoreError> {
-        let sql = "DELETE FROM unsettled WHERE route = ?1 AND home = ?2";
-        self.connection.prepare_cached(sql)?.execute(params![self.route(route)?, codec::object(home)])?;
-        Ok(())
-    }
-
-    /// Why this user is not settled: `pending`, `held`, `failed` or `waiting`, with a reason for `status`.
-    ///
-    /// # Errors
-    /// SQLite's.
-    pub fn explain_unsettled(
-        &self,
-        route: &RouteName,
-        home: &ObjectId,
-        state: &str,
-        detail: &str,
-    ) -> Result<(), StoreError> {
-        let sql = "INSERT INTO unsettled (route, home, state, detail) VALUES (?1, ?2, ?3, ?4) \
-                   ON CONFLICT DO UPDATE SET state = ?3, detail = ?4";
-        let row = params![self.route(route)?, codec::object(home), state, detail];
-        self.connection.prepare_cached(sql)?.execute(row)?;
-        Ok(())
     }
 
     /// Runs `work` in one transaction.

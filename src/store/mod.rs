@@ -1,5 +1,6 @@
 //! What do we remember? Observations, links and what was done: never pending work. All SQL lives in this room.
 
+mod bulkheads;
 mod cases;
 mod claims;
 mod codec;
@@ -14,6 +15,7 @@ mod readings;
 mod rules;
 mod runs;
 mod status;
+mod unsettled;
 mod writes;
 
 use std::cell::RefCell;
@@ -24,6 +26,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::{Attribute, RouteName, TenantName};
 
+pub use bulkheads::{Breaker, Door, Quarantine, RoutePart};
 pub use links::LinkChange;
 pub use log::{EditEntry, Filter, LogEntry, Party, Verified};
 pub use observations::LAG_ALLOWANCE_SECONDS;
@@ -33,6 +36,7 @@ pub use readings::{Progress, Reading, Round};
 pub use rules::Remembered;
 pub use runs::RunRow;
 pub use status::{RouteStatus, StatusReport, TenantStatus, Unsettled};
+pub use unsettled::{Among, Pending};
 pub use writes::{Ask, AskKind, Record};
 
 /// Why the store could not do what it was asked.

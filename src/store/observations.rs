@@ -12,6 +12,14 @@ use crate::model::{
     Value, folded,
 };
 
+/// Whoever is marked already is considered anew: what was planned, held or put off was so on other facts.
+macro_rules! anew {
+    () => {
+        " ON CONFLICT DO UPDATE SET state = '', not_before = 0 WHERE state <> ''"
+    };
+}
+pub(super) use anew;
+
 /// Readings lag behind writes. An account that only a write's answer has told of is not doubted before this has passed
 /// (designing for eventual consistency: minutes; clients in the field poll for up to 15).
 pub const LAG_ALLOWANCE_SECONDS: u64 = 900;
@@ -271,28 +279,37 @@ fn mark(c: &Connection, tenant: &TenantRow, before: Option<&Observed>, after: &O
         }
     }
     // As an account: the home user that has it.
-    let sql = "INSERT OR IGNORE INTO unsettled (route, home) \
-               SELECT route, home FROM links WHERE target = ?1 AND account = ?2";
+    let sql = concat!(
+        "INSERT INTO unsettled (route, home) SELECT route, home FROM links WHERE target = ?1 AND account = ?2",
+        anew!()
+    );
     c.prepare_cached(sql)?.execute(params![tenant.id, object])?;
     if before.is_none_or(|b| b.presence != after.presence) {
         // As a manager's account: everyone who reports to that manager.
-        let sql = "INSERT OR IGNORE INTO unsettled (route, home) SELECT l.route, o.object FROM links l \
-                   JOIN routes r ON r.id = l.route JOIN observations o ON o.tenant = r.home AND o.manager = l.home \
-                   WHERE l.target = ?1 AND l.account = ?2";
+        let sql = concat!(
+            "INSERT INTO unsettled (route, home) SELECT l.route, o.object FROM links l ",
+            "JOIN routes r ON r.id = l.route JOIN observations o ON o.tenant = r.home AND o.manager = l.home ",
+            "WHERE l.target = ?1 AND l.account = ?2",
+            anew!()
+        );
         c.prepare_cached(sql)?.execute(params![tenant.id, object])?;
     }
     Ok(())
 }
 
 pub(super) fn mark_one(c: &Connection, route: i64, home: &[u8]) -> Result<(), StoreError> {
-    c.prepare_cached("INSERT OR IGNORE INTO unsettled (route, home) VALUES (?1, ?2)")?.execute(params![route, home])?;
+    let sql = concat!("INSERT INTO unsettled (route, home) VALUES (?1, ?2)", anew!());
+    c.prepare_cached(sql)?.execute(params![route, home])?;
     Ok(())
 }
 
 /// Everyone who reports to `home`, on this route.
 pub(super) fn mark_reports(c: &Connection, route: i64, home: &[u8]) -> Result<(), StoreError> {
-    let sql = "INSERT OR IGNORE INTO unsettled (route, home) SELECT r.id, o.object FROM routes r \
-               JOIN observations o ON o.tenant = r.home AND o.manager = ?2 WHERE r.id = ?1";
+    let sql = concat!(
+        "INSERT INTO unsettled (route, home) SELECT r.id, o.object FROM routes r ",
+        "JOIN observations o ON o.tenant = r.home AND o.manager = ?2 WHERE r.id = ?1",
+        anew!()
+    );
     c.prepare_cached(sql)?.execute(params![route, home])?;
     Ok(())
 }

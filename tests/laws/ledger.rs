@@ -1,7 +1,7 @@
 //! Does the meter keep its windows when the clock jumps, writes overlap, and a restart takes over?
 
 use crosstie::model::Timestamp;
-use crosstie::quota::{BUCKET_MILLIS, Meter, Permit, Window, eta_seconds};
+use crosstie::quota::{BUCKET_MILLIS, Meter, Permit, Urgency, Window, eta_seconds};
 use proptest::prelude::*;
 
 const WINDOWS: [Window; 2] = [Window { writes_max: 4, millis: 1_000 }, Window { writes_max: 7, millis: 5_000 }];
@@ -12,7 +12,6 @@ enum Event {
     StepBack(u64),
     Ask,
     Answer,
-    Unused,
     Restart,
 }
 
@@ -22,7 +21,6 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         1 => (0u64..400).prop_map(Event::StepBack),
         6 => Just(Event::Ask),
         4 => Just(Event::Answer),
-        1 => Just(Event::Unused),
         1 => Just(Event::Restart),
     ];
     proptest::collection::vec(event, 1..120)
@@ -40,7 +38,7 @@ proptest! {
             match event {
                 Event::Pause(millis) => (now, real) = (now.plus_millis(millis), real + millis),
                 Event::StepBack(millis) => now = Timestamp(now.0 - millis),
-                Event::Ask => match meter.ask(now) {
+                Event::Ask => match meter.ask(now, Urgency::Urgent) {
                     Permit::Granted => open += 1,
                     Permit::WaitUntil(at) => prop_assert!(at > now),
                     Permit::WaitForAnswer => prop_assert!(open > 0),
@@ -50,10 +48,6 @@ proptest! {
                     meter.answered(now);
                     counted.push(real);
                     rows.push((Meter::bucket(now), 1));
-                },
-                Event::Unused => if open > 0 {
-                    open -= 1;
-                    meter.unused();
                 },
                 Event::Restart => if open == 0 {
                     rows.sort_unstable();
@@ -71,8 +65,8 @@ proptest! {
             }
         }
         // And it always grants in the end.
-        (0..open).for_each(|_| meter.unused());
-        prop_assert_eq!(meter.ask(now.plus_seconds(600)), Permit::Granted);
+        (0..open).for_each(|_| meter.answered(now));
+        prop_assert_eq!(meter.ask(now.plus_seconds(600), Urgency::Urgent), Permit::Granted);
     }
 
     #[test]
@@ -92,11 +86,8 @@ fn what_is_left_counts_what_is_under_way_and_what_was_spent() {
     let mut meter = Meter::new(&WINDOWS);
     let left = |meter: &mut Meter, at: u64| meter.left(Timestamp(at)).iter().map(|(_, n)| *n).collect::<Vec<_>>();
     assert_eq!(left(&mut meter, 10_000), [4, 7]);
-    assert_eq!(meter.ask(Timestamp(10_000)), Permit::Granted);
+    assert_eq!(meter.ask(Timestamp(10_000), Urgency::Urgent), Permit::Granted);
     assert_eq!(left(&mut meter, 10_000), [3, 6]);
-    meter.unused();
-    assert_eq!(left(&mut meter, 10_000), [4, 7]);
-    assert_eq!(meter.ask(Timestamp(10_000)), Permit::Granted);
     meter.answered(Timestamp(10_000));
     // Spent under the bucket that ends at 10,250: out of the first window at 11,250, of the second at 15,250.
     assert_eq!(left(&mut meter, 11_249), [3, 6]);
@@ -109,10 +100,10 @@ fn what_is_left_counts_what_is_under_way_and_what_was_spent() {
 fn looking_takes_no_permit() {
     let mut meter = Meter::new(&[Window { writes_max: 1, millis: 1_000 }]);
     for _ in 0..3 {
-        assert_eq!(meter.look(Timestamp(1)), Permit::Granted);
+        assert_eq!(meter.look(Timestamp(1), Urgency::Urgent), Permit::Granted);
     }
-    assert_eq!(meter.ask(Timestamp(1)), Permit::Granted);
-    assert_eq!(meter.look(Timestamp(1)), Permit::WaitForAnswer);
+    assert_eq!(meter.ask(Timestamp(1), Urgency::Urgent), Permit::Granted);
+    assert_eq!(meter.look(Timestamp(1), Urgency::Urgent), Permit::WaitForAnswer);
     meter.answered(Timestamp(1));
-    assert_eq!(meter.ask(Timestamp(2)), Permit::WaitUntil(Timestamp(1_250)));
+    assert_eq!(meter.ask(Timestamp(2), Urgency::Urgent), Permit::WaitUntil(Timestamp(1_250)));
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crosstie::model::{
     Action, ActionKind, Attribute, Change, Edit, Edits, Hold, ObjectId, Origin, Person, RouteName, Value, Why,
 };
-use crosstie::plan::{Plan, RoutePlan, digest, hold_shared, population_counts, refusals};
+use crosstie::plan::{Claims, Plan, RoutePlan, digest, hold_shared, population_counts, refusals};
 use crosstie::rules::RuleSet;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -69,7 +69,7 @@ proptest! {
         let (kind, key) = kind;
         let rules = guarded(&format!("{key} = {{ max = {max}, percent = {percent} }}"));
         let plan = many(kind, planned, population);
-        let refused = refusals(&plan, &rules);
+        let refused = refusals(&plan, &rules, &BTreeMap::new());
         let over = planned > max || (population >= 20 && planned * 100 > population * percent);
         prop_assert_eq!(refused.iter().any(|r| r.kind == kind), over);
         for refusal in &refused {
@@ -77,7 +77,7 @@ proptest! {
         }
         let mut foreign = plan;
         foreign.changes.iter_mut().for_each(|c| c.rules = "others".to_owned());
-        prop_assert!(refusals(&foreign, &rules).is_empty(), "another rule set's changes");
+        prop_assert!(refusals(&foreign, &rules, &BTreeMap::new()).is_empty(), "another rule set's changes");
     }
 
     /// The digest knows a plan by what is in it, not by the order in which it was found.
@@ -115,7 +115,7 @@ proptest! {
         }
         let all = routes.into_iter().map(|(r, changes)| plan_of(RouteName::parse(r).unwrap(), changes, 1)).collect();
         let mut plan = Plan { routes: all };
-        hold_shared(&mut plan);
+        hold_shared(&mut plan, &Claims::new());
         let mut seen = 0;
         for route in &plan.routes {
             let name = route.route.to_string();
@@ -143,15 +143,15 @@ proptest! {
 fn at_a_limit_is_not_over_it_and_below_the_minimum_shares_say_nothing() {
     for (kind, key) in KINDS {
         let rules = guarded(&format!("{key} = {{ max = 5, percent = 10 }}"));
-        let over = |planned, population| !refusals(&many(kind, planned, population), &rules).is_empty();
+        let over = |planned, population| !refusals(&many(kind, planned, population), &rules, &BTreeMap::new()).is_empty();
         assert!(!over(5, 1_000) && over(6, 1_000), "{key}");
         assert!(!over(2, 20) && over(3, 20) && over(3, 29) && !over(3, 30), "{key}");
         assert!(!over(5, 19), "{key}");
     }
     let usual = [rules("staff", "")];
-    assert!(!refusals(&many(ActionKind::Update, 50, 100), &usual).iter().any(|r| r.kind == ActionKind::Update));
-    assert!(refusals(&many(ActionKind::Update, 51, 100), &usual).iter().any(|r| r.kind == ActionKind::Update));
-    assert!(refusals(&many(ActionKind::Delete, 501, 1_000_000), &usual).iter().any(|r| r.kind == ActionKind::Delete));
+    assert!(!refusals(&many(ActionKind::Update, 50, 100), &usual, &BTreeMap::new()).iter().any(|r| r.kind == ActionKind::Update));
+    assert!(refusals(&many(ActionKind::Update, 51, 100), &usual, &BTreeMap::new()).iter().any(|r| r.kind == ActionKind::Update));
+    assert!(refusals(&many(ActionKind::Delete, 501, 1_000_000), &usual, &BTreeMap::new()).iter().any(|r| r.kind == ActionKind::Delete));
 }
 
 #[test]

@@ -170,7 +170,7 @@ pub fn tie(store: &Store, home: &ObjectId, account: &ObjectId) {
     store.record(record).unwrap();
 }
 pub fn unsettled(store: &Store, route: &RouteName) -> Vec<ObjectId> {
-    store.unsettled(route, None, 1_000).unwrap()
+    store.unsettled(route, crosstie::store::Among::All, None, 1_000).unwrap()
 }
 pub fn settle_all(store: &Store) {
     for route in [route(), back()] {

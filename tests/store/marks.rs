@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crosstie::model::{ObjectId, Removal, Standing};
 use crosstie::plan::{PlannedRoute, Resolved};
 use crosstie::rules::RuleSet;
-use crosstie::store::{LinkChange, Record, Store};
+use crosstie::store::{Among, LinkChange, Record, Store};
 
 use super::bench::*;
 
@@ -158,10 +158,10 @@ fn other_rules_concern_everybody_native_and_everybody_linked_once() {
 fn the_unsettled_come_in_order_and_in_pages() {
     let store = settled();
     store.notice_rules(&route(), "staff=2").unwrap();
-    let first = store.unsettled(&route(), None, 2).unwrap();
+    let first = store.unsettled(&route(), Among::All, None, 2).unwrap();
     assert_eq!(first, [guid(1), guid(2)]);
-    assert_eq!(store.unsettled(&route(), first.last(), 2).unwrap(), [guid(3)]);
-    assert_eq!(store.unsettled(&route(), Some(&guid(3)), 2).unwrap(), []);
+    assert_eq!(store.unsettled(&route(), Among::All, first.last(), 2).unwrap(), [guid(3)]);
+    assert_eq!(store.unsettled(&route(), Among::All, Some(&guid(3)), 2).unwrap(), []);
     // A reason is kept until the person is settled, and news does not wipe it out.
     store.explain_unsettled(&route(), &guid(1), "held", "why").unwrap();
     read(&store, &north(), false, vec![seen(&guid(1), &[("displayName", "new")])], NOW);

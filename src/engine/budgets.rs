@@ -1,0 +1,73 @@
+//! Which windows is a write charged to?
+
+use crate::config::{Config, Limits, Tenant};
+use crate::quota::Window;
+use crate::store::AskKind;
+
+/// Writes that are counted together, in all of these windows at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Its name in the store.
+    pub name: String,
+    /// The shortest first.
+    pub windows: Vec<Window>,
+}
+
+/// Everything that writes into one tenant are charged to.
+#[derive(Clone, Debug)]
+pub struct Budgets {
+    /// Object writes of this app in the tenant.
+    pub writes: Budget,
+    /// Invitations of all apps in the tenant.
+    pub invitations: Budget,
+    /// Object writes of this app over all tenants: whoever uses the same client id shares it.
+    pub app: Budget,
+}
+
+impl Budgets {
+    /// The budgets of a tenant.
+    pub fn of(config: &Config, tenant: &Tenant) -> Self {
+        let (id, app) = (tenant.id.to_lowercase(), tenant.client_id.to_lowercase());
+        let limits = &tenant.limits;
+        let invitations =
+            Window { writes_max: limits.shared(limits.invitations), millis: millis(limits.invitations_window_seconds) };
+        let everywhere = Window { writes_max: config.app.writes, millis: millis(config.app.window_seconds) };
+        Self {
+            writes: Budget { name: format!("writes {app} in {id}"), windows: write_windows(limits).to_vec() },
+            invitations: Budget { name: format!("invitations in {id}"), windows: vec![invitations] },
+            app: Budget { name: format!("writes {app} everywhere"), windows: vec![everywhere] },
+        }
+    }
+
+    /// All of them, each with the word that people know it by.
+    pub fn named(self) -> [(&'static str, Budget); 3] {
+        [("writes", self.writes), ("invitations", self.invitations), ("app", self.app)]
+    }
+
+    /// The names of those that a write of this kind is charged to.
+    pub(super) fn charged(self, kind: AskKind) -> Vec<String> {
+        match kind {
+            AskKind::None => Vec::new(),
+            AskKind::Invite => vec![self.writes.name, self.app.name, self.invitations.name],
+            _ => vec![self.writes.name, self.app.name],
+        }
+    }
+}
+
+/// The windows of a target's object writes.
+pub fn write_windows(limits: &Limits) -> [Window; 2] {
+    [
+        Window { writes_max: limits.shared(limits.writes), millis: millis(limits.window_seconds) },
+        Window { writes_max: limits.shared(limits.writes_per_hour), millis: 3_600_000 },
+    ]
+}
+
+/// The longest window of any budget, in milliseconds.
+pub fn longest_window_millis(config: &Config) -> u64 {
+    let budgets = config.tenants.values().flat_map(|tenant| Budgets::of(config, tenant).named());
+    budgets.flat_map(|(_, budget)| budget.windows).map(|w| w.millis).max().unwrap_or(0)
+}
+
+fn millis(seconds: u32) -> u64 {
+    u64::from(seconds) * 1_000
+}

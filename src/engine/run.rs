@@ -1,0 +1,222 @@
+//! What do the parts of one run share? Its lanes, its budgets, its report, and what the guard has let through.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::Notify;
+
+use super::apply::Worker;
+use super::lanes::{Job, Lanes};
+use super::{Budget, Budgets, Cycle, EngineError, Report};
+use crate::model::{ActionKind, Change, ObjectId, RouteName, RunId, TenantName, Timestamp, Trigger};
+use crate::ports::{Clock, DirectoryWrite};
+use crate::quota::{AppBudget, Learned};
+use crate::store::{Door, RoutePart};
+
+/// A worker that has died so often in one run dies of something that does not go away.
+const CRASHES_MAX: u32 = 3;
+
+/// One app's writes over all its tenants.
+#[derive(Debug)]
+pub(super) struct App {
+    pub(super) budget: AppBudget,
+    pub(super) learned: Learned,
+    pub(super) paused_until: Timestamp,
+}
+
+/// People of a route by the guard's count: rule set and kind of change.
+pub(super) type LetThrough = BTreeMap<(String, ActionKind), BTreeSet<ObjectId>>;
+
+/// One run.
+pub(super) struct Run<'r, D, C> {
+    pub(super) cycle: &'r Cycle<'r, D, C>,
+    pub(super) trigger: Trigger,
+    pub(super) id: RunId,
+    /// It was set off by a schedule, which comes due again while the lanes drain.
+    pub(super) polls: bool,
+    pub(super) report: RefCell<Report>,
+    /// By target.
+    pub(super) lanes: BTreeMap<TenantName, Lanes>,
+    /// By the name of the budget.
+    apps: BTreeMap<String, RefCell<App>>,
+    /// Whichever worker cannot remember any more sets it: nobody writes then.
+    pub(super) halt: Cell<bool>,
+    /// Nothing more is put into the lanes.
+    pub(super) over: Cell<bool>,
+    /// A worker has come to rest, or a route may be planned again.
+    pub(super) changed: Notify,
+    /// Routes whose whole plan is made or under way: from now on only what is new is considered.
+    pub(super) whole: RefCell<BTreeSet<RouteName>>,
+    /// Routes to be planned again, on what was read already.
+    pub(super) again: RefCell<BTreeSet<RouteName>>,
+    pub(super) quarantined: RefCell<BTreeSet<(RouteName, RoutePart)>>,
+    /// Whom the guard has let through so far: many small steps count as one.
+    pub(super) let_through: RefCell<BTreeMap<RouteName, LetThrough>>,
+}
+
+impl<'r, D, C: Clock> Run<'r, D, C> {
+    pub(super) fn new(
+        cycle: &'r Cycle<'r, D, C>,
+        trigger: Trigger,
+        id: RunId,
+        polls: bool,
+    ) -> Result<Self, EngineError> {
+        let (store, config) = (cycle.store, cycle.config);
+        let mut apps: BTreeMap<String, RefCell<App>> = BTreeMap::new();
+        for tenant in config.tenants.values() {
+            let budgets = Budgets::of(config, tenant);
+            let window = budgets.app.windows[0];
+            let name = budgets.app.name;
+            if !apps.contains_key(&name) {
+                let mut budget = AppBudget::new(window);
+                budget.remember_all(store.spent(&name)?);
+                let app = App { budget, learned: Learned::new(window), paused_until: Timestamp(0) };
+                apps.insert(name.clone(), RefCell::new(app));
+            }
+            if let Some(app) = apps.get(&name) {
+                let spent = store.spent(&budgets.writes.name)?;
+                app.borrow_mut().budget.remember(tenant.name.as_str(), &spent);
+            }
+        }
+        let mut quarantined = BTreeSet::new();
+        for route in &config.routes {
+            let parts = store.quarantines(&route.name)?.into_keys();
+            quarantined.extend(parts.map(|part| (route.name.clone(), part)));
+        }
+        let targets = config.routes.iter().map(|r| (r.name.target.clone(), Lanes::default()));
+        Ok(Self {
+            cycle,
+            trigger,
+            id,
+            polls,
+            report: RefCell::new(Report { run: Some(id), ..Report::default() }),
+            lanes: targets.collect(),
+            apps,
+            halt: Cell::new(false),
+            over: Cell::new(false),
+            changed: Notify::new(),
+            whole: RefCell::default(),
+            again: RefCell::default(),
+            quarantined: RefCell::new(quarantined),
+            let_through: RefCell::default(),
+        })
+    }
+
+    pub(super) fn app(&self, budget: &Budget) -> Option<&RefCell<App>> {
+        self.apps.get(&budget.name)
+    }
+
+    /// Questions of this run that are open.
+    pub(super) fn under_way(&self, tenant: &TenantName) -> BTreeSet<i64> {
+        self.lanes.get(tenant).map(|lanes| lanes.asks.borrow().clone()).unwrap_or_default()
+    }
+
+    /// Nothing waits and nothing flies, anywhere.
+    pub(super) fn is_idle(&self) -> bool {
+        self.lanes.values().all(|lanes| lanes.idle.get())
+    }
+
+    /// Puts changes into their target's lanes.
+    pub(super) fn fill(&self, target: &TenantName, changes: Vec<Change>) {
+        let (Some(lanes), now) = (self.lanes.get(target), self.cycle.clock.now()) else { return };
+        if changes.is_empty() {
+            return;
+        }
+        if let Some(tenant) = self.cycle.config.tenants.get(target)
+            && let Some(app) = self.app(&Budgets::of(self.cycle.config, tenant).app)
+        {
+            app.borrow_mut().budget.wants(target.as_str(), now);
+        }
+        let mut queue = lanes.queue.borrow_mut();
+        changes.into_iter().for_each(|change| queue.enter(Job::new(change, 0)));
+        lanes.resting.set(false);
+        lanes.idle.set(false);
+        lanes.woken.notify_one();
+    }
+
+    /// Nothing more will be put in.
+    pub(super) fn close(&self) {
+        self.over.set(true);
+        self.lanes.values().for_each(|lanes| lanes.woken.notify_one());
+    }
+}
+
+impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
+    /// The run: `feed` fills the lanes, a worker a target empties them.
+    pub(super) async fn through(&self, feed: impl Future<Output = Result<(), EngineError>>) -> Result<(), EngineError> {
+        let mut workers = FuturesUnordered::new();
+        for (target, lanes) in &self.lanes {
+            workers.push(self.worker(target, lanes));
+        }
+        let mut first_error = None;
+        let mut note = |result: Result<(), EngineError>| {
+            if let Err(error) = result {
+                self.halt.set(true);
+                self.close();
+                first_error.get_or_insert(error);
+            }
+        };
+        let mut feed = std::pin::pin!(feed.fuse());
+        let mut fed = false;
+        loop {
+            if fed {
+                match workers.next().await {
+                    Some(result) => note(result),
+                    None => break,
+                }
+                continue;
+            }
+            match select(&mut feed, workers.next()).await {
+                Either::Left((result, _)) => {
+                    note(result);
+                    fed = true;
+                    self.close();
+                }
+                Either::Right((Some(result), _)) => {
+                    note(result);
+                    // Without anything remembered, or with nobody to write, more reading is of no use.
+                    fed = self.halt.get();
+                }
+                Either::Right((None, _)) => {
+                    note((&mut feed).await);
+                    break;
+                }
+            }
+        }
+        self.report.borrow_mut().stopped |= self.cycle.stopped();
+        first_error.map_or(Ok(()), Err)
+    }
+
+    /// A worker that dies of a fault of ours takes nobody with it: its tenant is left alone for a while, loudly.
+    async fn worker(&self, target: &TenantName, lanes: &Lanes) -> Result<(), EngineError> {
+        for _ in 0..CRASHES_MAX {
+            let work = async { Worker::new(self, target, lanes)?.work().await };
+            match AssertUnwindSafe(work).catch_unwind().await {
+                Ok(result) => return result,
+                Err(_) => self.crashed(target, lanes)?,
+            }
+        }
+        Err(EngineError::Crashed(target.clone()))
+    }
+
+    fn crashed(&self, target: &TenantName, lanes: &Lanes) -> Result<(), EngineError> {
+        let why = EngineError::Crashed(target.clone()).to_string();
+        tracing::error!(%target, "{why}");
+        let (jobs, _) = lanes.queue.borrow_mut().clear();
+        // What was under way is an open question now, and looked into before anything is asked again.
+        lanes.busy.borrow_mut().clear();
+        lanes.asks.borrow_mut().clear();
+        lanes.resting.set(true);
+        self.whole.borrow_mut().retain(|route| route.target != *target);
+        let mut report = self.report.borrow_mut();
+        report.waiting += jobs;
+        report.unwritten.insert(target.clone(), why.clone());
+        report.crashed = true;
+        drop(report);
+        self.failed_at(target, Door::Writing, &why)
+    }
+}

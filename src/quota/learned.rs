@@ -1,0 +1,137 @@
+//! How much of a window is left to us, when others use the same one? Learned from what the tenant says, and forgotten
+//! again when it stops saying so.
+
+use super::Window;
+use crate::model::Timestamp;
+
+/// After a refusal the window stays as small for so many of its lengths, before it grows again. Whoever tries too soon
+/// is refused too often; four windows of 150 s are ten minutes, in which another app's job has a chance to end.
+const HELD_WINDOWS: u64 = 4;
+/// The first step by which it grows, and the least that it shrinks to: one write in so many. Each quiet window doubles
+/// the step, so that a window that was refused at 70 % is whole again some ten windows later.
+const STEP: u32 = 100;
+/// Refusals within so many milliseconds tell of one thing: writes that were under way together.
+const BLIP_MILLIS: u64 = 5_000;
+/// Below this share of the limit, in thousandths, the tenant's word on how full it is changes nothing (Graph first says
+/// it at 800).
+const CROWDED: u32 = 900;
+/// So much more than our own writes explain must be in a window before it is others who fill it: answers are some
+/// seconds old, and our own count is later than the tenant's.
+const UNEXPLAINED: u32 = 50;
+/// What is left free of a window that others use too, so that their next writes do not meet ours at the limit.
+const SPARED: u32 = 30;
+
+/// What is known of one window.
+#[derive(Clone, Debug)]
+pub struct Learned {
+    window: Window,
+    most: Option<u32>,
+    held_until: Timestamp,
+    step: u32,
+    deaf_until: Timestamp,
+}
+
+impl Learned {
+    /// Nothing is known: the window is ours.
+    pub fn new(window: Window) -> Self {
+        Self { window, most: None, held_until: Timestamp(0), step: 1, deaf_until: Timestamp(0) }
+    }
+
+    /// The tenant refused a write while our own count of the window was `used`.
+    ///
+    /// What it took is about what there is. But a refusal can also be a tenant's bad minute, so that one never takes more
+    /// than half.
+    pub fn refused(&mut self, now: Timestamp, used: u32) {
+        if now < self.deaf_until {
+            return;
+        }
+        self.deaf_until = now.plus_millis(BLIP_MILLIS);
+        let half = self.most.unwrap_or(self.window.writes_max) / 2;
+        self.shrink(now, (used - used / 20).max(half), HELD_WINDOWS);
+    }
+
+    /// The tenant says that the window is filled to `permille` of its limit, our own count being `used`.
+    pub fn crowded(&mut self, now: Timestamp, permille: u32, used: u32) {
+        let max = u64::from(self.window.writes_max.max(1));
+        let own = u32::try_from(u64::from(used) * 1_000 / max).unwrap_or(u32::MAX);
+        if permille < CROWDED || permille <= own.saturating_add(UNEXPLAINED) {
+            return;
+        }
+        let room = 1_000u32.saturating_sub(permille - own).saturating_sub(SPARED);
+        let most = u32::try_from(u64::from(room) * max / 1_000).unwrap_or(u32::MAX);
+        if self.most.is_none_or(|before| most < before) {
+            self.shrink(now, most, 1);
+        }
+    }
+
+    fn shrink(&mut self, now: Timestamp, most: u32, windows: u64) {
+        self.step = (self.window.writes_max / STEP).max(1);
+        self.most = Some(most.clamp(self.step, self.window.writes_max.max(1)));
+        self.held_until = now.plus_millis(windows.saturating_mul(self.window.millis));
+    }
+
+    /// How much the window may hold now; `None`: as much as it is allowed to.
+    pub fn most(&mut self, now: Timestamp) -> Option<u32> {
+        while let Some(most) = self.most
+            && now >= self.held_until
+        {
+            let grown = most.saturating_add(self.step);
+            self.most = Some(grown).filter(|grown| *grown < self.window.writes_max);
+            self.step = self.step.saturating_mul(2);
+            self.held_until = self.held_until.plus_millis(self.window.millis.max(1));
+        }
+        self.most
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENTRA: Window = Window { writes_max: 3_000, millis: 150_000 };
+    const START: Timestamp = Timestamp(1_000_000_000);
+
+    #[test]
+    fn one_blip_counts_once_and_a_bad_minute_takes_half_at_most() {
+        let mut learned = Learned::new(ENTRA);
+        assert_eq!(learned.most(START), None);
+        (0..8).for_each(|_| learned.refused(START, 2_100));
+        assert_eq!(learned.most(START), Some(1_995));
+        let mut learned = Learned::new(ENTRA);
+        learned.refused(START, 3);
+        assert_eq!(learned.most(START), Some(1_500));
+        learned.refused(START.plus_seconds(6), 3);
+        assert_eq!(learned.most(START.plus_seconds(6)), Some(750));
+        (2..20).for_each(|n| learned.refused(START.plus_seconds(6 * n), 0));
+        assert_eq!(learned.most(START.plus_seconds(120)), Some(30), "a little is always tried");
+    }
+
+    #[test]
+    fn it_grows_back_in_doubling_steps_and_is_forgotten() {
+        let mut learned = Learned::new(ENTRA);
+        learned.refused(START, 2_100);
+        let at = |windows: u64| START.plus_seconds(150 * windows);
+        let mut seen: Vec<Option<u32>> = (0..12).map(|n| learned.most(at(n))).collect();
+        seen.dedup();
+        let most = [Some(1_995), Some(2_025), Some(2_085), Some(2_205), Some(2_445), Some(2_925), None];
+        assert_eq!(seen, most);
+        // Whoever asks late sees the same.
+        let mut late = Learned::new(ENTRA);
+        late.refused(START, 2_100);
+        assert_eq!(late.most(at(6)), Some(2_205));
+        assert_eq!(late.most(at(1_000_000)), None);
+    }
+
+    #[test]
+    fn a_crowded_window_is_left_to_the_others_before_it_refuses() {
+        let mut learned = Learned::new(ENTRA);
+        learned.crowded(START, 1_000, 2_990);
+        learned.crowded(START, 880, 300);
+        assert_eq!(learned.most(START), None, "our own writes explain it, or it is not full");
+        // 2,000 of ours are 666; the other 284 are somebody else's.
+        learned.crowded(START, 950, 2_000);
+        assert_eq!(learned.most(START), Some(2_058));
+        learned.crowded(START, 1_800, 10);
+        assert_eq!(learned.most(START), Some(30));
+    }
+}
