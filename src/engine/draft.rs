@@ -180,7 +180,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             drafting.withdraw(&(route.clone(), home.clone()));
             self.store.unsettle(&route, &home)?;
         }
-        self.keep_the_user(&mut drafted.plan)?;
+        drafted.user_known = self.keep_the_user(&mut drafted.plan)?;
         if !self.focus.offline {
             self.hold_privileged(&mut drafted.plan).await;
         }
@@ -233,10 +233,10 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         Ok(draft)
     }
 
-    /// Only the user who is asked for by name, who must be at home in one of the tenants that were read. Somebody settled
-    /// has nothing due, asked for or not.
-    fn keep_the_user(&self, plan: &mut Plan) -> Result<(), EngineError> {
-        let Some(user) = &self.focus.user else { return Ok(()) };
+    /// Only the user who is asked for by name. Answers whether that user is at home in one of the tenants that were read;
+    /// where none was nobody can tell. Somebody settled has nothing due, asked for or not.
+    fn keep_the_user(&self, plan: &mut Plan) -> Result<bool, EngineError> {
+        let Some(user) = &self.focus.user else { return Ok(true) };
         let mut known = plan.routes.is_empty();
         for route in &mut plan.routes {
             let home = self.store.find_user(&route.route.home, user)?;
@@ -244,8 +244,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             route.changes.retain(|c| Some(&c.home.id) == home.as_ref());
             route.held.retain(|h| Some(&h.home.id) == home.as_ref());
         }
-        let hint = "hint: name the object id or user principal name at home";
-        if known { Ok(()) } else { Err(EngineError::NoSuch(format!("no home user {user:?} was found\n{hint}"))) }
+        Ok(known)
     }
 
     fn consider(

@@ -239,6 +239,8 @@ pub struct Drafted {
     pub digest: String,
     /// `sha256:…` of the routes that the guard refused alone: it stays the same while the other routes go on.
     pub refused_digest: String,
+    /// The user who was asked for by name was found; true where none was.
+    pub user_known: bool,
 }
 
 impl Drafted {
@@ -315,6 +317,11 @@ impl<D, C: Clock> Cycle<'_, D, C> {
     fn tenants(&self) -> BTreeSet<TenantName> {
         self.routes().iter().flat_map(|r| [r.name.home.clone(), r.name.target.clone()]).collect()
     }
+    fn must_be_known(&self, known: bool) -> Result<(), EngineError> {
+        let Some(user) = self.focus.user.as_ref().filter(|_| !known) else { return Ok(()) };
+        let hint = "hint: name the object id or user principal name at home";
+        Err(EngineError::NoSuch(format!("no home user {user:?} was found\n{hint}")))
+    }
     fn stopped(&self) -> bool {
         *self.stop.borrow()
     }
@@ -340,6 +347,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             self.store.forget_claims()?;
             let (only, news_of) = (&self.route_names(), BTreeSet::new());
             let mut drafted = self.draft(readings, Drafting { only, news_of, around: None, tells: true }).await?;
+            self.must_be_known(drafted.user_known)?;
             drafted.rules_changed = self.rules_changed(&drafted)?;
             Ok(drafted)
         };

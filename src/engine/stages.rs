@@ -70,6 +70,9 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
         self.store.forget_claims()?;
         run.through(Feeder::new(&run).feed(approved)).await?;
         let mut report = run.report.into_inner();
+        if !report.stopped {
+            self.must_be_known(report.drafted.user_known)?;
+        }
         report.waiting += report.withheld.values().sum::<u64>();
         Ok(report)
     }
@@ -315,7 +318,8 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         let left_alone = self.left_alone(&route.target, Door::Writing)?;
         let mut parts: BTreeMap<RoutePart, Vec<(u32, Change)>> = BTreeMap::new();
         for change in &plan.changes {
-            if store.put_off_until(route, &change.home.id, now)?.is_some() {
+            // Whoever starts a cycle by hand wants them tried.
+            if self.polls && store.put_off_until(route, &change.home.id, now)?.is_some() {
                 report.postponed += 1;
                 continue;
             }
@@ -347,9 +351,10 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
 
     /// A stage's part of the whole report.
     fn absorb(&self, only: &BTreeSet<RouteName>, drafted: Drafted) {
-        let Drafted { plan, skipped, refusals, .. } = drafted;
+        let Drafted { plan, skipped, refusals, user_known, .. } = drafted;
         let mut report = self.report.borrow_mut();
         let all = &mut report.drafted;
+        all.user_known |= user_known;
         all.skipped.retain(|route, _| !only.contains(route));
         all.skipped.extend(skipped);
         all.refusals.retain(|refusal| !only.contains(&refusal.route));

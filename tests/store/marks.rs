@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crosstie::model::{ObjectId, Removal, Standing};
 use crosstie::plan::{PlannedRoute, Resolved};
 use crosstie::rules::RuleSet;
-use crosstie::store::{Among, LinkChange, Record, Store};
+use crosstie::store::{Among, LinkChange, Pending, Record, Store};
 
 use super::bench::*;
 
@@ -162,10 +162,55 @@ fn the_unsettled_come_in_order_and_in_pages() {
     assert_eq!(first, [guid(1), guid(2)]);
     assert_eq!(store.unsettled(&route(), Among::All, first.last(), 2).unwrap(), [guid(3)]);
     assert_eq!(store.unsettled(&route(), Among::All, Some(&guid(3)), 2).unwrap(), []);
-    // A reason is kept until the person is settled, and news does not wipe it out.
-    store.explain_unsettled(&route(), &guid(1), "held", "why").unwrap();
-    read(&store, &north(), false, vec![seen(&guid(1), &[("displayName", "new")])], NOW);
+}
+
+#[test]
+fn while_lanes_drain_only_what_is_new_is_considered() {
+    let store = settled();
+    let news = |now| store.unsettled(&route(), Among::News(now), None, 9).unwrap();
+    store.notice_rules(&route(), "staff=2").unwrap();
+    assert_eq!(news(NOW).len(), 3, "nobody was considered under these rules");
+    let pending = Pending { action: "update".to_owned(), lane: "updates".to_owned(), writes: 1 };
+    store.pend(&route(), &guid(1), &pending, NOW).unwrap();
+    store.explain_unsettled(&route(), &guid(2), "held", "two accounts match").unwrap();
+    store.explain_unsettled(&route(), &guid(3), "waiting", &LATER.rfc3339()).unwrap();
+    assert_eq!(news(NOW), []);
+    assert_eq!(news(LATER), [guid(3)], "whose grace is over");
+    // News makes each of them a case again, whatever was said of it before.
+    for n in 1..4 {
+        assert!(!store.has_news(&route(), &guid(n)).unwrap());
+        read(&store, &north(), false, vec![seen(&guid(n), &[("displayName", "new")])], NOW);
+        assert!(store.has_news(&route(), &guid(n)).unwrap());
+    }
+    assert_eq!(news(NOW), [guid(1), guid(2), guid(3)]);
     let status = store.status(&[north()], &[route()]).unwrap();
-    assert_eq!((status.routes[0].held, status.routes[0].unseen, status.routes[0].links), (1, 2, 3));
-    assert_eq!(status.routes[0].people[0].detail, "why");
+    assert_eq!((status.routes[0].held, status.routes[0].unseen, status.routes[0].links), (0, 3, 3));
+}
+
+#[test]
+fn whoever_fails_is_put_off_longer_each_time_and_tried_at_once_when_something_changes_or_somebody_asks() {
+    let store = settled();
+    let until = |n: u32, now| store.put_off_until(&route(), &guid(n), now).unwrap();
+    let pause = |tries: u32| u64::from(tries) * 100;
+    for (tries, seconds) in [(1, 100), (2, 200), (3, 300)] {
+        store.put_off(&route(), &guid(1), "refused", NOW, pause).unwrap();
+        assert_eq!(store.tries(&route(), &guid(1)).unwrap(), tries);
+        assert_eq!(until(1, NOW), Some(NOW.plus_seconds(seconds)));
+    }
+    // A plan that has the change again does not forget that it waits.
+    let pending = Pending { action: "update".to_owned(), lane: "updates".to_owned(), writes: 1 };
+    store.pend(&route(), &guid(1), &pending, NOW).unwrap();
+    assert_eq!(until(1, NOW.plus_seconds(299)), Some(NOW.plus_seconds(300)));
+    assert_eq!(until(1, NOW.plus_seconds(300)), None);
+    read(&store, &north(), false, vec![seen(&guid(1), &[("displayName", "new")])], NOW);
+    assert_eq!(until(1, NOW), None, "other facts");
+    store.put_off(&route(), &guid(1), "refused", NOW, pause).unwrap();
+    store.put_off(&route(), &guid(2), "refused", NOW, pause).unwrap();
+    assert_eq!(store.try_again(None, Some(&guid(3))).unwrap(), 0);
+    assert_eq!(store.try_again(Some(&back()), None).unwrap(), 0);
+    assert_eq!(store.try_again(Some(&route()), Some(&guid(1))).unwrap(), 1);
+    assert_eq!((until(1, NOW), until(2, NOW)), (None, Some(NOW.plus_seconds(100))));
+    assert_eq!(store.tries(&route(), &guid(1)).unwrap(), 0);
+    assert_eq!(store.try_again(None, None).unwrap(), 2);
+    assert_eq!(until(2, NOW), None);
 }
