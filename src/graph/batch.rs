@@ -6,6 +6,7 @@ use crate::ports::{Clock, DirectoryError};
 
 use super::client::{Call, GraphClient};
 use super::error::{Answer, Asking, GraphError};
+use super::load::throttle_text;
 use super::origin::TenantUrl;
 use super::retry::retry_after_text;
 use super::transport::Transport;
@@ -87,7 +88,8 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
 
     fn refusal(&self, reply: &BatchReply<'_>) -> GraphError {
         let wish = reply.retry_after.as_deref().and_then(|wish| retry_after_text(wish, self.clock.now()));
-        GraphError::Answer(Answer::new(reply.status, reply.body, wish))
+        let throttle = reply.throttle_scope.as_deref().and_then(throttle_text);
+        GraphError::Answer(Answer::new(reply.status, reply.body, wish, throttle))
     }
 }
 

@@ -1,5 +1,6 @@
 //! How is one question asked? With the tenant's own token, an id to find it by, and a few tries where it only reads.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -11,10 +12,11 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::config;
 use crate::model::TenantName;
-use crate::ports::{Clock, DirectoryError};
+use crate::ports::{Clock, DirectoryError, Pressure};
 
 use super::auth::{Proof, TokenSource};
 use super::error::{Answer, Asking, GraphError, bounded};
+use super::load;
 use super::origin::{GraphOrigin, TenantUrl};
 use super::retry::pause_until;
 use super::transport::{Limits, Transport};
@@ -64,6 +66,8 @@ pub struct GraphClient<T, C> {
     pub(super) origin: GraphOrigin,
     pub(super) clock: C,
     pub(super) redirect_url: String,
+    /// What the last answer to a write told.
+    pub(super) write_pressure: Cell<Option<Pressure>>,
     tokens: TokenSource,
     transport: T,
     ids: RequestIds,
@@ -82,20 +86,22 @@ pub(super) struct Call {
     pub(super) url: TenantUrl,
     pub(super) body: Option<Vec<u8>>,
     pub(super) limits: Limits,
+    /// It asks for a change.
+    pub(super) writes: bool,
 }
 
 impl Call {
     pub(super) fn get(url: TenantUrl, body_bytes_max: usize) -> Self {
         let limits = Limits { body_bytes_max, deadline: READ_DEADLINE };
-        Self { method: Method::GET, url, body: None, limits }
+        Self { method: Method::GET, url, body: None, limits, writes: false }
     }
     pub(super) fn batch(url: TenantUrl, body: Vec<u8>) -> Self {
         let limits = Limits { body_bytes_max: BODY_BYTES_MAX, deadline: READ_DEADLINE };
-        Self { method: Method::POST, url, body: Some(body), limits }
+        Self { method: Method::POST, url, body: Some(body), limits, writes: false }
     }
     pub(super) fn write(method: Method, url: TenantUrl, body: Option<Vec<u8>>) -> Self {
         let limits = Limits { body_bytes_max: BODY_BYTES_MAX, deadline: WRITE_DEADLINE };
-        Self { method, url, body, limits }
+        Self { method, url, body, limits, writes: true }
     }
 }
 
@@ -114,6 +120,7 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
             name: tenant.name.clone(),
             tokens: TokenSource::new(tenant, proof, &origin)?,
             redirect_url: tenant.redirect_url.clone(),
+            write_pressure: Cell::new(None),
             origin,
             transport,
             clock,
@@ -143,6 +150,9 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
             headers.insert("client-request-id", id);
             let request = request(call, headers)?;
             let answer = self.transport.send(request, call.limits).await?;
+            if call.writes {
+                self.heed_pressure(&answer);
+            }
             if answer.status() == StatusCode::UNAUTHORIZED && !renewed {
                 tracing::debug!(tenant = %self.name, "the token was refused; a fresh one is fetched");
                 self.tokens.discard(&token).await;
@@ -157,6 +167,20 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
             refusal.message = token.scrub(&refusal.message);
             refusal.code = token.scrub(&refusal.code);
             return Err(GraphError::Answer(refusal));
+        }
+    }
+
+    /// A write that is carried out in silence ends the pressure; a refusal in silence says nothing of it, it may come from
+    /// a front door. Answers to reads are not heeded: they tell of the share of reads, and must not slow down writes.
+    fn heed_pressure(&self, answer: &Response<Bytes>) {
+        match answer.headers().get(load::LOAD) {
+            Some(told) => {
+                if let Some(permille) = load::load_permille(told) {
+                    self.write_pressure.set(Some(Pressure { permille, at: self.clock.now() }));
+                }
+            }
+            None if answer.status().is_success() => self.write_pressure.set(None),
+            None => {}
         }
     }
 

@@ -8,6 +8,7 @@
 //! | [`auth`] | how does the app prove itself, and to whom may a token be shown? |
 //! | `retry` | what is to be done about an answer, and how long is a pause? |
 //! | `error` | why did a tenant not do what it was asked? |
+//! | `load` | what does an answer say of the tenant's limits? |
 //! | `wire` | what does an answer say, read strictly? |
 //! | `client`, `batch` | how is one question asked, with tries, tokens and pauses? |
 //! | `read`, `write` | which questions and which writes are there? |
@@ -20,6 +21,7 @@ pub mod auth;
 mod batch;
 mod client;
 mod error;
+mod load;
 pub mod network;
 mod origin;
 mod read;
@@ -31,6 +33,7 @@ mod write;
 pub use auth::Proof;
 pub use client::{GraphClient, RequestIds};
 pub use error::GraphError;
+pub use load::{load_permille, resource_units, throttle};
 pub use network::HttpTransport;
 pub use origin::{Collection, GraphOrigin, LinkError, TenantUrl};
 pub use retry::{

@@ -120,7 +120,7 @@ pub fn tenant_at(root: &str) -> Tenant {
         redirect_url: "https://myapps.example".to_owned(),
         authority: (if root == ROOT { "https://login.example" } else { root }).parse().unwrap(),
         graph: root.parse().unwrap(),
-        limits: Quota { writes: 3000, window_seconds: 150, writes_per_hour: 72_000 },
+        limits: Quota::default(),
     }
 }
 
