@@ -219,6 +219,10 @@ pub trait DirectoryRead {
     fn pressure(&self) -> Option<Pressure> {
         None
     }
+    /// Resource units that were spent since the last call, for whoever remembers them over a restart.
+    fn take_units(&self) -> u64 {
+        0
+    }
 }
 
 /// Writing one tenant.

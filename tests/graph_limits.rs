@@ -152,3 +152,182 @@ async fn pressure_is_what_the_last_write_was_told() {
     assert_eq!(house.writer.pressure().map(|p| p.permille), Some(900), "a read's load is that of reads");
     assert_eq!(house.writer.reader().pressure(), house.writer.pressure());
 }
+
+fn page(user: &str) -> Answered {
+    answer(
+        200,
+        &format!(
+            r#"{{"value":[{{"id":"{user}"}}],"@odata.deltaLink":"https://graph.example/v1.0/users/delta?$deltatoken=1"}}"#
+        ),
+    )
+}
+
+#[tokio::test]
+async fn reads_wait_for_their_share_and_leave_a_tenth_to_writes() {
+    let house = House::with_reads(100, (0..190).map(|n| if n == 90 { answer(204, "") } else { page("u") }));
+    let read = async |times: usize| {
+        for _ in 0..times {
+            house.writer.delta_page(&selection(&["mail"]), &Cursor::Start).await.unwrap();
+        }
+    };
+    read(90).await;
+    assert!(house.clock.pauses().is_empty(), "90 units of 100 are for reads");
+    house.writer.write("i", &delete()).await.unwrap();
+    assert!(house.clock.pauses().is_empty(), "a write does not wait behind reads");
+    read(1).await;
+    assert_eq!(house.clock.pauses(), [10_000]);
+    house.clock.0.set(house.clock.0.get() + 4_000);
+    read(89).await;
+    assert_eq!(house.clock.pauses(), [10_000]);
+    read(1).await;
+    assert_eq!(house.clock.pauses(), [10_000, 6_000], "the one of four seconds ago goes first");
+    assert_eq!(house.writer.take_units(), 90 + 1 + 1 + 89 + 1);
+    assert_eq!(house.writer.take_units(), 0);
+}
+
+#[tokio::test]
+async fn the_answer_says_better_what_a_read_has_cost() {
+    let told = |units: &'static str| {
+        let mut answer = page("u")?;
+        answer.headers_mut().insert("x-ms-resource-unit", HeaderValue::from_static(units));
+        Ok(answer)
+    };
+    for (units, spent) in [("5", 5), ("0", 1), ("5000", 1), ("-3", 1), ("many", 1)] {
+        let house = House::new([told(units)]);
+        house.writer.delta_page(&selection(&["mail"]), &Cursor::Start).await.unwrap();
+        assert_eq!(house.writer.take_units(), spent, "{units}");
+    }
+    // Of a batch each item says it for itself; one that does not is taken for what the table says.
+    let item =
+        |n: u32, headers: &str| format!(r#"{{"id":"{n}","status":200,"headers":{headers},"body":{{"id":"u{n}"}}}}"#);
+    let body = format!(
+        r#"{{"responses":[{},{},{}]}}"#,
+        item(3, "{}"),
+        item(1, r#"{"X-MS-Resource-Unit":"7"}"#),
+        item(2, r#"{"x-ms-resource-unit":3}"#)
+    );
+    let house = House::new([answer(200, &body)]);
+    let users: Vec<ObjectId> = (1..=3).map(|n| ObjectId::new(format!("u{n}"))).collect();
+    assert!(house.writer.look(&selection(&["mail"]), &users).await.iter().all(Result::is_ok));
+    assert_eq!(house.writer.take_units(), 7 + 3 + 1);
+    // Refused and lost ones have cost something, too.
+    let house = House::new([answer(429, ""), Err(crosstie::graph::TransportError::lost("reset")), page("u")]);
+    house.writer.delta_page(&selection(&["mail"]), &Cursor::Start).await.unwrap();
+    assert_eq!(house.writer.take_units(), 3);
+}
+
+#[tokio::test]
+async fn what_was_spent_before_a_restart_is_not_spent_again() {
+    let house = House::with_reads(100, (0..60).map(|_| page("u")));
+    let now = crosstie::ports::Clock::now(&house.clock);
+    // Long ago; five seconds ago; and an instant that has not come yet, of a clock that was wrong.
+    let spent = [
+        (crosstie::model::Timestamp(now.0 - 60_000), 90),
+        (crosstie::model::Timestamp(now.0 - 5_000), 40),
+        (now.plus_seconds(7_200), 10),
+    ];
+    house.writer.reader().remember_units(&spent);
+    for _ in 0..40 {
+        house.writer.delta_page(&selection(&["mail"]), &Cursor::Start).await.unwrap();
+    }
+    assert!(house.clock.pauses().is_empty());
+    house.writer.delta_page(&selection(&["mail"]), &Cursor::Start).await.unwrap();
+    assert_eq!(house.clock.pauses(), [5_000]);
+    assert_eq!(house.writer.take_units(), 41, "what is remembered is not told as news");
+}
+
+/// A tenant in virtual time: remembers when each read arrived, and throttles the first.
+#[derive(Clone)]
+struct Throttling {
+    arrivals: std::rc::Rc<std::cell::RefCell<Vec<(u64, String)>>>,
+    start: tokio::time::Instant,
+    first: std::rc::Rc<std::cell::RefCell<Option<Answered>>>,
+}
+impl crosstie::graph::Transport for Throttling {
+    async fn send(&self, request: http::Request<bytes::Bytes>, _: crosstie::graph::Limits) -> Answered {
+        if request.uri().path().ends_with("/token") {
+            return token("token", 3_599);
+        }
+        let at = u64::try_from(self.start.elapsed().as_millis()).unwrap();
+        self.arrivals.borrow_mut().push((at, request.uri().path().to_owned()));
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        if let Some(first) = self.first.borrow_mut().take() {
+            return first;
+        }
+        match request.uri().path() {
+            "/v1.0/users/delta" => page("u"),
+            "/v1.0/$batch" => answer(
+                200,
+                r#"{"responses":[{"id":"1","status":200,"body":{"id":"a"}},{"id":"2","status":200,"body":{"id":"b"}}]}"#,
+            ),
+            _ => answer(204, ""),
+        }
+    }
+}
+#[derive(Clone)]
+struct VirtualClock(tokio::time::Instant);
+impl crosstie::ports::Clock for VirtualClock {
+    fn now(&self) -> crosstie::model::Timestamp {
+        crosstie::model::Timestamp(1_795_322_112_000).plus_millis(u64::try_from(self.0.elapsed().as_millis()).unwrap())
+    }
+    async fn sleep_until(&self, at: crosstie::model::Timestamp) {
+        tokio::time::sleep(std::time::Duration::from_millis(at.millis_since(crosstie::ports::Clock::now(self)))).await;
+    }
+}
+
+/// When everything arrived: a delta page that is throttled as `first` says at 0.1 s, and looks and a write at 1 s.
+async fn throttled_at_once(first: Answered) -> Vec<(u64, String)> {
+    let start = tokio::time::Instant::now();
+    let first = std::rc::Rc::new(std::cell::RefCell::new(Some(first)));
+    let tenant = Throttling { arrivals: Default::default(), start, first };
+    let proof = crosstie::graph::Proof::Secret(SECRET.to_owned().into());
+    let ids = crosstie::graph::RequestIds::seeded(1);
+    let client =
+        crosstie::graph::GraphClient::new(&tenant_at(ROOT), proof, tenant.clone(), VirtualClock(start), ids).unwrap();
+    let writer = crosstie::graph::GraphWriter::new(client);
+    let later = async || {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let (a, b) = (ObjectId::new("a"), ObjectId::new("b"));
+        let (mail, pair) = (selection(&["mail"]), [a, b]);
+        let deleted = delete();
+        let looks = writer.look(&mail, &pair);
+        let (looks, written) = futures_util::future::join(looks, writer.write("i", &deleted)).await;
+        assert!(looks.iter().all(Result::is_ok) && written.is_ok());
+    };
+    let mail = selection(&["mail"]);
+    let (page, ()) = futures_util::future::join(writer.delta_page(&mail, &Cursor::Start), later()).await;
+    page.unwrap();
+    let mut arrivals = tenant.arrivals.borrow().clone();
+    arrivals.sort();
+    arrivals
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_read_pauses_every_read_of_the_tenant_and_no_write() {
+    let refused = |scope: &str, retry_after: &str| {
+        let mut answer = answer_with(429, ("retry-after", retry_after), "")?;
+        if !scope.is_empty() {
+            answer.headers_mut().insert(SCOPE, HeaderValue::from_str(scope).unwrap());
+        }
+        Ok(answer)
+    };
+    let at =
+        |arrivals: &[(u64, String)], path: &str| arrivals.iter().rfind(|(_, p)| p == path).map(|(at, _)| *at).unwrap();
+    for scope in ["", "Tenant_Application/Read/a/t", "Tenant/ReadWrite/a/t", "rubbish"] {
+        let arrivals = throttled_at_once(refused(scope, "30")).await;
+        assert_eq!(at(&arrivals, "/v1.0/users/delta"), 30_100, "{scope}");
+        assert_eq!(at(&arrivals, "/v1.0/$batch"), 30_100, "the looks wait, too: {scope}");
+        assert_eq!(at(&arrivals, "/v1.0/users/u"), 1_000, "{scope}");
+    }
+    let arrivals = throttled_at_once(refused("Tenant_Application/Write/a/t", "30")).await;
+    assert_eq!(at(&arrivals, "/v1.0/$batch"), 1_000, "a throttle of writes is no read's concern");
+    // However absurd the wish, two minutes are the end of it.
+    for wish in ["1000000000000000000", "Sun, 22 Nov 2099 04:00:00 GMT"] {
+        let arrivals = throttled_at_once(refused("", wish)).await;
+        assert_eq!(at(&arrivals, "/v1.0/$batch"), 120_100, "{wish}");
+    }
+    for wish in ["-5", "soon", "NaN", "0", ""] {
+        let arrivals = throttled_at_once(refused("", wish)).await;
+        assert_eq!(at(&arrivals, "/v1.0/$batch"), 1_100, "{wish}: the first pause of our own");
+    }
+}

@@ -94,6 +94,8 @@ pub struct Limits {
     pub window_seconds: u32,
     /// Object writes in any hour.
     pub writes_per_hour: u32,
+    /// Resource units in any ten seconds. Reads leave a tenth of them to writes.
+    pub reads: u32,
 }
 
 /// A route with its rule sets.

@@ -134,6 +134,11 @@ impl Answer {
         retry::judge(operation, &failure, now)
     }
 
+    /// The whole tenant wants a pause.
+    pub(super) fn is_throttled(&self) -> bool {
+        self.verdict(Operation::Read, Timestamp::default()).throttled
+    }
+
     fn hint(&self, asking: Asking) -> Option<String> {
         let is = |code: &str| self.code.eq_ignore_ascii_case(code);
         if is("Authorization_RequestDenied") {

@@ -9,6 +9,7 @@
 //! | `retry` | what is to be done about an answer, and how long is a pause? |
 //! | `error` | why did a tenant not do what it was asked? |
 //! | `load` | what does an answer say of the tenant's limits? |
+//! | `units` | may we ask now, and what does it cost? |
 //! | `wire` | what does an answer say, read strictly? |
 //! | `client`, `batch` | how is one question asked, with tries, tokens and pauses? |
 //! | `read`, `write` | which questions and which writes are there? |
@@ -27,6 +28,7 @@ mod origin;
 mod read;
 mod retry;
 pub mod transport;
+mod units;
 mod wire;
 mod write;
 
@@ -40,5 +42,6 @@ pub use retry::{
     Failure, Operation, RETRY_AFTER_MILLIS_MAX, TRIES_MAX, Verdict, judge, judge_transport, pause_until, retry_after,
 };
 pub use transport::{Limits, RouterTransport, Transport, TransportError, TransportErrorKind};
+pub use units::read_units;
 pub use wire::{Page, PageError, Plan, parse_page};
 pub use write::GraphWriter;

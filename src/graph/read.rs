@@ -188,6 +188,10 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
     fn pressure(&self) -> Option<Pressure> {
         self.write_pressure.get()
     }
+
+    fn take_units(&self) -> u64 {
+        self.share.take()
+    }
 }
 
 impl<T: Transport, C: Clock> GraphClient<T, C> {

@@ -58,6 +58,9 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphWriter<T, C> {
     fn pressure(&self) -> Option<Pressure> {
         self.client.pressure()
     }
+    fn take_units(&self) -> u64 {
+        self.client.take_units()
+    }
 }
 
 impl<T: Transport, C: Clock> DirectoryWrite for GraphWriter<T, C> {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::graph::error::{GraphError, error_inside};
-use crate::graph::load::SCOPE;
+use crate::graph::load::{SCOPE, UNITS};
 use crate::graph::origin::TenantUrl;
 
 use super::{PageError, json_error, utf8};
@@ -99,6 +99,7 @@ pub(in crate::graph) struct BatchReply<'a> {
     pub(in crate::graph) status: u16,
     pub(in crate::graph) retry_after: Option<String>,
     pub(in crate::graph) throttle_scope: Option<String>,
+    pub(in crate::graph) resource_units: Option<String>,
     pub(in crate::graph) body: &'a [u8],
 }
 
@@ -135,6 +136,7 @@ fn batch_reply<'a>(reply: &RawReply<'a>) -> Result<BatchReply<'a>, PageError> {
         status,
         retry_after: header(&headers, "retry-after"),
         throttle_scope: header(&headers, SCOPE),
+        resource_units: header(&headers, UNITS),
         body,
     })
 }
