@@ -9,6 +9,7 @@ use crosstie::ports::ThrottledOperations::{Read, ReadWrite, Write as Writes};
 use crosstie::ports::{
     DirectoryRead, DirectoryWrite, Look, Pressure, Throttle, ThrottleScope, ThrottledOperations, Write,
 };
+use crosstie::sim::Kind;
 use graph_support::*;
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
@@ -329,5 +330,99 @@ async fn a_throttled_read_pauses_every_read_of_the_tenant_and_no_write() {
     for wish in ["-5", "soon", "NaN", "0", ""] {
         let arrivals = throttled_at_once(refused("", wish)).await;
         assert_eq!(at(&arrivals, "/v1.0/$batch"), 1_100, "{wish}: the first pause of our own");
+    }
+}
+
+/// A simulated tenant of forty users in virtual time, its answers a second late, and a client that believes in `reads`
+/// units in ten seconds.
+async fn simulated(reads: u32) -> (std::sync::Arc<crosstie::sim::World>, SimulatedWriter, Vec<ObjectId>) {
+    use crosstie::sim::{App, Effect, Fault, Limit, TenantSpec, World, router};
+    let start = tokio::time::Instant::now();
+    let clock = VirtualClock(start);
+    let world = World::new(std::sync::Arc::new(move || crosstie::ports::Clock::now(&VirtualClock(start))), 1);
+    let roles = ["User.ReadWrite.All", "GroupMember.Read.All"].map(str::to_owned).to_vec();
+    let app = App { client_id: "app-1".to_owned(), secret: SECRET.to_owned(), roles, ..App::default() };
+    let initial_domain = "hub.onmicrosoft.example".to_owned();
+    world.add_tenant(
+        "hub",
+        TenantSpec { id: TENANT_ID.to_owned(), initial_domain, apps: vec![app], ..TenantSpec::default() },
+    );
+    world.set_base_url(Some(ROOT));
+    let hub = world.tenant("hub");
+    let add = |_| ObjectId::new(hub.add_user(&serde_json::json!({ "displayName": "x" })).unwrap());
+    let users: Vec<ObjectId> = (0..40).map(add).collect();
+    hub.settings(|s| (s.limits.app_units, s.page_size) = (Some(Limit::new(400, 10)), 5)).unwrap();
+    hub.fault(Fault::always(Effect::Delay { millis: 1_000 })).unwrap();
+    let world = std::sync::Arc::new(world);
+    let limits = crosstie::config::Limits { reads, ..Default::default() };
+    let tenant = crosstie::config::Tenant { authority: ROOT.parse().unwrap(), limits, ..tenant_at(ROOT) };
+    let proof = crosstie::graph::Proof::Secret(SECRET.to_owned().into());
+    let transport = crosstie::graph::RouterTransport::new(router(world.clone()));
+    let ids = crosstie::graph::RequestIds::seeded(1);
+    let client = crosstie::graph::GraphClient::new(&tenant, proof, transport, clock, ids).unwrap();
+    (world, crosstie::graph::GraphWriter::new(client), users)
+}
+type SimulatedWriter = crosstie::graph::GraphWriter<crosstie::graph::RouterTransport, VirtualClock>;
+
+/// Looks, searches, pages and writes, many at a time; every one of them has to succeed.
+async fn traffic(writer: &SimulatedWriter, users: &[ObjectId]) {
+    let mail = selection(&["mail", "manager"]);
+    let looks = async || {
+        for _ in 0..20 {
+            assert!(writer.look(&mail, users).await.iter().all(Result::is_ok));
+        }
+    };
+    let searches = async || {
+        for n in 0..30 {
+            writer.find_by_address(&mail, &format!("a{n}@b.example")).await.unwrap();
+        }
+    };
+    let pages = async || {
+        let mut from = Cursor::Start;
+        while let crosstie::model::Then::More(link) = writer.delta_page(&mail, &from).await.unwrap().then {
+            from = Cursor::Link(link);
+        }
+    };
+    let writes = async || {
+        for user in users {
+            let edits = [("jobTitle".into(), crosstie::model::Edit::Set("x".into()))].into();
+            writer
+                .write("11111111-1111-1111-1111-111111111111", &Write::Patch { account: user.clone(), edits })
+                .await
+                .unwrap();
+        }
+    };
+    tokio::join!(looks(), looks(), looks(), searches(), searches(), pages(), pages(), writes());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_window_of_units_is_overrun_and_little_of_it_is_wasted() {
+    let (world, writer, users) = simulated(400).await;
+    let start = tokio::time::Instant::now();
+    traffic(&writer, &users).await;
+    assert_eq!(world.throttled(), []);
+    let peak = world.peaks().into_iter().find(|p| p.window == crosstie::sim::LimitName::AppUnits).unwrap();
+    assert!((330..=400).contains(&peak.most), "{peak:?}");
+    // Everything here costs one unit: 2,400 looks, 60 searches, 40 writes, and pages.
+    let counts = &world.counts()["hub"];
+    let asked: u64 = counts.iter().filter(|(k, _)| !matches!(k, Kind::Token | Kind::Batch)).map(|(_, n)| n).sum();
+    assert_eq!(writer.take_units(), asked);
+    // Nobody can be faster than the window; of ours, reads have 360 units in ten seconds, and each answer takes one more.
+    let (seconds, fastest, ours) = (start.elapsed().as_secs(), (asked - 400) / 40, asked * 11 / 360);
+    assert!(seconds >= fastest && seconds <= ours * 5 / 4, "{seconds} s for {asked} units; {fastest} s, {ours} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_believes_in_too_much_is_throttled_and_gets_there_all_the_same() {
+    use crosstie::sim::RetryAfter;
+    for flavour in [RetryAfter::Integer, RetryAfter::Decimal, RetryAfter::Date] {
+        let (world, writer, users) = simulated(3_500).await;
+        world.tenant("hub").settings(|s| s.limits.retry_after = flavour).unwrap();
+        let mail = selection(&["mail"]);
+        let looks = async || assert!(writer.look(&mail, &users).await.iter().all(Result::is_ok), "{flavour:?}");
+        tokio::join!(looks(), looks(), looks(), looks(), looks(), looks());
+        tokio::join!(looks(), looks(), looks(), looks(), looks(), looks());
+        let refused: u64 = world.throttled().iter().map(|t| t.refused).sum();
+        assert!((1..=150).contains(&refused), "{flavour:?}: {refused}");
     }
 }
