@@ -22,6 +22,46 @@ pub enum Retry {
     LookAgain,
 }
 
+/// Whose share of a limit is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ThrottleScope {
+    /// All apps' in this tenant.
+    Tenant,
+    /// This app's in this tenant.
+    TenantApplication,
+    /// This app's in all tenants.
+    Application,
+}
+
+/// Which requests have to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ThrottledOperations {
+    /// Reads.
+    Read,
+    /// Writes.
+    Write,
+    /// Both.
+    ReadWrite,
+}
+
+/// What a throttled answer says of its limit (`x-ms-throttle-scope`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Throttle {
+    /// Whose share.
+    pub scope: ThrottleScope,
+    /// Of what.
+    pub what: ThrottledOperations,
+}
+
+/// How much of a limit is used up, by the tenant's own word (`x-ms-throttle-limit-percentage`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pressure {
+    /// In thousandths: told from 800 on, throttling begins at 1,000, and 1,800 refuses four of five.
+    pub permille: u32,
+    /// When it was told.
+    pub at: Timestamp,
+}
+
 /// Why a directory did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{tenant}: {doing}: {} ({}){}", detail.message, detail.code, way_out(hint.as_deref()))]
@@ -40,6 +80,9 @@ pub struct DirectoryError {
     pub retry: Retry,
     /// True of 429 and of 503 with `Retry-After`: the whole tenant wants a pause, not only this object.
     pub throttled: bool,
+    /// Whose limit it was; `None` where the tenant did not say so, or nothing was throttled. Then it is to be taken for
+    /// this app's share in this tenant, and for the kind of request that met it.
+    pub throttle: Option<Throttle>,
     /// The `client-request-id` that we sent, `""` where none was.
     pub request_id: String,
 }
@@ -171,6 +214,15 @@ pub trait DirectoryRead {
     fn groups_of(&self, whose: MemberOf<'_>) -> impl Future<Output = Result<Vec<NamedGroup>, DirectoryError>>;
     /// Display names of the directory roles that the user holds, directly or through groups.
     fn directory_roles(&self, user: &ObjectId) -> impl Future<Output = Result<Vec<String>, DirectoryError>>;
+    /// How full the limits of writes are, by the last answer to a write that told it; `None` once a write was carried out
+    /// and nothing was told any more. Advice: many tenants never tell.
+    fn pressure(&self) -> Option<Pressure> {
+        None
+    }
+    /// Resource units that were spent since the last call, for whoever remembers them over a restart.
+    fn take_units(&self) -> u64 {
+        0
+    }
 }
 
 /// Writing one tenant.

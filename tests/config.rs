@@ -133,7 +133,10 @@ fn what_is_not_written_has_its_default() {
     assert_eq!(tenant("north").authority.as_str(), "https://login.microsoftonline.com/");
     assert_eq!(tenant("north").graph.as_str(), "https://graph.microsoft.com/");
     assert_eq!(tenant("north").redirect_url, "https://myapplications.microsoft.com");
-    assert_eq!(tenant("north").limits, Limits { writes: 3000, window_seconds: 150, writes_per_hour: 72_000, ..Limits::default() });
+    assert_eq!(
+        tenant("north").limits,
+        Limits { writes: 3000, window_seconds: 150, writes_per_hour: 72_000, reads: 3_500, ..Limits::default() }
+    );
     assert_eq!(tenant("west").limits, Limits { writes: 10, ..Limits::default() });
     assert_eq!(tenant("south").graph.as_str(), "https://dod-graph.microsoft.us/");
     assert_eq!(tenant("west").graph.as_str(), "http://[::1]:8400/");

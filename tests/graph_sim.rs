@@ -3,22 +3,70 @@
 
 mod graph_support;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use crosstie::config::Tenant;
-use crosstie::graph::{GraphClient, GraphWriter, Proof, RequestIds, RouterTransport};
+use crosstie::graph::{
+    GraphClient, GraphWriter, Limits, Proof, RequestIds, RouterTransport, Transport, TransportError,
+};
 use crosstie::model::{Cursor, Edit, Edits, NamedGroup, News, ObjectId, Removal, Then, Timestamp};
 use crosstie::ports::{DirectoryRead, DirectoryWrite, Invitation, Look, MemberOf, Retry, Write, Written};
 use crosstie::sim::{App, Effect, Fault, Group, Kind, TenantSpec, World, router};
 use graph_support::{JumpingClock, ROOT, SECRET, TENANT_ID, selection, tenant_at};
-use serde_json::json;
+use http::{Request, Response};
+use serde_json::{Value, json};
 
 const NOW: u64 = 1_795_322_112_000;
 const CLIENT: &str = "0b9b0d64-0000-4000-8000-000000000001";
 
+/// The simulator in process. What a request was reckoned to cost is what the simulator says that it did cost.
+#[derive(Clone)]
+struct Weighing {
+    router: RouterTransport,
+    /// The shapes of what was read: paths without ids, with the names of their options.
+    read: Rc<RefCell<BTreeSet<String>>>,
+}
+
+impl Weighing {
+    fn weigh(&self, address: &str, told: &str) {
+        assert_eq!(crosstie::graph::read_units(address).to_string(), told, "{address}");
+        let (path, query) = address.split_once('?').unwrap_or((address, ""));
+        let path = path.split("/v1.0").last().unwrap().split('/').map(|s| if s.len() == 36 { "ID" } else { s });
+        let options = query.split('&').map(|o| o.split('=').next().unwrap().replace("%24", "$"));
+        let shape = format!("{} {}", path.collect::<Vec<_>>().join("/"), options.collect::<Vec<_>>().join(" "));
+        self.read.borrow_mut().insert(shape.trim_end().to_owned());
+    }
+}
+
+impl Transport for Weighing {
+    async fn send(&self, request: Request<Bytes>, limits: Limits) -> Result<Response<Bytes>, TransportError> {
+        let (method, address, asked) = (request.method().clone(), request.uri().to_string(), request.body().clone());
+        let answer = self.router.send(request, limits).await?;
+        if address.ends_with("/$batch") && answer.status() == 200 {
+            let [asked, got] = [&asked, answer.body()].map(|b| serde_json::from_slice::<Value>(b).unwrap());
+            for item in asked["requests"].as_array().unwrap() {
+                let mut replies = got["responses"].as_array().unwrap().iter();
+                let reply = replies.find(|r| r["id"] == item["id"]).unwrap();
+                self.weigh(item["url"].as_str().unwrap(), reply["headers"]["x-ms-resource-unit"].as_str().unwrap());
+            }
+        } else if let Some(told) = answer.headers().get("x-ms-resource-unit") {
+            match method.as_str() {
+                "GET" => self.weigh(&address, told.to_str().unwrap()),
+                _ => assert_eq!(told, "1", "every write costs one"),
+            }
+        }
+        Ok(answer)
+    }
+}
+
 struct Bench {
     world: Arc<World>,
-    writer: GraphWriter<RouterTransport, JumpingClock>,
+    writer: GraphWriter<Weighing, JumpingClock>,
+    read: Rc<RefCell<BTreeSet<String>>>,
 }
 
 fn bench() -> Bench {
@@ -41,10 +89,11 @@ fn bench() -> Bench {
     world.tenant("hub").settings(|s| s.page_size = 2).unwrap();
     world.set_base_url(Some(ROOT));
     let tenant = Tenant { client_id: CLIENT.to_owned(), authority: ROOT.parse().unwrap(), ..tenant_at(ROOT) };
-    let transport = RouterTransport::new(router(world.clone()));
+    let transport = Weighing { router: RouterTransport::new(router(world.clone())), read: Rc::default() };
+    let read = transport.read.clone();
     let proof = Proof::Secret(SECRET.to_owned().into());
     let client = GraphClient::new(&tenant, proof, transport, JumpingClock::default(), RequestIds::seeded(1)).unwrap();
-    Bench { world, writer: GraphWriter::new(client) }
+    Bench { world, writer: GraphWriter::new(client), read }
 }
 
 impl Bench {
@@ -191,4 +240,61 @@ async fn members_roles_and_worn_out_tokens() {
     .unwrap();
     let looks = bench.writer.look(&selection(&["mail"]), &users).await;
     assert!(looks.len() == 30 && looks.iter().all(|l| matches!(l, Ok(Look::Present(_)))), "{looks:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_read_costs_what_it_was_reckoned_to() {
+    let bench = bench();
+    let users: Vec<ObjectId> = ["a", "b", "c"].iter().map(|n| bench.user(n)).collect();
+    let hub = bench.world.tenant("hub");
+    let members = users.iter().map(|u| uuid::Uuid::parse_str(u.as_str()).unwrap()).collect();
+    let staff =
+        Group { id: uuid::Uuid::nil(), display_name: "Staff".to_owned(), description: None, role: false, members };
+    let staff = hub.put_group(staff).unwrap();
+    let selected = selection(&["mail", "manager"]);
+    let mut from = Cursor::Start;
+    let watermark = loop {
+        match bench.writer.delta_page(&selected, &from).await.unwrap().then {
+            Then::More(link) => from = Cursor::Link(link),
+            Then::Done(link) => break link,
+        }
+    };
+    bench.writer.delta_page(&selected, &Cursor::Link(watermark)).await.unwrap();
+    let nobody = ObjectId::new("99999999-0000-4000-8000-000000000001");
+    for asked in [&users[..1], &users[..], &[nobody.clone()][..], &[nobody, users[0].clone()][..]] {
+        bench.writer.look(&selected, asked).await;
+    }
+    bench.writer.look(&selection(&["mail"]), &users).await;
+    bench.writer.find_by_address(&selected, "a@hub.example").await.unwrap();
+    bench.writer.group_members(&staff).await.unwrap();
+    bench.writer.groups_of(MemberOf::User(users[0].as_str())).await.unwrap();
+    bench.writer.groups_of(MemberOf::Group(&staff)).await.unwrap();
+    bench.writer.directory_roles(&users[0]).await.unwrap();
+    let unknown = Effect::Status {
+        status: 501,
+        retry_after: None,
+        code: None,
+        message: None,
+        body: None,
+        content_type: None,
+        location: None,
+        applied: false,
+    };
+    hub.fault(Fault::next(1, Kind::Groups, unknown)).unwrap();
+    bench.writer.directory_roles(&users[0]).await.unwrap();
+    let shapes = [
+        "/directory/deletedItems/ID",
+        "/groups/ID/memberOf $select $top",
+        "/groups/ID/transitiveMembers $select $top",
+        "/users $filter $select",
+        "/users/ID $select",
+        "/users/ID $select $expand",
+        "/users/ID/memberOf $select",
+        "/users/ID/memberOf $select $top",
+        "/users/ID/transitiveMemberOf $select",
+        "/users/delta $deltatoken",
+        "/users/delta $select",
+        "/users/delta $skiptoken",
+    ];
+    assert_eq!(bench.read.borrow().iter().map(String::as_str).collect::<Vec<_>>(), shapes);
 }

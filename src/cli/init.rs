@@ -81,6 +81,7 @@ client_secret = { env = "NORTH_SECRET" }  # or { file = "secrets/north" }; a sec
 # writes = 3000
 # window_seconds = 150
 # writes_per_hour = 72000
+# reads = 3500                            # resource units in 10 seconds
 
 [tenants.south]
 id = "00000000-0000-4000-8000-00000000000b"

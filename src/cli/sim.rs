@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use super::output::complain;
 use super::{Exit, Output};
 use crate::model::Timestamp;
-use crate::sim::{World, generate_school, serve};
+use crate::sim::{Limit, LimitName, World, generate_school, serve};
 
 /// Connections that still wait for a slow answer get so long after the signal.
 const GRACE: Duration = Duration::from_secs(2);
@@ -29,11 +29,14 @@ pub(super) struct Arguments {
     /// Users on a delta page, in every tenant.
     #[arg(long, value_name = "N")]
     page_size: Option<usize>,
+    /// One limit, in every tenant: app-writes=300/15 is 300 in 15 seconds, app-writes=off none. May be given again.
+    #[arg(long = "limit", value_name = "NAME=COUNT/SECONDS", value_parser = limit)]
+    limits: Vec<(LimitName, Limit)>,
     /// Write the tenants back to DIR when stopped.
     #[arg(long)]
     save_on_exit: bool,
     /// Write made-up tenants into DIR and exit.
-    #[arg(long, value_name = "KIND", conflicts_with_all = ["listen", "page_size", "save_on_exit"])]
+    #[arg(long, value_name = "KIND", conflicts_with_all = ["listen", "page_size", "limits", "save_on_exit"])]
     generate: Option<Made>,
     /// How many people to make up, over all tenants.
     #[arg(long, value_name = "N", requires = "generate", default_value_t = 180)]
@@ -80,6 +83,12 @@ pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Exit {
     }
 }
 
+/// `NAME=COUNT/SECONDS`.
+fn limit(text: &str) -> Result<(LimitName, Limit), String> {
+    let (name, limit) = text.split_once('=').ok_or("write it as app-writes=300/15")?;
+    Ok((name.parse()?, limit.parse()?))
+}
+
 /// The first address of the text, where it is on loopback.
 fn loopback(text: &str) -> Option<SocketAddr> {
     text.to_socket_addrs().ok()?.next().filter(|a| a.ip().is_loopback())
@@ -94,6 +103,7 @@ async fn go(arguments: &Arguments, address: SocketAddr, out: &mut Output) -> Res
             world.tenant(&tenant).settings(|s| s.page_size = page_size).map_err(|e| e.to_string())?;
         }
     }
+    arguments.limits.iter().for_each(|(name, limit)| world.limit(*name, *limit));
     let world = Arc::new(world);
     // Handlers first: a signal that comes right after the first line must find them.
     let (stop, stopped) = tokio::sync::watch::channel(());

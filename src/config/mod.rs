@@ -103,6 +103,8 @@ pub struct Limits {
     pub invitations_window_seconds: u32,
     /// How much of all of these is ours, in thousandths.
     pub share_permille: u32,
+    /// Resource units in any ten seconds. Reads leave a tenth of them to writes.
+    pub reads: u32,
 }
 
 /// `[limits]`: one app's object writes over all its tenants, in any window of this length.

@@ -8,7 +8,9 @@ use super::recover::Seen;
 use super::retry::{self, LOOKS_MAX, TRIES_MAX};
 use super::{Budgets, EngineError, Event, Failure, steps};
 use crate::model::{Change, DeltaItem, ObjectId, Outcome, Presence, REDACTED, Timestamp, Value, WriteError};
-use crate::ports::{Clock, DirectoryError, DirectoryWrite, Retry, Written};
+use crate::ports::{
+    Clock, DirectoryError, DirectoryWrite, Retry, Throttle, ThrottleScope, ThrottledOperations, Written,
+};
 use crate::quota::Meter;
 use crate::store::{Ask, AskKind, Door, LAG_ALLOWANCE_SECONDS, LinkChange, Record};
 
@@ -39,6 +41,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
         if kind == AskKind::Invite {
             self.invitations.answered(now);
         }
+        self.heed_pressure(now);
     }
 
     /// What became of the write is known: others may plan for this person again.
@@ -190,16 +193,35 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
         self.go_on(job)
     }
 
-    /// The tenant wants a pause, and perhaps leaves us less than we thought.
+    /// The tenant wants a pause, and perhaps leaves us less than we thought. Whose limit it was decides who pauses: where
+    /// it is the app's over all tenants, the others wait as well; where it is one of reads, no write does.
     fn throttled(&mut self, error: &DirectoryError, kind: AskKind, now: Timestamp) {
         let until = retry::again_at(error, self.throttles, now);
-        self.paused_until = self.paused_until.max(until);
-        // Which of the two windows was full is not said; the fuller one it is.
-        let filled = |meter: &mut Meter| meter.left(now).first().map_or(0, |(w, left)| 1_000 - left * 1_000 / w.writes_max.max(1));
-        if kind == AskKind::Invite && filled(&mut self.invitations) > filled(&mut self.writes) {
-            self.learned_invitations.refused(now, self.invitations.used(now));
-        } else {
-            self.learned.refused(now, self.writes.used(now));
+        match error.throttle {
+            Some(Throttle { what: ThrottledOperations::Read, .. }) => {}
+            Some(Throttle { scope: ThrottleScope::Application, .. }) => {
+                let mut app = self.app.borrow_mut();
+                app.paused_until = app.paused_until.max(until);
+                let used = app.budget.meter().used(now);
+                app.learned.refused(now, used);
+            }
+            _ => {
+                self.paused_until = self.paused_until.max(until);
+                // Which of the two windows was full is not said; the fuller one it is.
+                if kind == AskKind::Invite && filled(&mut self.invitations, now) > filled(&mut self.writes, now) {
+                    self.learned_invitations.refused(now, self.invitations.used(now));
+                } else {
+                    self.learned.refused(now, self.writes.used(now));
+                }
+            }
+        }
+    }
+
+    /// What the tenant says of how full its limits are: others may use them up before we are refused.
+    fn heed_pressure(&mut self, now: Timestamp) {
+        if let Some(pressure) = self.directory.pressure().filter(|p| p.at > self.heeded) {
+            self.heeded = pressure.at;
+            self.learned.crowded(now, pressure.permille, self.writes.used(now));
         }
     }
 
@@ -335,6 +357,11 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
         cycle.store.record(Record { asked, ask, outcome, at, account, learned, link, budgets })?;
         Ok(())
     }
+}
+
+/// How full the first window of a meter is, in thousandths.
+fn filled(meter: &mut Meter, now: Timestamp) -> u32 {
+    meter.left(now).first().map_or(0, |(w, left)| 1_000 - left.saturating_mul(1_000) / w.writes_max.max(1))
 }
 
 /// Shorter values would be found by chance, everywhere in a message.

@@ -63,6 +63,8 @@ pub(super) struct Worker<'r, D, C> {
     /// What others leave of the tenant's windows.
     pub(super) learned: Learned,
     pub(super) learned_invitations: Learned,
+    /// The tenant's last word on how full its limits are that was acted on.
+    pub(super) heeded: Timestamp,
     pub(super) paused_until: Timestamp,
     /// Faults of writes that left before this belong to one that is counted already.
     pub(super) blip_until: Timestamp,
@@ -96,6 +98,7 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
             app: run.app(&budgets.app).ok_or_else(missing)?,
             learned: Learned::new(budgets.writes.windows[0]),
             learned_invitations: Learned::new(budgets.invitations.windows[0]),
+            heeded: Timestamp(0),
             paused_until: Timestamp(0),
             blip_until: Timestamp(0),
             faults: 0,

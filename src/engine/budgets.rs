@@ -4,6 +4,9 @@ use crate::config::{Config, Limits, Tenant};
 use crate::quota::Window;
 use crate::store::AskKind;
 
+/// Resource units are counted in any ten seconds (Graph throttling limits, 2026-02).
+const UNITS_MILLIS: u64 = 10_000;
+
 /// Writes that are counted together, in all of these windows at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Budget {
@@ -22,6 +25,8 @@ pub struct Budgets {
     pub invitations: Budget,
     /// Object writes of this app over all tenants: whoever uses the same client id shares it.
     pub app: Budget,
+    /// Resource units of this app in the tenant, which reads cost, and writes a little.
+    pub units: Budget,
 }
 
 impl Budgets {
@@ -36,12 +41,16 @@ impl Budgets {
             writes: Budget { name: format!("writes {app} in {id}"), windows: write_windows(limits).to_vec() },
             invitations: Budget { name: format!("invitations in {id}"), windows: vec![invitations] },
             app: Budget { name: format!("writes {app} everywhere"), windows: vec![everywhere] },
+            units: Budget {
+                name: format!("units {app} in {id}"),
+                windows: vec![Window { writes_max: limits.shared(limits.reads), millis: UNITS_MILLIS }],
+            },
         }
     }
 
     /// All of them, each with the word that people know it by.
-    pub fn named(self) -> [(&'static str, Budget); 3] {
-        [("writes", self.writes), ("invitations", self.invitations), ("app", self.app)]
+    pub fn named(self) -> [(&'static str, Budget); 4] {
+        [("writes", self.writes), ("invitations", self.invitations), ("app", self.app), ("reads", self.units)]
     }
 
     /// The names of those that a write of this kind is charged to.

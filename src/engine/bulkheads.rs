@@ -181,7 +181,11 @@ impl<D, C: Clock> Run<'_, D, C> {
     }
 
     /// When a quarantined part may be probed; `None`: it is not quarantined.
-    pub(super) fn probe_at(&self, route: &RouteName, part: RoutePart) -> Result<Option<(Timestamp, String)>, EngineError> {
+    pub(super) fn probe_at(
+        &self,
+        route: &RouteName,
+        part: RoutePart,
+    ) -> Result<Option<(Timestamp, String)>, EngineError> {
         let quarantine = self.cycle.store.quarantines(route)?.remove(&part);
         Ok(quarantine.map(|q| (q.probe_at, q.reason)))
     }
@@ -200,11 +204,14 @@ mod tests {
 
     #[test]
     fn a_streak_is_of_one_code_and_counts_by_what_it_says() {
-        let count = |weight| (1..200).find_map(|_| None::<u32>).or_else(|| {
-            let mut streak = Streak::default();
-            (0..200).find_map(|_| streak.add("x", weight))
-        });
-        let weights = [weight(Some(403), AskKind::Invite), weight(Some(403), AskKind::Patch), weight(Some(400), AskKind::Patch)];
+        let count = |weight| {
+            (1..200).find_map(|_| None::<u32>).or_else(|| {
+                let mut streak = Streak::default();
+                (0..200).find_map(|_| streak.add("x", weight))
+            })
+        };
+        let weights =
+            [weight(Some(403), AskKind::Invite), weight(Some(403), AskKind::Patch), weight(Some(400), AskKind::Patch)];
         assert_eq!(weights.map(count), [Some(10), Some(100), Some(25)]);
         let mut streak = Streak::default();
         assert!((0..200).all(|n| streak.add(if n % 24 == 0 { "y" } else { "x" }, REFUSED).is_none()));

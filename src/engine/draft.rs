@@ -199,12 +199,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
 
     /// `known`: all that the rules need is. Drafted without, it is as if nobody had a value, or nobody were in a group: good
     /// for what it claims and for nothing else, so nothing of it is remembered.
-    async fn draft_route(
-        &self,
-        route: &Route,
-        known: bool,
-        drafting: &Drafting<'_>,
-    ) -> Result<RoutePlan, EngineError> {
+    async fn draft_route(&self, route: &Route, known: bool, drafting: &Drafting<'_>) -> Result<RoutePlan, EngineError> {
         let planned = planned(route);
         self.store.notice_rules(&route.name, &planned.marks(self.clock.now()))?;
         let mut draft = RoutePlan {

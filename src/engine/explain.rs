@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::draft::Drafting;
 use super::lanes::{Job, Queue};
 use super::membership::{self, Way};
-use super::draft::Drafting;
 use super::{Cycle, Drafted, EngineError, Focus, Readings, planned, steps, write_windows};
 use crate::config::Route;
 use crate::model::{Action, ActionKind, Change, ObjectId, Origin, Person, RouteName, TenantName, Timestamp};

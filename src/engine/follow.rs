@@ -38,7 +38,8 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             Decision::Do(change) => {
                 let kind = change.action.kind();
                 let guarded = matches!(kind, ActionKind::Delete | ActionKind::Disable | ActionKind::Join);
-                let was_let_through = |p: &Change| p.action.kind() == kind && p.action.account() == change.action.account();
+                let was_let_through =
+                    |p: &Change| p.action.kind() == kind && p.action.account() == change.action.account();
                 if !guarded || planned_change.is_some_and(was_let_through) {
                     self.store.pend(&route.name, home, &lanes::pending(&change), now)?;
                     return Ok(Some(change));

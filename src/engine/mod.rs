@@ -60,7 +60,9 @@ pub enum EngineError {
     #[error("{0}")]
     NoSuch(String),
     /// Code of ours gave up.
-    #[error("{0}: an internal error ended its lanes; what was answered is recorded\nhint: please report it with the lines before this one")]
+    #[error(
+        "{0}: an internal error ended its lanes; what was answered is recorded\nhint: please report it with the lines before this one"
+    )]
     Crashed(TenantName),
 }
 

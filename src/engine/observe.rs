@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use futures_util::future::join_all;
 
-use super::{Cycle, EngineError, Event, Readings};
+use super::{Budgets, Cycle, EngineError, Event, Readings};
 use crate::model::{Attribute, Cursor, DeltaItem, Selection, TenantName, Then};
 use crate::ports::{Clock, DirectoryError, DirectoryRead, Retry};
 use crate::store::Round;
@@ -61,7 +61,10 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             let doubtful = self.observe(tenant, start).await?;
             Ok((doubtful, self.observe_groups(tenant).await?))
         };
-        let result = read.await;
+        let result = match (read.await, self.keep_units(tenant)) {
+            (result, Ok(())) => result,
+            (_, Err(error)) => Err(error),
+        };
         Ended { tenant: tenant.clone(), anew_for, result }
     }
 
@@ -116,6 +119,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                 Ok(page) => {
                     let (tenant_name, items) = (tenant, page.items.len());
                     self.store.record_page(tenant, &round, &page, self.clock.now())?;
+                    self.keep_units(tenant)?;
                     tracing::info!(%tenant, items, full = round.full, "read a page");
                     (self.watch)(Event::Page { tenant: tenant_name, items });
                     match page.then {
@@ -236,6 +240,16 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             self.store.record_groups(tenant, &groups)?;
         }
         Ok(strangers.pop().filter(|_| all_strange).map_or(Ok(()), |error| Err(error.to_string())))
+    }
+
+    /// What was asked has cost resource units, and a restart must not forget them.
+    fn keep_units(&self, tenant: &TenantName) -> Result<(), EngineError> {
+        let units = u32::try_from(self.door(tenant)?.take_units()).unwrap_or(u32::MAX);
+        if let Some(configured) = self.config.tenants.get(tenant).filter(|_| units > 0) {
+            let name = Budgets::of(self.config, configured).units.name;
+            self.store.spend(&name, self.clock.now(), units)?;
+        }
+        Ok(())
     }
 
     pub(super) fn door(&self, tenant: &TenantName) -> Result<&D, EngineError> {

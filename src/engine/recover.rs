@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{Budgets, Cycle, EngineError, steps};
 use crate::model::{
-    Attribute, DeltaItem, Edits, News, ObjectId, Observed, Outcome, Presence, Selection, Standing,
-    TenantName, Value, WriteError, folded, same_value,
+    Attribute, DeltaItem, Edits, News, ObjectId, Observed, Outcome, Presence, Selection, Standing, TenantName, Value,
+    WriteError, folded, same_value,
 };
 use crate::ports::{Clock, DirectoryError, DirectoryRead, DirectoryWrite, Look};
 use crate::store::{Ask, AskKind, LinkChange, Record, Store};

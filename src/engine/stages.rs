@@ -235,9 +235,8 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
             self.planning.extend(targets.iter().cloned());
             self.rounds.extend(targets.iter().map(|t| (t.clone(), ROUNDS_MAX)));
             let (run, readings) = (self.run, self.readings.clone());
-            self.working.push(Box::pin(async move {
-                Happened::Staged(targets, run.stage(readings, &routes, approved).await)
-            }));
+            self.working
+                .push(Box::pin(async move { Happened::Staged(targets, run.stage(readings, &routes, approved).await) }));
         }
     }
 

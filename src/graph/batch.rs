@@ -6,9 +6,11 @@ use crate::ports::{Clock, DirectoryError};
 
 use super::client::{Call, GraphClient};
 use super::error::{Answer, Asking, GraphError};
+use super::load::{resource_units_text, throttle_text};
 use super::origin::TenantUrl;
 use super::retry::retry_after_text;
 use super::transport::Transport;
+use super::units::read_units;
 use super::wire::{BatchReply, batch_body, batch_replies};
 
 /// Graph's own limit of a batch.
@@ -56,7 +58,8 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
     /// One batch, one try. What befalls the whole befalls each.
     async fn batch_once(&self, asking: Asking, urls: &[&TenantUrl]) -> Vec<Item> {
         let id = self.next_id();
-        let answer = self.post_batch(urls, &id).await;
+        let units: Vec<u32> = urls.iter().map(|url| read_units(url.as_str())).collect();
+        let answer = self.post_batch(urls, units.iter().sum(), &id).await;
         let replies = answer.as_ref().map_err(Clone::clone).and_then(|body| batch_replies(body, urls.len()));
         let replies = match replies {
             Ok(replies) => replies,
@@ -70,6 +73,11 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
             }
             Err(error) => return urls.iter().map(|_| Err(self.told(error.clone(), asking, &id))).collect(),
         };
+        let told = |(reply, reckoned): (&Result<BatchReply<'_>, _>, &u32)| {
+            let units = reply.as_ref().ok().and_then(|r: &BatchReply<'_>| r.resource_units.as_deref());
+            units.and_then(resource_units_text).unwrap_or(*reckoned)
+        };
+        self.share.correct(units.iter().sum(), replies.iter().zip(&units).map(told).sum());
         let item = |reply: Result<BatchReply<'_>, _>| match reply {
             Ok(reply) if (200..300).contains(&reply.status) => Ok((Bytes::copy_from_slice(reply.body), id.clone())),
             Ok(reply) => Err(self.told(self.refusal(&reply), asking, &id)),
@@ -78,16 +86,19 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
         replies.into_iter().map(item).collect()
     }
 
-    async fn post_batch(&self, urls: &[&TenantUrl], id: &str) -> Result<Bytes, GraphError> {
+    async fn post_batch(&self, urls: &[&TenantUrl], units: u32, id: &str) -> Result<Bytes, GraphError> {
         let body = batch_body(urls.iter().copied(), |url| self.origin.relative(url));
         let body = body.ok_or(GraphError::NotAsked("an address that a batch cannot name"))?;
         let url = self.origin.build(&["$batch"], &[])?;
-        Ok(self.once(&Call::batch(url, body), id).await?.into_body())
+        Ok(self.once(&Call::batch(url, body, units), id).await?.into_body())
     }
 
     fn refusal(&self, reply: &BatchReply<'_>) -> GraphError {
         let wish = reply.retry_after.as_deref().and_then(|wish| retry_after_text(wish, self.clock.now()));
-        GraphError::Answer(Answer::new(reply.status, reply.body, wish))
+        let throttle = reply.throttle_scope.as_deref().and_then(throttle_text);
+        let refusal = Answer::new(reply.status, reply.body, wish, throttle);
+        self.heed_item(&refusal);
+        GraphError::Answer(refusal)
     }
 }
 

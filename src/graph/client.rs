@@ -1,5 +1,6 @@
 //! How is one question asked? With the tenant's own token, an id to find it by, and a few tries where it only reads.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -10,14 +11,16 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::config;
-use crate::model::TenantName;
-use crate::ports::{Clock, DirectoryError};
+use crate::model::{TenantName, Timestamp};
+use crate::ports::{Clock, DirectoryError, Pressure, Retry, ThrottledOperations};
 
 use super::auth::{Proof, TokenSource};
 use super::error::{Answer, Asking, GraphError, bounded};
+use super::load;
 use super::origin::{GraphOrigin, TenantUrl};
 use super::retry::pause_until;
-use super::transport::{Limits, Transport};
+use super::transport::{Limits, Transport, TransportError};
+use super::units::{Share, WRITE_UNITS, read_units};
 
 /// A page of 1,000 users with every attribute has some 2 MB; Graph chooses the size of its pages itself.
 pub(super) const PAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -64,6 +67,9 @@ pub struct GraphClient<T, C> {
     pub(super) origin: GraphOrigin,
     pub(super) clock: C,
     pub(super) redirect_url: String,
+    /// What the last answer to a write told.
+    pub(super) write_pressure: Cell<Option<Pressure>>,
+    pub(super) share: Share,
     tokens: TokenSource,
     transport: T,
     ids: RequestIds,
@@ -76,26 +82,40 @@ impl<T, C> fmt::Debug for GraphClient<T, C> {
     }
 }
 
+/// What a request is to the tenant's limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Read,
+    /// Its items tell what they cost, each for itself.
+    Batch,
+    Write,
+}
+
 /// One request, ready but for its token.
 pub(super) struct Call {
     pub(super) method: Method,
     pub(super) url: TenantUrl,
     pub(super) body: Option<Vec<u8>>,
     pub(super) limits: Limits,
+    kind: Kind,
+    /// What it costs by the table.
+    pub(super) units: u32,
 }
 
 impl Call {
     pub(super) fn get(url: TenantUrl, body_bytes_max: usize) -> Self {
         let limits = Limits { body_bytes_max, deadline: READ_DEADLINE };
-        Self { method: Method::GET, url, body: None, limits }
+        let units = read_units(url.as_str());
+        Self { method: Method::GET, url, body: None, limits, kind: Kind::Read, units }
     }
-    pub(super) fn batch(url: TenantUrl, body: Vec<u8>) -> Self {
+    /// `units` is what its items cost together.
+    pub(super) fn batch(url: TenantUrl, body: Vec<u8>, units: u32) -> Self {
         let limits = Limits { body_bytes_max: BODY_BYTES_MAX, deadline: READ_DEADLINE };
-        Self { method: Method::POST, url, body: Some(body), limits }
+        Self { method: Method::POST, url, body: Some(body), limits, kind: Kind::Batch, units }
     }
     pub(super) fn write(method: Method, url: TenantUrl, body: Option<Vec<u8>>) -> Self {
         let limits = Limits { body_bytes_max: BODY_BYTES_MAX, deadline: WRITE_DEADLINE };
-        Self { method, url, body, limits }
+        Self { method, url, body, limits, kind: Kind::Write, units: WRITE_UNITS }
     }
 }
 
@@ -114,6 +134,8 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
             name: tenant.name.clone(),
             tokens: TokenSource::new(tenant, proof, &origin)?,
             redirect_url: tenant.redirect_url.clone(),
+            write_pressure: Cell::new(None),
+            share: Share::new(tenant.limits.reads),
             origin,
             transport,
             clock,
@@ -142,7 +164,7 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
             let id = HeaderValue::from_str(request_id).map_err(|_| GraphError::NotAsked("an unusable request id"))?;
             headers.insert("client-request-id", id);
             let request = request(call, headers)?;
-            let answer = self.transport.send(request, call.limits).await?;
+            let answer = self.send(call, request).await?;
             if answer.status() == StatusCode::UNAUTHORIZED && !renewed {
                 tracing::debug!(tenant = %self.name, "the token was refused; a fresh one is fetched");
                 self.tokens.discard(&token).await;
@@ -156,7 +178,62 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
             let mut refusal = Answer::read(answer.status().as_u16(), answer.headers(), answer.body(), now);
             refusal.message = token.scrub(&refusal.message);
             refusal.code = token.scrub(&refusal.code);
+            self.heed_throttle(&refusal, call.kind);
             return Err(GraphError::Answer(refusal));
+        }
+    }
+
+    /// Sends once the tenant's limits allow it. Whatever becomes of it, it has cost what it costs: usage counts on while a
+    /// tenant throttles.
+    async fn send(&self, call: &Call, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let under_way = match call.kind {
+            Kind::Write => self.share.write(&self.clock).await,
+            Kind::Read | Kind::Batch => self.share.read(&self.clock, call.units).await,
+        };
+        let answer = self.transport.send(request, call.limits).await?;
+        let told = load::resource_units(answer.headers()).filter(|_| call.kind != Kind::Batch);
+        under_way.answered(told);
+        if call.kind == Kind::Write {
+            self.heed_pressure(&answer);
+        }
+        Ok(answer)
+    }
+
+    /// A throttle that counts for reads is all reads' concern: those that wait already wait with the one that met it. One
+    /// that names no scope is taken for the kind of request that met it.
+    fn heed_throttle(&self, refusal: &Answer, kind: Kind) {
+        let of_reads = refusal.throttle.map_or(kind != Kind::Write, |t| t.what != ThrottledOperations::Write);
+        if refusal.is_throttled() && of_reads {
+            let now = self.clock.now();
+            let not_before = refusal.retry_after.map(|millis| now.plus_millis(millis));
+            if let Some(until) = pause_until(1, Retry::Again { not_before }, now) {
+                tracing::debug!(tenant = %self.name, until = %until.rfc3339(), "throttled: all reading pauses");
+                self.share.pause_reads(until, now);
+            }
+        }
+    }
+
+    /// The same for an item of a batch.
+    pub(super) fn heed_item(&self, refusal: &Answer) {
+        self.heed_throttle(refusal, Kind::Batch);
+    }
+
+    /// Takes over what was spent in resource units before a restart: instants and units, in order of time.
+    pub fn remember_units(&self, spent: &[(Timestamp, u32)]) {
+        self.share.remember(spent, self.clock.now());
+    }
+
+    /// A write that is carried out in silence ends the pressure; a refusal in silence says nothing of it, it may come from
+    /// a front door. Answers to reads are not heeded: they tell of the share of reads, and must not slow down writes.
+    fn heed_pressure(&self, answer: &Response<Bytes>) {
+        match answer.headers().get(load::LOAD) {
+            Some(told) => {
+                if let Some(permille) = load::load_permille(told) {
+                    self.write_pressure.set(Some(Pressure { permille, at: self.clock.now() }));
+                }
+            }
+            None if answer.status().is_success() => self.write_pressure.set(None),
+            None => {}
         }
     }
 

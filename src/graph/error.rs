@@ -6,9 +6,10 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::model::{TenantName, Timestamp, WriteError};
-use crate::ports::{DirectoryError, Retry};
+use crate::ports::{DirectoryError, Retry, Throttle};
 
 use super::auth::TokenError;
+use super::load;
 use super::origin::LinkError;
 use super::retry::{self, Failure, Operation, Verdict, is_reset_code};
 use super::transport::{TransportError, TransportErrorKind};
@@ -69,6 +70,8 @@ pub struct Answer {
     pub message: String,
     /// In milliseconds, bounded.
     pub retry_after: Option<u64>,
+    /// Whose limit was met, where a header says so.
+    pub throttle: Option<Throttle>,
 }
 
 /// Graph's messages have one or two sentences; a whole HTML page in one (seen: docs#4549) says no more than its start.
@@ -109,17 +112,17 @@ const KNOWN: [(&str, u16); 24] = [
 impl Answer {
     /// Reads a refusal. Tolerates any body: HTML, nothing, JSON of another shape.
     pub(super) fn read(status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Self {
-        Self::new(status, body, retry::retry_after(headers, now))
+        Self::new(status, body, retry::retry_after(headers, now), load::throttle(headers))
     }
 
-    /// The same with a `Retry-After` that was read already.
-    pub(super) fn new(status: u16, body: &[u8], retry_after: Option<u64>) -> Self {
+    /// The same with headers that were read already.
+    pub(super) fn new(status: u16, body: &[u8], retry_after: Option<u64>, throttle: Option<Throttle>) -> Self {
         let envelope = envelope(body).unwrap_or_default();
         let known = |code: &&String| known_status(code).is_some();
         let code = envelope.codes.iter().rev().find(known).or(envelope.codes.first()).cloned();
         let message = if envelope.message.is_empty() { without_text(status) } else { envelope.message };
         let code = code.unwrap_or_else(|| format!("HTTP{status}"));
-        Self { status, code, codes: envelope.codes, message, retry_after }
+        Self { status, code, codes: envelope.codes, message, retry_after, throttle }
     }
 
     fn verdict(&self, operation: Operation, now: Timestamp) -> Verdict {
@@ -129,6 +132,11 @@ impl Answer {
         let status = if inside_success { implied() } else { self.status };
         let failure = Failure { status, codes: &self.codes, message: &self.message, retry_after: self.retry_after };
         retry::judge(operation, &failure, now)
+    }
+
+    /// The whole tenant wants a pause.
+    pub(super) fn is_throttled(&self) -> bool {
+        self.verdict(Operation::Read, Timestamp::default()).throttled
     }
 
     fn hint(&self, asking: Asking) -> Option<String> {
@@ -162,7 +170,7 @@ impl Answer {
 /// The error inside a body that came as a success, if there is one.
 pub(super) fn error_inside(status: u16, body: &[u8]) -> Option<Answer> {
     let top: Top<'_> = serde_json::from_slice(body).ok()?;
-    top.error.is_some().then(|| Answer::new(status, body, None))
+    top.error.is_some().then(|| Answer::new(status, body, None, None))
 }
 
 impl GraphError {
@@ -185,6 +193,7 @@ impl GraphError {
             }
             _ => None,
         };
+        let throttle = if let GraphError::Answer(answer) = &self { answer.throttle } else { None };
         let message = bounded(&self.to_string(), MESSAGE_CHARS_MAX);
         DirectoryError {
             tenant: tenant.clone(),
@@ -194,6 +203,7 @@ impl GraphError {
             hint,
             retry: verdict.retry,
             throttled: verdict.throttled,
+            throttle: throttle.filter(|_| verdict.throttled),
             request_id: request_id.to_owned(),
         }
     }

@@ -8,6 +8,8 @@
 //! | [`auth`] | how does the app prove itself, and to whom may a token be shown? |
 //! | `retry` | what is to be done about an answer, and how long is a pause? |
 //! | `error` | why did a tenant not do what it was asked? |
+//! | `load` | what does an answer say of the tenant's limits? |
+//! | `units` | may we ask now, and what does it cost? |
 //! | `wire` | what does an answer say, read strictly? |
 //! | `client`, `batch` | how is one question asked, with tries, tokens and pauses? |
 //! | `read`, `write` | which questions and which writes are there? |
@@ -20,22 +22,26 @@ pub mod auth;
 mod batch;
 mod client;
 mod error;
+mod load;
 pub mod network;
 mod origin;
 mod read;
 mod retry;
 pub mod transport;
+mod units;
 mod wire;
 mod write;
 
 pub use auth::Proof;
 pub use client::{GraphClient, RequestIds};
 pub use error::GraphError;
+pub use load::{load_permille, resource_units, throttle};
 pub use network::HttpTransport;
 pub use origin::{Collection, GraphOrigin, LinkError, TenantUrl};
 pub use retry::{
     Failure, Operation, RETRY_AFTER_MILLIS_MAX, TRIES_MAX, Verdict, judge, judge_transport, pause_until, retry_after,
 };
 pub use transport::{Limits, RouterTransport, Transport, TransportError, TransportErrorKind};
+pub use units::read_units;
 pub use wire::{Page, PageError, Plan, parse_page};
 pub use write::GraphWriter;

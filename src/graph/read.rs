@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Cursor, DeltaPage, Edits, NamedGroup, ObjectId, Removal, Selection, TenantName, Then};
-use crate::ports::{Clock, DirectoryError, DirectoryRead, Look, MemberOf};
+use crate::ports::{Clock, DirectoryError, DirectoryRead, Look, MemberOf, Pressure};
 
 use super::client::{BODY_BYTES_MAX, GraphClient, PAGE_BYTES_MAX, short};
 use super::error::{Asking, GraphError};
@@ -183,6 +183,14 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
             }
         }
         Ok(roles.into_iter().collect())
+    }
+
+    fn pressure(&self) -> Option<Pressure> {
+        self.write_pressure.get()
+    }
+
+    fn take_units(&self) -> u64 {
+        self.share.take()
     }
 }
 

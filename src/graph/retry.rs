@@ -5,6 +5,7 @@ use http::HeaderMap;
 use crate::model::Timestamp;
 use crate::ports::Retry;
 
+use super::load::decimal;
 use super::transport::TransportErrorKind;
 
 /// What was being done, as far as it decides what an error means.
@@ -68,13 +69,10 @@ pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
 
 /// The same for a header's bare text, as items of a batch carry it.
 pub(super) fn retry_after_text(wish: &str, now: Timestamp) -> Option<u64> {
-    let plain = !wish.is_empty() && wish.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    let millis = if plain {
-        let seconds: f64 = wish.parse().ok()?;
+    let millis = match decimal(wish) {
         // Saturates for absurd numbers; the bound below takes care of the rest.
-        (seconds * 1000.0).ceil() as u64
-    } else {
-        http_date(wish)?.millis_since(now)
+        Some(seconds) => (seconds * 1000.0).ceil() as u64,
+        None => http_date(wish)?.millis_since(now),
     };
     Some(millis.min(RETRY_AFTER_MILLIS_MAX))
 }

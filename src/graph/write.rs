@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Method;
 
 use crate::model::{Cursor, DeltaPage, Edits, NamedGroup, ObjectId, Selection, TenantName};
-use crate::ports::{Clock, DirectoryError, DirectoryRead, DirectoryWrite, Look, MemberOf, Write, Written};
+use crate::ports::{Clock, DirectoryError, DirectoryRead, DirectoryWrite, Look, MemberOf, Pressure, Write, Written};
 
 use super::client::{BODY_BYTES_MAX, Call, GraphClient};
 use super::error::{Asking, GraphError, error_inside};
@@ -54,6 +54,12 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphWriter<T, C> {
     }
     async fn directory_roles(&self, user: &ObjectId) -> Result<Vec<String>, DirectoryError> {
         self.client.directory_roles(user).await
+    }
+    fn pressure(&self) -> Option<Pressure> {
+        self.client.pressure()
+    }
+    fn take_units(&self) -> u64 {
+        self.client.take_units()
     }
 }
 

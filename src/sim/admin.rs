@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::fault::Fault;
 use super::group::Group;
+use super::meters::ForeignCounts;
 use super::property::Key;
 use super::settings::Settings;
 use super::tenant::Tenant;
@@ -211,6 +212,14 @@ impl Directory<'_> {
             tenant.faults.clear(id);
             Ok(())
         })
+    }
+    /// Another app writes `writes` times, now; tells how many were refused. It uses up the tenant's share only.
+    pub fn foreign_writes(&self, writes: u64) -> Result<u64, SimError> {
+        self.with(|tenant, now| Ok(tenant.foreign_writes(writes, now)))
+    }
+    /// What other apps have written so far, at once or steadily.
+    pub fn foreign_counts(&self) -> Result<ForeignCounts, SimError> {
+        self.with(|tenant, _| Ok(tenant.foreign_counts()))
     }
     /// Every delta link that was given so far is expired.
     pub fn expire_links(&self) -> Result<(), SimError> {

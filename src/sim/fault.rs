@@ -89,6 +89,12 @@ pub enum Effect {
         /// Do what was asked all the same: the answer is lost, not the request.
         applied: bool,
     },
+    /// No answer ever comes: the connection stays open, and in process the future never ends.
+    Hang {
+        /// Do what was asked all the same.
+        #[serde(default)]
+        applied: bool,
+    },
     /// The answer takes longer. The directory changes at once.
     Delay {
         /// By so many milliseconds.
@@ -134,7 +140,7 @@ impl Effect {
     /// Does the directory still do what was asked?
     pub(super) fn applies(&self) -> bool {
         match self {
-            Effect::Status { applied, .. } | Effect::Drop { applied } => *applied,
+            Effect::Status { applied, .. } | Effect::Drop { applied } | Effect::Hang { applied } => *applied,
             Effect::Resync | Effect::Expired => false,
             Effect::Delay { .. } | Effect::Malformed | Effect::ForeignLink { .. } | Effect::Loop => true,
         }

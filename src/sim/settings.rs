@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::limits::Limits;
+use super::limits::{Foreign, Limits};
 
 /// Everything that can be set on one tenant while it runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub struct Settings {
     pub invitations: InvitationSettings,
     /// Sliding windows.
     pub limits: Limits,
+    /// Other apps in the same tenant.
+    pub foreign: Foreign,
     /// The status of a token refusal with `invalid_client`: documented as 400, recorded as 401.
     pub invalid_client_status: u16,
 }
@@ -30,6 +32,7 @@ impl Default for Settings {
             lag: Lag::default(),
             invitations: InvitationSettings::default(),
             limits: Limits::default(),
+            foreign: Foreign::default(),
             invalid_client_status: 401,
         }
     }

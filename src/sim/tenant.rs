@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::fault::Faults;
 use super::group::{Groups, holds_role};
-use super::limits::Window;
+use super::meters::TenantMeters;
 use super::property::{Catalogue, Key};
 use super::refusal::Refusal;
 use super::settings::Settings;
@@ -102,7 +102,9 @@ pub(super) struct Tenant {
     pub(super) rng: ChaCha8Rng,
     /// Links issued under an earlier generation are expired.
     pub(super) generation: u32,
-    pub(super) windows: Windows,
+    pub(super) meters: TenantMeters,
+    /// Users that are neither deleted nor gone: the size of the tenant.
+    pub(super) live: usize,
     by_id: BTreeMap<Uuid, u32>,
     by_address: BTreeSet<(Box<str>, u32)>,
     /// The published changes: number → user. Each user stands in it once, at its last change.
@@ -110,14 +112,6 @@ pub(super) struct Tenant {
     waiting: BTreeSet<(Timestamp, u32)>,
     bin: BTreeSet<(Timestamp, u32)>,
     hidden: BTreeMap<u32, Timestamp>,
-}
-
-/// Arrivals that the tenant's limits still count.
-#[derive(Debug, Default)]
-pub(super) struct Windows {
-    pub(super) app: BTreeMap<String, [Window; 2]>,
-    pub(super) tenant: Window,
-    pub(super) invitations: Window,
 }
 
 impl Tenant {
@@ -135,7 +129,8 @@ impl Tenant {
             faults: Faults::default(),
             rng: seeded(seed, name),
             generation: 0,
-            windows: Windows::default(),
+            meters: TenantMeters::default(),
+            live: 0,
             by_id: BTreeMap::new(),
             by_address: BTreeSet::new(),
             changes: BTreeMap::new(),
@@ -145,8 +140,10 @@ impl Tenant {
         }
     }
 
-    /// Brings the tenant to this instant: publishes what lag is over for, purges what lay long enough.
+    /// Brings the tenant to this instant: publishes what lag is over for, purges what lay long enough, and lets other
+    /// apps have written what they have.
     pub(super) fn settle(&mut self, now: Timestamp) {
+        self.settle_foreign(now);
         while let Some(&(due, slot)) = self.waiting.first()
             && due <= now
         {
@@ -339,11 +336,13 @@ impl Tenant {
             self.bin.insert((at, slot));
         }
         if before.state == State::Live {
+            self.live -= 1;
             for address in before.addresses() {
                 self.by_address.remove(&(address.into_boxed_str(), slot));
             }
         }
         if after.state == State::Live {
+            self.live += 1;
             for address in after.addresses() {
                 self.by_address.insert((address.into_boxed_str(), slot));
             }

@@ -11,7 +11,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::admin::Directory;
 use super::ledger::{Counts, Entry, Ledger};
-use super::limits::{APP_EVERYWHERE, Limit, Window};
+use super::limits::{Everywhere, Limit, LimitName};
+use super::meters::EverywhereMeters;
 use super::tenant::{Tenant, TenantSpec, seeded};
 use crate::model::Timestamp;
 
@@ -62,9 +63,11 @@ pub(super) struct Reality {
     pub(super) grants: BTreeMap<String, Grant>,
     pub(super) ledger: Ledger,
     pub(super) rng: ChaCha8Rng,
-    /// Writes of each app over all tenants.
-    pub(super) app_windows: BTreeMap<String, Window>,
-    pub(super) app_limit: Limit,
+    /// What each app has done in all tenants together.
+    pub(super) app_meters: BTreeMap<String, EverywhereMeters>,
+    pub(super) everywhere: Everywhere,
+    /// Requests that were refused, by limit, tenant and app.
+    pub(super) throttled: BTreeMap<(LimitName, String, String), u64>,
     /// Where links point to, where the request's own host shall not count.
     pub(super) base_url: Option<String>,
     /// The folder that it was loaded from, or saved to.
@@ -89,8 +92,9 @@ impl World {
             grants: BTreeMap::new(),
             ledger: Ledger::default(),
             rng: seeded(seed, ""),
-            app_windows: BTreeMap::new(),
-            app_limit: APP_EVERYWHERE,
+            app_meters: BTreeMap::new(),
+            everywhere: Everywhere::default(),
+            throttled: BTreeMap::new(),
             base_url: None,
             folder: None,
         };
@@ -133,7 +137,7 @@ impl World {
     }
     /// The writes of one app over all tenants (default 35,000 in 5 minutes).
     pub fn limit_apps(&self, limit: Limit) {
-        self.lock().app_limit = limit;
+        self.limit(LimitName::EverywhereWrites, limit);
     }
     /// Scheme and host of all links; `None` = the host that the request names.
     pub fn set_base_url(&self, root: Option<&str>) {

@@ -145,7 +145,7 @@ impl Store {
                 c.prepare_cached("DELETE FROM asked WHERE id = ?1")?.execute([id])?;
             }
             for budget in &record.budgets {
-                spend(c, budget, record.at)?;
+                spend(c, budget, record.at, 1)?;
             }
             if let Some(item) = record.learned.clone() {
                 self.fold(c, &target, item, None, record.at)?;
@@ -153,6 +153,14 @@ impl Store {
             self.change_link(c, &route, &record.ask.home.id, &record.link)?;
             log::append(c, entry(&record), record.at)
         })
+    }
+
+    /// A budget has been charged with something that no change log tells of: reads.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn spend(&self, budget: &str, at: Timestamp, units: u32) -> Result<(), StoreError> {
+        spend(&self.connection, budget, at, units)
     }
 
     /// What a budget has spent within the windows, in order of time.
@@ -180,10 +188,10 @@ impl Store {
     }
 }
 
-fn spend(c: &Connection, budget: &str, at: Timestamp) -> Result<(), StoreError> {
-    let sql = "INSERT INTO spent (budget, bucket, writes) VALUES (?1, ?2, 1) \
-               ON CONFLICT DO UPDATE SET writes = writes + 1";
-    c.prepare_cached(sql)?.execute(params![budget, signed(Meter::bucket(at).0)])?;
+fn spend(c: &Connection, budget: &str, at: Timestamp, units: u32) -> Result<(), StoreError> {
+    let sql = "INSERT INTO spent (budget, bucket, writes) VALUES (?1, ?2, ?3) \
+               ON CONFLICT DO UPDATE SET writes = writes + ?3";
+    c.prepare_cached(sql)?.execute(params![budget, signed(Meter::bucket(at).0), units])?;
     Ok(())
 }
 

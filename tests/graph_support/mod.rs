@@ -120,7 +120,7 @@ pub fn tenant_at(root: &str) -> Tenant {
         redirect_url: "https://myapps.example".to_owned(),
         authority: (if root == ROOT { "https://login.example" } else { root }).parse().unwrap(),
         graph: root.parse().unwrap(),
-        limits: Quota { writes: 3000, window_seconds: 150, writes_per_hour: 72_000 },
+        limits: Quota::default(),
     }
 }
 
@@ -134,10 +134,18 @@ impl House {
         Self::with_proof(Proof::Secret(SecretString::from(SECRET)), answers)
     }
     pub fn with_proof(proof: Proof, answers: impl IntoIterator<Item = Answered>) -> Self {
+        Self::of(&tenant_at(ROOT), proof, answers)
+    }
+    /// In a tenant that gives so many resource units.
+    pub fn with_reads(reads: u32, answers: impl IntoIterator<Item = Answered>) -> Self {
+        let tenant = Tenant { limits: Quota { reads, ..Quota::default() }, ..tenant_at(ROOT) };
+        Self::of(&tenant, Proof::Secret(SecretString::from(SECRET)), answers)
+    }
+    fn of(tenant: &Tenant, proof: Proof, answers: impl IntoIterator<Item = Answered>) -> Self {
         let script = Rc::new(Script { graph: RefCell::new(answers.into_iter().collect()), ..Script::default() });
         let clock = JumpingClock::default();
         let ids = RequestIds::seeded(7);
-        let client = GraphClient::new(&tenant_at(ROOT), proof, Rc2(script.clone()), clock.clone(), ids).unwrap();
+        let client = GraphClient::new(tenant, proof, Rc2(script.clone()), clock.clone(), ids).unwrap();
         Self { script, clock, writer: GraphWriter::new(client) }
     }
     pub fn seen(&self) -> Vec<Seen> {

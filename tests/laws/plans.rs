@@ -143,15 +143,28 @@ proptest! {
 fn at_a_limit_is_not_over_it_and_below_the_minimum_shares_say_nothing() {
     for (kind, key) in KINDS {
         let rules = guarded(&format!("{key} = {{ max = 5, percent = 10 }}"));
-        let over = |planned, population| !refusals(&many(kind, planned, population), &rules, &BTreeMap::new()).is_empty();
+        let over =
+            |planned, population| !refusals(&many(kind, planned, population), &rules, &BTreeMap::new()).is_empty();
         assert!(!over(5, 1_000) && over(6, 1_000), "{key}");
         assert!(!over(2, 20) && over(3, 20) && over(3, 29) && !over(3, 30), "{key}");
         assert!(!over(5, 19), "{key}");
     }
     let usual = [rules("staff", "")];
-    assert!(!refusals(&many(ActionKind::Update, 50, 100), &usual, &BTreeMap::new()).iter().any(|r| r.kind == ActionKind::Update));
-    assert!(refusals(&many(ActionKind::Update, 51, 100), &usual, &BTreeMap::new()).iter().any(|r| r.kind == ActionKind::Update));
-    assert!(refusals(&many(ActionKind::Delete, 501, 1_000_000), &usual, &BTreeMap::new()).iter().any(|r| r.kind == ActionKind::Delete));
+    assert!(
+        !refusals(&many(ActionKind::Update, 50, 100), &usual, &BTreeMap::new())
+            .iter()
+            .any(|r| r.kind == ActionKind::Update)
+    );
+    assert!(
+        refusals(&many(ActionKind::Update, 51, 100), &usual, &BTreeMap::new())
+            .iter()
+            .any(|r| r.kind == ActionKind::Update)
+    );
+    assert!(
+        refusals(&many(ActionKind::Delete, 501, 1_000_000), &usual, &BTreeMap::new())
+            .iter()
+            .any(|r| r.kind == ActionKind::Delete)
+    );
 }
 
 #[test]

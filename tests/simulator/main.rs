@@ -7,5 +7,6 @@ mod delta;
 mod gates;
 mod invitations;
 mod store;
+mod throttling;
 mod wire;
 mod writes;

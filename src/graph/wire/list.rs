@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::graph::error::{GraphError, error_inside};
+use crate::graph::load::{SCOPE, UNITS};
 use crate::graph::origin::TenantUrl;
 
 use super::{PageError, json_error, utf8};
@@ -97,6 +98,8 @@ struct RawReplies<'a> {
 pub(in crate::graph) struct BatchReply<'a> {
     pub(in crate::graph) status: u16,
     pub(in crate::graph) retry_after: Option<String>,
+    pub(in crate::graph) throttle_scope: Option<String>,
+    pub(in crate::graph) resource_units: Option<String>,
     pub(in crate::graph) body: &'a [u8],
 }
 
@@ -128,12 +131,20 @@ fn batch_reply<'a>(reply: &RawReply<'a>) -> Result<BatchReply<'a>, PageError> {
     let status = reply.status.and_then(|status| serde_json::from_str::<u16>(status.get()).ok());
     let status = status.ok_or_else(|| PageError::new("an item of a batch was answered without a status"))?;
     let body = reply.body.map_or(&b""[..], |body| body.get().as_bytes());
-    Ok(BatchReply { status, retry_after: reply.headers.and_then(|h| retry_after(h.get())), body })
+    let headers: Headers = reply.headers.and_then(|h| serde_json::from_str(h.get()).ok()).unwrap_or_default();
+    Ok(BatchReply {
+        status,
+        retry_after: header(&headers, "retry-after"),
+        throttle_scope: header(&headers, SCOPE),
+        resource_units: header(&headers, UNITS),
+        body,
+    })
 }
 
-/// The header of one item: names in any case, the value as text or as a number.
-fn retry_after(headers: &str) -> Option<String> {
-    let headers: serde_json::Map<String, serde_json::Value> = serde_json::from_str(headers).ok()?;
-    let (_, value) = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
+type Headers = serde_json::Map<String, serde_json::Value>;
+
+/// A header of one item: names in any case, the value as text or as a number.
+fn header(headers: &Headers, name: &str) -> Option<String> {
+    let (_, value) = headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name))?;
     Some(value.as_str().map_or_else(|| value.to_string(), |text| text.trim().to_owned()))
 }

@@ -28,7 +28,10 @@ pub(super) struct Answer {
     pub(super) headers: Vec<(String, String)>,
     pub(super) payload: Payload,
     pub(super) delay_millis: u64,
+    /// It does not come.
     pub(super) dropped: bool,
+    /// And nothing comes in its place, ever.
+    pub(super) hangs: bool,
 }
 
 /// The two ids that every answer tells.
@@ -41,7 +44,7 @@ pub(super) struct Ids {
 
 impl Answer {
     pub(super) fn new(status: u16, payload: Payload) -> Self {
-        Answer { status, headers: Vec::new(), payload, delay_millis: 0, dropped: false }
+        Answer { status, headers: Vec::new(), payload, delay_millis: 0, dropped: false, hangs: false }
     }
     pub(super) fn json(status: u16, body: Value) -> Self {
         Answer::new(status, Payload::Json(body))
@@ -91,7 +94,7 @@ fn dropped() -> Response {
     response
 }
 
-fn http_date(now: Timestamp) -> String {
+pub(super) fn http_date(now: Timestamp) -> String {
     let seconds = i64::try_from(now.0 / 1000).unwrap_or(i64::MAX);
     match chrono::DateTime::from_timestamp(seconds, 0) {
         Some(t) => t.format("%a, %d %b %Y %H:%M:%S GMT").to_string(),

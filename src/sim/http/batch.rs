@@ -42,7 +42,7 @@ pub(super) fn answer(state: &mut Reality, grant: &Grant, call: &Call, ids: &Ids)
     };
     let first_seq = state.ledger.last_seq();
     let mut failed = BTreeSet::new();
-    let (mut responses, mut delay_millis, mut dropped) = (Vec::new(), 0, false);
+    let (mut responses, mut delay_millis, mut dropped, mut hangs) = (Vec::new(), 0, false, false);
     for item in items {
         let answer = if item.after.iter().any(|id| failed.contains(id)) {
             let message = "The request was not run because a request that it depends on failed.";
@@ -55,6 +55,7 @@ pub(super) fn answer(state: &mut Reality, grant: &Grant, call: &Call, ids: &Ids)
         }
         delay_millis = delay_millis.max(answer.delay_millis);
         dropped |= answer.dropped;
+        hangs |= answer.hangs;
         responses.push(response(item.id, answer));
     }
     if let Some(tenant) = state.tenants.get_mut(&grant.tenant) {
@@ -62,7 +63,7 @@ pub(super) fn answer(state: &mut Reality, grant: &Grant, call: &Call, ids: &Ids)
     }
     let mut answer = Answer::json(200, json!({ "responses": responses }));
     answer.delay_millis = delay_millis;
-    answer.dropped = dropped;
+    (answer.dropped, answer.hangs) = (dropped, hangs);
     let answer = effect::shape(answer, struck, call, ids);
     if answer.dropped {
         state.ledger.mark_dropped(first_seq);

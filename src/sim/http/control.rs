@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::sim::admin::Directory;
 use crate::sim::fault::Fault;
 use crate::sim::group::Group;
-use crate::sim::limits::Limit;
+use crate::sim::limits::{Limit, LimitName};
 use crate::sim::settings::Settings;
 use crate::sim::world::{SimError, World};
 
@@ -64,21 +64,30 @@ fn whole(world: &World, route: (&str, &[&str]), body: &Value) -> Option<Reply> {
         ("GET", ["tenants"]) => Ok(json!(world.describe())),
         ("GET", ["clock"]) => Ok(json!({ "now": world.now().rfc3339(), "millis": world.now().0 })),
         ("GET", ["stats"]) => Ok(json!(world.counts())),
+        ("GET", ["peaks"]) => Ok(json!(world.peaks())),
+        ("GET", ["throttled"]) => Ok(json!(world.throttled())),
         ("POST", ["save"]) => world.save_again().map(|folder| json!({ "saved": folder.display().to_string() })),
         ("POST", ["expire-tokens"]) => {
             world.void_tokens();
             Ok(json!({}))
         }
-        ("PUT", ["app-limit"]) => read::<Limit>(body).map(|limit| {
-            world.limit_apps(limit);
-            json!(limit)
-        }),
+        ("PUT", ["app-limit"]) => limit(world, LimitName::EverywhereWrites, body),
+        ("PUT", ["limits", name]) => match name.parse() {
+            Ok(name) => limit(world, name, body),
+            Err(problem) => Err(SimError::Edit(problem)),
+        },
         ("PUT", ["base-url"]) => {
             world.set_base_url(body.get("root").and_then(Value::as_str));
             Ok(json!({}))
         }
         _ => return None,
     })
+}
+
+fn limit(world: &World, name: LimitName, body: &Value) -> Reply {
+    let limit: Limit = read(body)?;
+    world.limit(name, limit);
+    Ok(json!(limit))
 }
 
 fn tenant(directory: &Directory<'_>, route: (&str, &[&str]), call: &Call, body: &Value) -> Option<Reply> {
@@ -88,6 +97,11 @@ fn tenant(directory: &Directory<'_>, route: (&str, &[&str]), call: &Call, body: 
         ("GET", ["deleted"]) => Ok(json!(directory.deleted_users())),
         ("GET", ["settings"]) => directory.settings(|_| ()).map(|s| json!(s)),
         ("PATCH", ["settings"]) => patch_settings(directory, body),
+        ("GET", ["foreign"]) => directory.foreign_counts().map(|counts| json!(counts)),
+        ("POST", ["foreign"]) => match body.get("writes").and_then(Value::as_u64) {
+            Some(writes) => directory.foreign_writes(writes).map(|refused| json!({ "refused": refused })),
+            None => Err(SimError::Edit("say how many: {\"writes\": 100}".to_owned())),
+        },
         ("PUT", ["contacts", address]) => done(directory.set_contact(address, true)),
         ("DELETE", ["contacts", address]) => done(directory.set_contact(address, false)),
         ("GET", ["faults"]) => Ok(json!(directory.faults())),

@@ -34,6 +34,7 @@ fn bent(mut answer: Answer, effect: Effect, call: &Call, ids: &Ids) -> Answer {
             answer
         }
         Effect::Drop { .. } => Answer { dropped: true, ..answer },
+        Effect::Hang { .. } => Answer { dropped: true, hangs: true, ..answer },
         Effect::Delay { .. } => answer,
         Effect::Malformed => {
             if let Payload::Json(value) = &answer.payload {

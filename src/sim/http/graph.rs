@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use crate::model::Timestamp;
-use crate::sim::ledger::{Entry, Kind};
+use crate::sim::ledger::Entry;
 use crate::sim::refusal::Refusal;
 use crate::sim::tenant::draw;
 use crate::sim::world::{Grant, Reality};
@@ -14,7 +14,7 @@ use crate::sim::world::{Grant, Reality};
 use super::answer::{Answer, Ids, Payload};
 use super::call::Call;
 use super::operation::Operation;
-use super::{batch, effect, reads, writes};
+use super::{batch, effect, reads, throttle, writes};
 
 /// What a request that was carried out gives.
 #[derive(Debug)]
@@ -83,10 +83,11 @@ pub(super) fn one(state: &mut Reality, grant: &Grant, call: &Call, ids: &Ids, ba
     let kind = operation.kind();
     state.ledger.count(&grant.tenant, kind);
     let mut fate = Fate { batch, ..Fate::default() };
-    let throttled = throttle(state, grant, &operation, ids.now);
     let Some(tenant) = state.tenants.get_mut(&grant.tenant) else { return Answer::empty(404) };
     tenant.settle(ids.now);
-    let answer = if let Some(refusal) = throttled {
+    let told = throttle::told(state, grant, call, &operation, ids.now);
+    let Some(tenant) = state.tenants.get_mut(&grant.tenant) else { return Answer::empty(404) };
+    let answer = if let Some(refusal) = told.refusal {
         refusal.answer(ids)
     } else {
         let has_token = ["$skiptoken", "$deltatoken"].iter().any(|n| call.option(n).is_some_and(|t| !t.is_empty()));
@@ -107,7 +108,8 @@ pub(super) fn one(state: &mut Reality, grant: &Grant, call: &Call, ids: &Ids, ba
         };
         effect::shape(answer, struck, call, ids)
     };
-    let answer = answer.with_header("x-ms-resource-unit", operation.cost(call).to_string());
+    let mut answer = answer.with_header("x-ms-resource-unit", operation.cost(call).to_string());
+    answer.headers.extend(told.load.map(|load| ("x-ms-throttle-limit-percentage".to_owned(), load)));
     note(state, grant, (call, &operation), &answer, ids, fate);
     answer
 }
@@ -143,45 +145,6 @@ fn perform(
     }
 }
 
-/// Writes and invitations use up windows; the refusal where one of them is full.
-fn throttle(state: &mut Reality, grant: &Grant, operation: &Operation, now: Timestamp) -> Option<Refusal> {
-    let kind = operation.kind();
-    if !kind.is_write() {
-        return None;
-    }
-    let everywhere = (state.app_limit, state.app_windows.entry(grant.client_id.clone()).or_default());
-    let tenant = state.tenants.get_mut(&grant.tenant)?;
-    let limits = tenant.spec.settings.limits.clone();
-    let tenant_id = tenant.spec.id.clone();
-    let [minutes, hour] = tenant.windows.app.entry(grant.client_id.clone()).or_default();
-    let mut windows = vec![
-        ("Tenant_Application", limits.app_writes, minutes),
-        ("Tenant_Application", limits.app_writes_hour, hour),
-        ("Tenant", limits.tenant_writes, &mut tenant.windows.tenant),
-        ("Application", everywhere.0, everywhere.1),
-    ];
-    if kind == Kind::Invite {
-        windows.push(("Tenant", limits.invitations, &mut tenant.windows.invitations));
-    }
-    let full = windows.iter_mut().filter_map(|(scope, limit, w)| Some((w.wait(*limit, now)?, *scope))).max();
-    if full.is_none() || limits.refused_count {
-        for (_, limit, window) in &mut windows {
-            window.record(*limit, now);
-        }
-    }
-    full?;
-    // Asked again: the refused attempt may itself have pushed the end out.
-    let (wait_millis, scope) =
-        windows.iter_mut().filter_map(|(scope, limit, w)| Some((w.wait(*limit, now)?, *scope))).max()?;
-    let mut refusal = crate::sim::fault::usual(429);
-    refusal.headers = vec![
-        ("retry-after", wait_millis.div_ceil(1000).max(1).to_string()),
-        ("x-ms-throttle-scope", format!("{scope}/Write/{}/{tenant_id}", grant.client_id)),
-        ("x-ms-throttle-information", "WriteLimitExceeded".to_owned()),
-    ];
-    Some(refusal)
-}
-
 /// Every request that asks for a change stands in the ledger, whatever became of it.
 fn note(
     state: &mut Reality,
@@ -191,11 +154,10 @@ fn note(
     ids: &Ids,
     fate: Fate,
 ) {
-    let kind = operation.kind();
-    let asks_for_change = kind.is_write() || (kind == Kind::Other && call.method != "GET");
-    if !asks_for_change {
+    if !operation.asks_for_change(call) {
         return;
     }
+    let kind = operation.kind();
     let entry = Entry {
         seq: 0,
         at: ids.now,

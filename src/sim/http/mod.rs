@@ -8,6 +8,7 @@ mod effect;
 mod graph;
 mod operation;
 mod reads;
+mod throttle;
 mod token;
 mod writes;
 
@@ -53,6 +54,9 @@ async fn face(State(world): State<Arc<World>>, request: Request) -> Response {
             (Answer::empty(413), Ids { request: nil.clone(), client: nil, now: world.now() })
         }
     };
+    if answer.hangs {
+        return std::future::pending().await;
+    }
     if answer.delay_millis > 0 {
         tokio::time::sleep(Duration::from_millis(answer.delay_millis)).await;
     }

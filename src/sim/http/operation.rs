@@ -155,7 +155,13 @@ impl Operation {
         }
     }
 
-    /// Resource units, by the table of the throttling page: the header tells them, no limit counts them here.
+    /// It counts as a write: what is not simulated does so, too ("any identity path not listed").
+    pub(super) fn asks_for_change(&self, call: &Call) -> bool {
+        let kind = self.kind();
+        kind.is_write() || (kind == Kind::Other && call.method != "GET")
+    }
+
+    /// Resource units, by the table of the throttling page.
     pub(super) fn cost(&self, call: &Call) -> i64 {
         let base = match self {
             Operation::ListUsers | Operation::MemberOf { .. } | Operation::GroupMemberOf { .. } => 2,
