@@ -30,7 +30,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> E
 
 async fn explain(global: &Global, config: &Config, arguments: &Arguments, out: &mut Output) -> Result<Exit, Exit> {
     let route = session::route(config, arguments.route.as_deref())?;
-    let focus = Focus { route, user: None, full: false, offline: arguments.offline };
+    let focus = Focus { route, offline: arguments.offline, ..Focus::default() };
     // Ids are kept in small letters, and pasted in either.
     let pasted = arguments.user.trim();
     let user = if rules::is_guid(pasted) { pasted.to_ascii_lowercase() } else { pasted.to_owned() };

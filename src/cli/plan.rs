@@ -65,7 +65,7 @@ pub(super) async fn dry_run(
     out: &mut Output,
 ) -> Result<Exit, Exit> {
     let route = session::route(config, arguments.route.as_deref())?;
-    let focus = Focus { route, user: arguments.user.clone(), full: false, offline: arguments.offline };
+    let focus = Focus { route, user: arguments.user.clone(), offline: arguments.offline, ..Focus::default() };
     let drafted = session::looking(global, config, focus, async |cycle| cycle.dry_run().await).await?;
     show(&drafted, config, arguments, out);
     if let Some(path) = &arguments.out {

@@ -54,7 +54,7 @@ pub(super) async fn cycle(
     out: &mut Output,
 ) -> Result<Exit, Exit> {
     let route = session::route(config, arguments.route.as_deref())?;
-    let focus = Focus { route, user: arguments.user.clone(), full: arguments.full, offline: false };
+    let focus = Focus { route, user: arguments.user.clone(), full: arguments.full, ..Focus::default() };
     let clock = SystemClock::start();
     let directories = session::writers(session::connect(config, clock)?);
     let store = session::store(config, Mode::Write)?;

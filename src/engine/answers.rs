@@ -276,7 +276,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
     /// Something has happened to this person since the change was planned.
     pub(super) fn reconsider(&mut self, job: Job) -> Result<(), EngineError> {
         self.lanes.queue.borrow_mut().leave(&job.whose());
-        let generation = job.generation + u32::from(job.begun);
+        let generation = job.generation + u32::from(job.begun.is_some());
         match self.run.cycle.again(&job.change, Some(&job.change))? {
             Some(next) => self.follow(next, generation),
             None => {}
@@ -322,7 +322,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
         self.run.report.borrow_mut().failed.push(failure);
         let part = job.lane().part();
         if self.run.quarantined.borrow().contains(&(route.clone(), part)) {
-            return self.run.probe_failed(route, part);
+            return self.run.probe_failed(route, part, job.begun);
         }
         let first_time = store.tries(route, &home.id)? <= 1;
         if let Some(code) = fault.code.as_ref().filter(|_| first_time) {

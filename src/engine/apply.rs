@@ -295,7 +295,7 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
             Tie::Asked(asked) => Some(asked.clone()),
             Tie::Known { .. } => None,
         });
-        job.begun = true;
+        job.begun.get_or_insert(now);
         let readings = store.reading(&self.tenant.name)?.readings;
         let asked = store.ask(&ask, &steps::asked_link(&ask, before.as_ref(), readings))?;
         self.lanes.busy.borrow_mut().insert(job.whose(), job.change.clone());

@@ -153,10 +153,16 @@ impl<D, C: Clock> Run<'_, D, C> {
         Ok(())
     }
 
-    /// A change of a quarantined part came to nothing: the next probe is later.
-    pub(super) fn probe_failed(&self, route: &RouteName, part: RoutePart) -> Result<(), EngineError> {
+    /// A change of a quarantined part came to nothing: the next probe is later. One that had left before is no probe.
+    pub(super) fn probe_failed(
+        &self,
+        route: &RouteName,
+        part: RoutePart,
+        begun: Option<Timestamp>,
+    ) -> Result<(), EngineError> {
         let now = self.cycle.clock.now();
-        if let Some(mut quarantine) = self.cycle.store.quarantines(route)?.remove(&part) {
+        let quarantine = self.cycle.store.quarantines(route)?.remove(&part);
+        if let Some(mut quarantine) = quarantine.filter(|q| begun.is_some_and(|begun| begun > q.since)) {
             quarantine.probes = quarantine.probes.saturating_add(1);
             quarantine.probe_at = now.plus_seconds(probe_seconds(quarantine.probes));
             self.cycle.store.quarantine(route, part, &quarantine)?;

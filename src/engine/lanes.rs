@@ -95,8 +95,8 @@ pub(super) struct Job {
     pub(super) asked_before: Option<Asked>,
     /// Changes that this one follows from.
     pub(super) generation: u32,
-    /// One of its writes has left.
-    pub(super) begun: bool,
+    /// When the first of its writes left.
+    pub(super) begun: Option<Timestamp>,
     /// What went wrong with a step; the others are still tried.
     pub(super) failed: Option<Fault>,
     /// Tells the job that counts from an older one of the same person.
@@ -109,7 +109,7 @@ pub(super) type Whose = (RouteName, ObjectId);
 impl Job {
     pub(super) fn new(change: Change, generation: u32) -> Self {
         let steps = steps::steps(&change);
-        let (begun, failed, serial) = (false, None, 0);
+        let (begun, failed, serial) = (None, None, 0);
         Self { change, steps, tries: 0, looking: None, asked_before: None, generation, begun, failed, serial }
     }
     pub(super) fn lane(&self) -> Lane {

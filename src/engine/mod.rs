@@ -110,6 +110,8 @@ pub enum Notice {
 pub struct Focus {
     /// Only this route.
     pub route: Option<RouteName>,
+    /// Only these routes: those for which a schedule has come due.
+    pub due: Option<BTreeSet<RouteName>>,
     /// Only this home user (object id or sign-in name).
     pub user: Option<String>,
     /// Read everything anew, whatever the watermarks say.
@@ -310,7 +312,10 @@ impl Report {
 impl<D, C: Clock> Cycle<'_, D, C> {
     /// The routes that this cycle is about.
     pub fn routes(&self) -> Vec<Rc<Route>> {
-        let wanted = |r: &&Route| self.focus.route.as_ref().is_none_or(|only| *only == r.name);
+        let wanted = |r: &&Route| {
+            let due = self.focus.due.as_ref().is_none_or(|due| due.contains(&r.name));
+            due && self.focus.route.as_ref().is_none_or(|only| *only == r.name)
+        };
         self.config.routes.iter().filter(wanted).map(|r| Rc::new(r.clone())).collect()
     }
     fn route_names(&self) -> BTreeSet<RouteName> {

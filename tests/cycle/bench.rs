@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crosstie::config::{self, Config, Credential};
-use crosstie::engine::{Cycle, Drafted, EngineError, Explained, Focus, Report};
+use crosstie::engine::{Cycle, Drafted, EngineError, Event, Explained, Focus, Notice, Report};
 use crosstie::graph::{GraphClient, GraphWriter, Proof, RequestIds, RouterTransport};
 use crosstie::model::{Attribute, TenantName, Timestamp, Trigger};
 use crosstie::ports::Clock;
@@ -105,6 +105,13 @@ pub(crate) struct Bench {
     transport: Wire,
     /// Makes each process draw other request ids.
     processes: RefCell<u64>,
+}
+
+/// What a process told that kept a schedule.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) runs: Vec<Report>,
+    pub(crate) notices: Vec<Notice>,
 }
 
 pub(crate) type Writer = GraphWriter<Wire, TestClock>;
@@ -219,6 +226,64 @@ impl Bench {
             stop,
         };
         cycle.sync(Trigger::Manual, run, approved).await
+    }
+    /// A process that keeps a schedule, as `run` does, until the story is told. Answers what it told of each of its runs.
+    pub(crate) async fn serve<T>(&self, story: impl Future<Output = T>) -> (T, Served) {
+        let process = self.processes.replace_with(|n| *n + 1);
+        let config = self.config();
+        let directories = self.directories(&config, process);
+        let store = self.store(Mode::Write);
+        let ids = RequestIds::seeded(1_000 + process);
+        let (asking, stop) = tokio::sync::watch::channel(false);
+        let (runs, notices) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
+        let watch = |event: Event<'_>| {
+            if let Event::Notice(notice) = event {
+                notices.borrow_mut().push(notice.clone());
+            }
+        };
+        let keep = async {
+            while !*stop.borrow() {
+                let cycle = Cycle {
+                    config: &config,
+                    store: &store,
+                    clock: &self.clock,
+                    directories: &directories,
+                    focus: Focus::default(),
+                    request_ids: &|| ids.next_id(),
+                    watch: &watch,
+                    stop: stop.clone(),
+                };
+                let tick = cycle.next_tick().unwrap().unwrap();
+                let mut told = stop.clone();
+                let stopped = std::pin::pin!(told.wait_for(|stop| *stop));
+                let due = std::pin::pin!(self.clock.sleep_until(tick.at));
+                if let futures_util::future::Either::Right(_) = futures_util::future::select(due, stopped).await {
+                    break;
+                }
+                cycle.ticked(&tick.routes).unwrap();
+                let cycle = Cycle { focus: Focus { due: Some(tick.routes), ..Focus::default() }, ..cycle };
+                let run = store.begin_run(Trigger::Schedule, self.clock.now()).unwrap();
+                let report = cycle.keep(run).await.unwrap();
+                store.end_run(run, self.clock.now(), 0, "{}").unwrap();
+                runs.borrow_mut().push(report);
+            }
+        };
+        let tell = async {
+            let told = story.await;
+            asking.send(true).unwrap();
+            told
+        };
+        let (told, ()) = futures_util::future::join(tell, keep).await;
+        (told, Served { runs: runs.into_inner(), notices: notices.into_inner() })
+    }
+    /// Lets so much time pass.
+    pub(crate) async fn wait(&self, seconds: u64) {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+    /// Adds lines to the configuration.
+    pub(crate) fn configure(&self, more: &str) {
+        let text = std::fs::read_to_string(self.file("crosstie.toml")).unwrap();
+        std::fs::write(self.file("crosstie.toml"), text + more).unwrap();
     }
     pub(crate) async fn sync(&self) -> Report {
         self.try_sync(Focus::default(), None).await.unwrap()

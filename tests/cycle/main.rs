@@ -11,4 +11,5 @@ mod impact;
 mod lifecycle;
 mod ownership;
 mod replan;
+mod schedule;
 mod values;
