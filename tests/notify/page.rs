@@ -1,0 +1,3 @@
+//! Is what the page on alerts says of signatures true?
+
+use super::receiver::sign;
