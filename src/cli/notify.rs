@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
+use super::check::count;
 use super::clock::SystemClock;
 use super::output::{Format, complain};
 use super::post::Outgoing;
@@ -122,17 +123,17 @@ fn list(
         return Ok(());
     }
     if waiting.is_empty() {
-        out.line(format_args!("no alert waits"));
+        out.line(format_args!("no alert is still to be sent"));
         return Ok(());
     }
-    for alerts in waiting.chunk_by(|a, b| a.hook == b.hook) {
-        let (Some(first), n) = (alerts.first(), alerts.len()) else { continue };
-        let configured = if known(first) { "" } else { ", which is not configured" };
-        let plural = if n == 1 { "1 alert waits" } else { &format!("{n} alerts wait") };
-        out.line(format_args!("{plural} for webhook {}{configured}", render::inert(&first.hook)));
+    for queue in waiting.chunk_by(|a, b| a.hook == b.hook) {
+        let (Some(first), n) = (queue.first(), queue.len()) else { continue };
+        let configured = if known(first) { "" } else { " is not configured" };
+        let (name, alerts) = (render::inert(&first.hook), count(n, "alert"));
+        out.line(format_args!("webhook {name}{configured}: {alerts} still to be sent"));
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_header(["type", "subject", "waits", "tries", "next", "last answer"]);
-        for alert in alerts.iter().take(SHOWN_MAX) {
+        for alert in queue.iter().take(SHOWN_MAX) {
             table.add_row(row(alert, now));
         }
         out.line(format_args!("{table}"));
@@ -183,6 +184,7 @@ fn drop_waiting(config: &Config, only: Option<&str>, out: &mut Output) -> Result
     };
     let store = session::store(config, Mode::Write)?;
     let n = store.drop_alerts(name).map_err(session::failed)?;
-    out.line(format_args!("forgot {n} alerts for webhook {}", render::inert(name)));
+    let alerts = count(usize::try_from(n).unwrap_or(usize::MAX), "alert");
+    out.line(format_args!("webhook {}: {alerts} forgotten", render::inert(name)));
     Ok(Exit::Done)
 }

@@ -9,6 +9,7 @@ use futures_util::future::{Either, join, join_all, select};
 use http::{HeaderMap, Request, StatusCode};
 use tokio::sync::{oneshot, watch};
 
+use super::check::count;
 use super::clock::SystemClock;
 use super::output::complain;
 use super::{Exit, session};
@@ -150,16 +151,17 @@ impl Outgoing {
         // Where the store cannot be read, that was said already.
         let Ok(status) = store.outbox_status() else { return };
         for hook in status {
-            let (name, n) = (&hook.webhook, hook.waiting);
-            if !receivers.iter().any(|r| r.name == *name) {
+            let (name, alerts) = (&hook.webhook, count(usize::try_from(hook.waiting).unwrap_or(usize::MAX), "alert"));
+            if receivers.iter().any(|r| r.name == *name) {
                 complain(format_args!(
-                    "{n} alerts wait for webhook {name}, which is not configured\nhint: name it again, or forget them: \
+                    "webhook {name}: {alerts} still to be sent, with a later run\nhint: crosstie notify list says what it \
+                     answered"
+                ));
+            } else {
+                complain(format_args!(
+                    "webhook {name} is not configured: {alerts} still to be sent\nhint: configure it again, or forget them: \
                      crosstie notify drop --webhook {name}"
                 ));
-            } else if hook.error.is_empty() {
-                complain(format_args!("{n} alerts wait for the next run: webhook {name} was not done in time"));
-            } else {
-                complain(format_args!("{n} alerts wait for the next run: webhook {name}: {}", hook.error));
             }
         }
     }

@@ -83,8 +83,19 @@ pub(super) async fn cycle(
             let (report, exit, reason) = told(result, run, arguments, out);
             let stoppages = Stoppages::default();
             let (trigger, ended_at, report) = (Trigger::Manual, clock.now(), &report);
-            let ended =
-                Ended { run, trigger, started_at, ended_at, exit, reason, report, whole, stoppages: &stoppages };
+            let source = config.notify.source.as_str();
+            let ended = Ended {
+                source,
+                run,
+                trigger,
+                started_at,
+                ended_at,
+                exit,
+                reason,
+                report,
+                whole,
+                stoppages: &stoppages,
+            };
             end(config, &store, &clock, &outgoing, &ended).await
         };
         outgoing.beside(&store, &clock, stop, work).await
@@ -133,7 +144,7 @@ async fn end(
     };
     let Err(error) = put_down() else { return Ok(ended.exit) };
     let (exit, reason) = (session::failed(&error), Some(error.to_string()));
-    let alert = alerts::failed(&config.notify.source, &Ended { exit, reason, ..*ended });
+    let alert = alerts::failed(&Ended { exit, reason, ..*ended });
     outgoing.directly(clock, config, &alert).await;
     Err(exit)
 }

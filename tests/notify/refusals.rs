@@ -66,16 +66,16 @@ fn what_waits_for_a_webhook_that_is_gone_is_kept_and_can_be_forgotten() {
     let works = taking();
     webhooks(&place, &[("ops", &works.root, "")]);
     let hint = "crosstie notify drop --webhook former";
-    place.run(&["sync"]).code(0).says("1 alerts wait for webhook former, which is not configured").says(hint);
+    place.run(&["sync"]).code(0).says("webhook former is not configured: 1 alert still to be sent").says(hint);
     assert_eq!(server.seen().len(), 1);
     let shown = place.run(&["notify", "list"]).code(0).out;
-    assert!(shown.contains("1 alert waits for webhook former, which is not configured"), "{shown}");
+    assert!(shown.contains("webhook former is not configured: 1 alert still to be sent"), "{shown}");
     assert_eq!(waiting(&place)[0]["configured"], json!(false));
     place.run(&["notify", "drop"]).code(64).says("--webhook");
-    assert_eq!(place.run(&["notify", "drop", "--webhook", "other"]).code(0).out, "forgot 0 alerts for webhook other\n");
+    assert_eq!(place.run(&["notify", "drop", "--webhook", "other"]).code(0).out, "webhook other: 0 alerts forgotten\n");
     assert_eq!(
         place.run(&["notify", "drop", "--webhook", "former"]).code(0).out,
-        "forgot 1 alerts for webhook former\n"
+        "webhook former: 1 alert forgotten\n"
     );
     assert!(waiting(&place).is_empty());
     let done = place.run(&["sync"]).code(0);

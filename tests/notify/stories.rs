@@ -162,7 +162,7 @@ fn what_fails_is_told_when_it_begins_and_a_run_that_ends_early_always() {
     assert_eq!((text(&told[0], "subject"), &data["exit_code"], &data["failed"]), ("run/2", &json!(4), &json!(1)));
     let reasons = data["reasons"].to_string();
     assert!(
-        reasons.contains("north could not be read") && reasons.contains("south->west: 1 changes failed"),
+        reasons.contains("north could not be read") && reasons.contains("south->west: 1 provision failed"),
         "{reasons}"
     );
     assert_eq!(text(&data["failures"][0], "route"), "south->west");
@@ -212,7 +212,11 @@ fn a_receiver_that_hangs_keeps_no_run_from_its_work() {
     let works = taking();
     let urls = [&hangs, &works].map(|s| format!("{}/alerts", s.root));
     webhooks(&place, &[("hangs", &urls[0], ""), ("works", &urls[1], "")]);
-    place.run(&["sync"]).code(0).says("1 alerts wait for the next run: webhook hangs: no answer yet");
+    place
+        .run(&["sync"])
+        .code(0)
+        .says("webhook hangs: 1 alert still to be sent, with a later run")
+        .says("no answer yet");
     assert_eq!(events(&works).len(), 1);
     let left = waiting(&place);
     assert_eq!((left.len(), &left[0]["webhook"], &left[0]["tries"]), (1, &json!("hangs"), &json!(1)));
@@ -230,7 +234,7 @@ fn a_receiver_that_hangs_keeps_no_run_from_its_work() {
     assert!(took.num_seconds() < 10, "the run took {took}: it waited for the attempt to end");
     // Put off, it is not waited for again.
     let before = hangs.seen().len();
-    place.run(&["sync"]).code(0).says("2 alerts wait");
+    place.run(&["sync"]).code(0).says("webhook hangs: 2 alerts still to be sent");
     assert_eq!(hangs.seen().len(), before);
 }
 
@@ -239,21 +243,21 @@ fn what_is_refused_is_sent_again_by_a_later_run_under_the_same_id() {
     let (place, _sim) = Place::school(30);
     let (server, switch) = switched(500);
     webhooks(&place, &[("ops", &server.root, "")]);
-    place.run(&["sync"]).code(0).says("1 alerts wait for the next run: webhook ops: answered 500");
+    place.run(&["sync"]).code(0).says("webhook ops: 1 alert still to be sent").says("answered 500");
     place.run(&["notify", "list"]).code(0);
     let shown = place.run(&["notify", "list"]).code(0).out;
-    assert!(shown.contains("1 alert waits for webhook ops") && shown.contains("answered 500"), "{shown}");
+    assert!(shown.contains("webhook ops: 1 alert still to be sent") && shown.contains("answered 500"), "{shown}");
     switch.store(204, Ordering::SeqCst);
     place.run(&["sync"]).code(0);
     assert_eq!(server.seen().len(), 1, "it is not due yet");
     make_due(&place);
     let done = place.run(&["sync"]).code(0);
-    assert!(!done.err.contains("wait for the next run"), "{}", done.err);
+    assert!(!done.err.contains("still to be sent"), "{}", done.err);
     let told = events(&server);
     assert_eq!(told.len(), 2);
     assert_eq!(told[0], told[1]);
     assert!(waiting(&place).is_empty());
-    assert_eq!(place.run(&["notify", "list"]).code(0).out, "no alert waits\n");
+    assert_eq!(place.run(&["notify", "list"]).code(0).out, "no alert is still to be sent\n");
 }
 
 #[test]
