@@ -16,6 +16,7 @@
 //! | 4 | [`graph`] | how does one speak to a tenant over HTTP? |
 //! | 4 | [`engine`] | in which order does it all happen? |
 //! | 4 | [`sim`] | how does a tenant behave, when none is at hand? |
+//! | 4 | [`notify`] | how does somebody hear of what happened? |
 //! | 5 | [`cli`] | what does a person type, and see? |
 
 pub mod cli;
@@ -23,6 +24,7 @@ pub mod config;
 pub mod engine;
 pub mod graph;
 pub mod model;
+pub mod notify;
 pub mod plan;
 pub mod ports;
 pub mod quota;

@@ -155,7 +155,7 @@ fn every_kind_of_error_has_its_case() {
          duplicate-tenant empty empty-scope expression group-id match-type missing-credential missing-key no-route not-yet \
          not-tracked out-of-range out-of-reach read-only reference rules-file rules-name same-tenant secret-in-file \
          self-pair syntax tenant-id tenant-name time-zone too-few-tenants two-credentials two-sources unknown-attribute \
-         unknown-key unknown-operator unknown-tenant unknown-word url variable-name wrong-type";
+         unknown-key unknown-operator unknown-tenant unknown-word url variable-name webhook-name wrong-type";
     for kind in kinds.split_whitespace() {
         assert!(seen.contains(kind), "no broken configuration shows `{kind}`");
     }

@@ -171,6 +171,79 @@ fn secrets_are_read_from_their_place_and_missing_ones_are_told() {
     }
 }
 
+/// As many bytes as a key should have, and their base64.
+const KEY: [u8; 24] = *b"abcdefghijklmnopqrstuvw?";
+const ENCODED: &str = "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnc/";
+
+/// A webhook whose secret lies in a file with this text.
+fn with_webhook(secret: &str, more: &str) -> (TempDir, Loaded) {
+    let folder = folder();
+    fs::write(folder.path().join("token"), "t0ken").expect("written");
+    let file = folder.path().join("secret");
+    fs::write(file, secret).expect("written");
+    let hook = format!(
+        "{more}\n[notify.webhooks.ops]\nurl = \"https://hooks.example/a/b?c=d\"\nsecret = {{ file = \"secret\" }}\n"
+    );
+    let loaded = load_in(folder.path(), &format!("{TENANTS}\n{MESH}\n{hook}"));
+    (folder, loaded)
+}
+
+#[test]
+fn a_webhook_hears_of_everything_unless_it_says_what() {
+    use crosstie::config::AlertKind;
+    let (_folder, loaded) = with_webhook("k", "");
+    let notify = &loaded.config.notify;
+    assert_eq!(notify.source, "/crosstie");
+    let ops = &notify.webhooks["ops"];
+    assert_eq!((ops.url.as_str(), ops.origin().as_str()), ("https://hooks.example/a/b?c=d", "https://hooks.example"));
+    assert_eq!(ops.events, AlertKind::NAMED.map(|(_, kind)| kind).into());
+
+    let auditor = "[notify]\nsource = \"urn:example:main\"\n[notify.webhooks.auditor]\nurl = \"http://[::1]:9/\"\n\
+                   secret = { env = \"NORTH\" }\nevents = [\"log-head\", \"run-failed\", \"log-head\"]\n";
+    let (_folder, loaded) = with_webhook("k", auditor);
+    let notify = &loaded.config.notify;
+    assert_eq!(notify.source, "urn:example:main");
+    assert_eq!(notify.webhooks["auditor"].events, [AlertKind::RunFailed, AlertKind::LogHead].into());
+    assert_eq!(notify.webhooks.len(), 2);
+    assert!(self::loaded(MESH).notify.webhooks.is_empty(), "without [notify] there is nobody to tell");
+}
+
+#[test]
+fn the_key_of_a_webhook_is_what_its_secret_encodes_or_is() {
+    use secrecy::ExposeSecret as _;
+    let key = |secret: &str| {
+        let (folder, loaded) = with_webhook(secret, "");
+        let key = loaded.config.notify.webhooks["ops"].key();
+        (folder, key.map(|k| k.expose_secret().to_vec()), loaded)
+    };
+    let whole = format!("whsec_{ENCODED}\n");
+    for secret in [whole.as_str(), "abcdefghijklmnopqrstuvw?"] {
+        let (_folder, key, loaded) = key(secret);
+        assert_eq!(key.expect("a key"), KEY, "{secret}");
+        assert!(!loaded.warnings.render(false).contains("webhook"), "{}", loaded.warnings.render(false));
+        assert!(!format!("{:?}", loaded.config).contains(ENCODED));
+    }
+    let (_folder, padded, loaded) = key("whsec_YWJj\n");
+    assert_eq!(padded.expect("a key"), b"abc");
+    assert!(
+        loaded.warnings.render(false).contains("`ops` has less than 24 bytes"),
+        "{}",
+        loaded.warnings.render(false)
+    );
+    for secret in ["whsec_YWI=", "whsec_YWI"] {
+        assert_eq!(key(secret).1.expect("a key"), b"ab", "what fills up base64 may get lost on the way");
+    }
+    for broken in ["whsec_", "whsec_s3cr3t!", "\n"] {
+        let (_folder, key, loaded) = key(broken);
+        let error = key.expect_err(broken).to_string();
+        let shown = loaded.warnings.render(false);
+        assert!(shown.contains("no secret for webhook `ops`"), "{shown}");
+        assert!(!error.contains("s3cr3t") && !shown.contains("s3cr3t"), "{error}\n{shown}");
+        let missing = loaded.config.missing_webhook_secrets();
+        assert_eq!(missing.iter().map(|(hook, _)| hook.as_str()).collect::<Vec<_>>(), ["ops"]);
+    }
+}
+
 #[test]
 fn a_tenant_that_no_route_touches_is_a_warning() {
     let folder = folder();

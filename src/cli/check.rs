@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::output::{Format, say};
 use super::{Exit, Global, Output};
-use crate::config::{self, Config, Located, Report};
+use crate::config::{self, Config, Located, Report, Webhook};
 use crate::rules::RuleSet;
 
 #[derive(Args, Debug)]
@@ -55,8 +55,12 @@ fn rule_sets(config: &Config) -> BTreeMap<&str, &RuleSet> {
 
 fn summary(config: &Config, out: &mut Output) {
     let sets = rule_sets(config);
-    let counts =
-        [count(config.tenants.len(), "tenant"), count(config.routes.len(), "route"), count(sets.len(), "rule set")];
+    let mut counts =
+        vec![count(config.tenants.len(), "tenant"), count(config.routes.len(), "route"), count(sets.len(), "rule set")];
+    let webhooks = &config.notify.webhooks;
+    if !webhooks.is_empty() {
+        counts.push(count(webhooks.len(), "webhook"));
+    }
     out.line(format_args!("{} is sound: {}", config.path.display(), counts.join(", ")));
     for tenant in config.tenants.values() {
         out.line(format_args!(
@@ -79,6 +83,10 @@ fn summary(config: &Config, out: &mut Output) {
         };
         let account = rules.account.user_type().to_ascii_lowercase();
         out.line(format_args!("  rules  {name}  {account}, {scope}, {attributes}  {}", rules.description));
+    }
+    for (name, hook) in webhooks {
+        let events: Vec<&str> = hook.events.iter().map(|event| event.as_str()).collect();
+        out.line(format_args!("  webhook {name}  {}  {}", hook.origin(), events.join(", ")));
     }
 }
 
@@ -116,6 +124,12 @@ fn document(config: Option<&Config>, report: &Report) -> Value {
                 |rules| json!({"name": rules.name, "description": rules.description, "fingerprint": rules.fingerprint}),
             )
             .collect();
+        let webhook = |(name, hook): (&String, &Webhook)| {
+            let events: Vec<&str> = hook.events.iter().map(|event| event.as_str()).collect();
+            json!({"name": name, "origin": hook.origin(), "events": events})
+        };
+        let webhooks: Vec<Value> = config.notify.webhooks.iter().map(webhook).collect();
+        fields.insert("webhooks".to_owned(), json!(webhooks));
         fields.insert("tenants".to_owned(), json!(tenants));
         fields.insert("routes".to_owned(), json!(routes));
         fields.insert("rules".to_owned(), json!(sets));

@@ -1,5 +1,6 @@
 //! What does a person type, and which verb answers? One file a verb.
 
+mod alerts;
 mod changed;
 mod check;
 mod clock;
@@ -11,8 +12,10 @@ mod explained;
 mod import;
 mod init;
 mod log;
+mod notify;
 mod output;
 mod plan;
+mod post;
 mod progress;
 mod render;
 mod rules;
@@ -87,6 +90,8 @@ enum Verb {
     Status(status::Arguments),
     /// Reads or verifies the change log.
     Log(log::Arguments),
+    /// Tries webhooks, and shows which alerts wait for them.
+    Notify(notify::Arguments),
     /// Evaluates one expression on a JSON user and prints the JSON result.
     Eval(eval::Arguments),
     /// Tests rule sets on people.
@@ -124,6 +129,7 @@ fn run(cli: &Cli, out: &mut Output) -> Exit {
         Verb::Sync(arguments) => sync::run(global, arguments, out),
         Verb::Status(arguments) => status::run(global, arguments, out),
         Verb::Log(arguments) => log::run(global, arguments, out),
+        Verb::Notify(arguments) => notify::run(global, arguments, out),
         Verb::Eval(arguments) => eval::run(global, arguments, out),
         Verb::Rules(arguments) => rules::run(global, arguments, out),
         Verb::Import(arguments) => import::run(global, arguments, out),

@@ -96,7 +96,11 @@ pub(super) fn connect(config: &Config, clock: SystemClock) -> Result<BTreeMap<Te
     for (tenant, error) in &missing {
         complain(format_args!("tenant {tenant}: {error}"));
     }
-    if !missing.is_empty() {
+    let unsigned = config.missing_webhook_secrets();
+    for (webhook, error) in &unsigned {
+        complain(format_args!("webhook {webhook}: {error}"));
+    }
+    if !missing.is_empty() || !unsigned.is_empty() {
         return Err(Exit::Usage);
     }
     let transport = HttpTransport::new().map_err(failed)?;

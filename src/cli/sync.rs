@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde_json::json;
 
+use super::alerts::{self, Ended};
 use super::clock::SystemClock;
 use super::output::complain;
+use super::post::Outgoing;
 use super::progress::Progress;
 use super::{Exit, Global, Output, plan, render, session};
 use crate::config::Config;
-use crate::engine::{Cycle, Focus, Report, longest_window_millis};
+use crate::engine::{Cycle, EngineError, Focus, Report, longest_window_millis};
 use crate::graph::RequestIds;
-use crate::model::{ActionKind, RouteName, Timestamp, Trigger};
+use crate::model::{ActionKind, RouteName, RunId, Trigger};
+use crate::notify::Stoppages;
 use crate::ports::Clock;
-use crate::store::{Mode, Store};
+use crate::store::{Mode, RunEnd, Store, StoreError};
 
 #[derive(Args, Debug, Default)]
 pub(super) struct Arguments {
@@ -57,11 +60,13 @@ pub(super) async fn cycle(
     let focus = Focus { route, user: arguments.user.clone(), full: arguments.full, ..Focus::default() };
     let clock = SystemClock::start();
     let directories = session::writers(session::connect(config, clock)?);
+    let outgoing = Outgoing::open(config)?;
     let store = session::store(config, Mode::Write)?;
     let (progress, ids) = (Progress::new(global), RequestIds::random().map_err(session::failed)?);
     store.forget_spent(clock.now(), longest_window_millis(config)).map_err(session::failed)?;
-    let run = store.begin_run(Trigger::Manual, clock.now()).map_err(session::failed)?;
-    let result = session::until_stopped(async |stop| {
+    let (whole, started_at) = (focus.route.is_none() && focus.user.is_none(), clock.now());
+    let run = store.begin_run(Trigger::Manual, started_at).map_err(session::failed)?;
+    session::until_stopped(async |stop| {
         let cycle = Cycle {
             config,
             store: &store,
@@ -70,34 +75,78 @@ pub(super) async fn cycle(
             focus,
             request_ids: &|| ids.next_id(),
             watch: &|event| progress.hear(&event),
-            stop,
+            stop: stop.clone(),
         };
-        cycle.sync(Trigger::Manual, run, arguments.approve.as_deref()).await
+        let work = async {
+            let result = cycle.sync(Trigger::Manual, run, arguments.approve.as_deref()).await;
+            progress.clear();
+            let (report, exit, reason) = told(result, run, arguments, out);
+            let stoppages = Stoppages::default();
+            let (trigger, ended_at, report) = (Trigger::Manual, clock.now(), &report);
+            let source = config.notify.source.as_str();
+            let ended = Ended {
+                source,
+                run,
+                trigger,
+                started_at,
+                ended_at,
+                exit,
+                reason,
+                report,
+                whole,
+                stoppages: &stoppages,
+            };
+            end(config, &store, &clock, &outgoing, &ended).await
+        };
+        outgoing.beside(&store, &clock, stop, work).await
     })
-    .await;
-    progress.clear();
-    let report = match result {
-        Ok(report) => report,
+    .await
+}
+
+/// Says how it went: the report, the exit code, and why it ended early where it did.
+fn told(
+    result: Result<Report, EngineError>,
+    run: RunId,
+    arguments: &Arguments,
+    out: &mut Output,
+) -> (Report, Exit, Option<String>) {
+    match result {
+        Ok(report) => {
+            show(&report, out);
+            let exit = exit(&report, arguments.approve.as_deref());
+            (report, exit, None)
+        }
         Err(error) => {
             let exit = session::failed(format_args!(
                 "{error}\nrun {run} ended early; everything that was answered is recorded, and the next run goes on"
             ));
-            return end(&store, &report_of_failure(run), clock.now(), exit);
+            (Report { run: Some(run), ..Report::default() }, exit, Some(error.to_string()))
         }
+    }
+}
+
+/// Puts down that the run has ended, together with what is told of it. Its exit code never depends on alerts.
+async fn end(
+    config: &Config,
+    store: &Store,
+    clock: &SystemClock,
+    outgoing: &Outgoing,
+    ended: &Ended<'_>,
+) -> Result<Exit, Exit> {
+    let summary = summary(ended.report);
+    let put_down = || -> Result<(), StoreError> {
+        let end = RunEnd { exit_code: ended.exit.code(), summary: &summary, ..RunEnd::default() };
+        if outgoing.is_closed() {
+            return store.end_run_with(ended.run, ended.ended_at, &end);
+        }
+        let (rows, announced) = alerts::rows(config, store, ended)?;
+        store.end_run_with(ended.run, ended.ended_at, &RunEnd { alerts: &rows, announced: announced.as_deref(), ..end })
     };
-    show(&report, out);
-    let exit = exit(&report, arguments.approve.as_deref());
-    end(&store, &report, clock.now(), exit)
-}
-
-fn report_of_failure(run: crate::model::RunId) -> Report {
-    Report { run: Some(run), ..Report::default() }
-}
-
-fn end(store: &Store, report: &Report, now: Timestamp, exit: Exit) -> Result<Exit, Exit> {
-    let Some(run) = report.run else { return Ok(exit) };
-    store.end_run(run, now, exit.code(), &summary(report)).map_err(session::failed)?;
-    Ok(exit)
+    let Err(error) = put_down() else { return Ok(ended.exit) };
+    let (exit, reason) = (session::failed(&error), Some(error.to_string()));
+    let alert = alerts::failed(&Ended { exit, reason, ..*ended });
+    outgoing.directly(clock, config, &alert).await;
+    Err(exit)
 }
 
 fn summary(report: &Report) -> String {

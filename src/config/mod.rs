@@ -2,6 +2,7 @@
 
 mod limits;
 mod load;
+mod notify;
 mod report;
 mod rule_tests;
 mod schedule;
@@ -19,6 +20,7 @@ use crate::model::{Attribute, RouteName, Selection, TenantName};
 use crate::rules::RuleSet;
 
 pub use load::{Loaded, load, load_with, name_fault, rules_dir};
+pub use notify::{AlertKind, Notify, Webhook};
 pub use report::{Located, Report};
 pub use rule_tests::{RuleTests, Suite, rule_tests};
 pub use secret::{SecretError, environment, read_file};
@@ -38,6 +40,8 @@ pub struct Config {
     pub tenants: BTreeMap<TenantName, Tenant>,
     /// In the order of the file; every pair once.
     pub routes: Vec<Route>,
+    /// Who is told of what happens.
+    pub notify: Notify,
 }
 
 /// When `crosstie run` starts its cycles.

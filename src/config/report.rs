@@ -148,14 +148,14 @@ fn place(text: &str, at: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
-/// The text with every value under `client_secret` covered, except names of variables and files. A secret that was
+/// The text with every value under `client_secret`, or `secret` of a webhook, covered, except names of variables and files. A secret that was
 /// written into the file by mistake must not be carried on by our own complaint about it. Bytes keep their places.
 ///
 /// Twice, because each sees what the other cannot: by lines what is no TOML, by the parsed table what other lines hold.
 fn masked(text: &str) -> String {
     let shown = masked_by_lines(text);
     let mut secrets = Vec::new();
-    collect(DeTable::parse_recoverable(text).0.get_ref(), false, &mut secrets);
+    collect(DeTable::parse_recoverable(text).0.get_ref(), "client_secret", false, &mut secrets);
     let mut bytes = shown.into_bytes();
     for span in secrets {
         for byte in bytes.iter_mut().take(span.end).skip(span.start).filter(|b| **b != b'\n') {
@@ -166,25 +166,27 @@ fn masked(text: &str) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// Places of values below `client_secret` that may be secrets. The parser bounds how deep tables nest.
-fn collect(table: &DeTable<'_>, inside: bool, secrets: &mut Vec<Range<usize>>) {
+/// Places of values below the key of secrets that may be secrets. The parser bounds how deep tables nest.
+fn collect(table: &DeTable<'_>, secret: &str, inside: bool, secrets: &mut Vec<Range<usize>>) {
     for (key, value) in table {
-        let inside = inside || key.get_ref() == "client_secret";
+        // Elsewhere somebody may have a tenant of that name.
+        let secret = if key.get_ref() == "notify" { "secret" } else { secret };
+        let inside = inside || key.get_ref() == secret;
         let named = match (key.get_ref().as_ref(), value.get_ref()) {
             ("env", DeValue::String(name)) => is_variable(name),
             ("file", DeValue::String(_)) => true,
             _ => false,
         };
         if !named {
-            collect_value(value, inside, secrets);
+            collect_value(value, secret, inside, secrets);
         }
     }
 }
 
-fn collect_value(value: &Spanned<DeValue<'_>>, inside: bool, secrets: &mut Vec<Range<usize>>) {
+fn collect_value(value: &Spanned<DeValue<'_>>, secret: &str, inside: bool, secrets: &mut Vec<Range<usize>>) {
     match value.get_ref() {
-        DeValue::Table(table) => collect(table, inside, secrets),
-        DeValue::Array(items) => items.iter().for_each(|item| collect_value(item, inside, secrets)),
+        DeValue::Table(table) => collect(table, secret, inside, secrets),
+        DeValue::Array(items) => items.iter().for_each(|item| collect_value(item, secret, inside, secrets)),
         _ if inside => secrets.push(value.span()),
         _ => {}
     }
@@ -203,8 +205,7 @@ fn masked_by_lines(text: &str) -> String {
                 continue;
             }
             covering = None;
-        } else if let Some(at) = line.find("client_secret") {
-            let after = at + "client_secret".len();
+        } else if let Some(after) = secret_key(line) {
             // The key itself may stand in quotes.
             let quoted = line.get(after..).is_some_and(|tail| tail.starts_with(['"', '\'']));
             let (head, tail) = line.split_at(after + usize::from(quoted));
@@ -215,6 +216,19 @@ fn masked_by_lines(text: &str) -> String {
         shown.push_str(rest);
     }
     shown
+}
+
+/// Where the key of a secret ends on this line: `client_secret` wherever it stands, `secret` where it can be a key.
+fn secret_key(line: &str) -> Option<usize> {
+    let whole = |at: &usize| {
+        let (before, after) = line.split_at(*at);
+        let after = after.get("secret".len()..).unwrap_or_default().trim_start_matches(['"', '\'']).trim_start();
+        let before = before.trim_end_matches(['"', '\'']);
+        let begins = before.is_empty() || before.ends_with(|c: char| c.is_whitespace() || ".{,[#".contains(c));
+        begins && after.starts_with(['=', '.', ']', ':', '"', '\'', '{'])
+    };
+    let client = line.find("client_secret").map(|at| at + "client_secret".len());
+    client.or_else(|| line.match_indices("secret").map(|(at, _)| at).find(whole).map(|at| at + "secret".len()))
 }
 
 /// Covers what stands in quotes on this line; returns the quotes that are still open at its end.
@@ -289,6 +303,13 @@ mod tests {
             "'client_secret' = 's3cr3t~x' ]",
             "[tenants.north.client_secret]\nvalue = \"s3cr3t~x\"\nenv = 's3cr3t~x'\nid = [\"s3cr3t~x\"]\n[kept]\n",
             "\"client\\u005fsecret\" = { a = { b = \"s3cr3t~x\" } }",
+            "secret = \"s3cr3t~x\"",
+            "secret = s3cr3t~x\nid = \"kept\"",
+            "[notify.webhooks.ops]\nurl = \"kept\"\n  'secret'='s3cr3t~x'",
+            "notify.webhooks.ops.secret = \"\"\"\ns3cr3t~x\"\"\"",
+            "[notify.webhooks]\nops = { url = 'kept', secret = { value = \"s3cr3t~x\" } }",
+            "[notify.webhooks.ops.secret]\nvalue = \"s3cr3t~x\"",
+            "[notify.webhooks.ops]\n\"\\u0073ecret\" = [\"s3cr3t~x\"]",
         ];
         for text in covered {
             let shown = masked(text);
@@ -296,7 +317,12 @@ mod tests {
             assert_eq!(shown.len(), text.len());
             assert_eq!(shown.contains("kept"), text.contains("kept"));
         }
-        let kept = "client_secret = { env = \"NORTH_SECRET\" }\nclient_secret = { file = \"secrets/north\" }\n";
-        assert_eq!(masked(kept), kept);
+        for kept in [
+            "client_secret = { env = \"NORTH_SECRET\" }\nclient_secret = { file = \"secrets/north\" }\n",
+            "[notify.webhooks.ops]\nurl = \"https://x.example\"\nsecret = { env = \"OPS\" }\nevents = [\"log-head\"]\n",
+            "[tenants.secret]\nid = \"a.example\"\n[store]\npath = \"secret/crosstie.db\"\n",
+        ] {
+            assert_eq!(masked(kept), kept);
+        }
     }
 }

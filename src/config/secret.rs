@@ -32,6 +32,9 @@ pub enum SecretError {
     /// The file is too long for a secret, or is not text.
     #[error("{0} holds no secret: it is too long, or not text")]
     NotASecret(PathBuf),
+    /// It says that it is encoded, and is not.
+    #[error("the secret in {0} begins with whsec_, and what follows is no base64")]
+    NotBase64(String),
 }
 
 impl SecretSource {
@@ -39,11 +42,18 @@ impl SecretSource {
     pub fn read(&self) -> Result<SecretString, SecretError> {
         self.read_with(&environment)
     }
+    /// Where it is, in words.
+    pub(super) fn place(&self) -> String {
+        match self {
+            SecretSource::Env(name) => format!("the environment variable {name}"),
+            SecretSource::File(path) => path.display().to_string(),
+        }
+    }
     pub(super) fn read_with(&self, environment: &dyn Fn(&str) -> Option<String>) -> Result<SecretString, SecretError> {
         match self {
             SecretSource::Env(name) => {
                 let value = environment(name).ok_or_else(|| SecretError::NoVariable(name.clone()))?;
-                trimmed(value).ok_or_else(|| SecretError::Empty(format!("the environment variable {name}")))
+                trimmed(value).ok_or_else(|| SecretError::Empty(self.place()))
             }
             SecretSource::File(path) => read_file(path),
         }

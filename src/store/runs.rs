@@ -55,16 +55,32 @@ impl Store {
     pub fn last_runs(&self, at_most: u32) -> Result<Vec<RunRow>, StoreError> {
         let sql = "SELECT id, cause, started_at, ended_at, exit_code, summary FROM runs ORDER BY id DESC LIMIT ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map([at_most], |r| {
-            Ok(RunRow {
-                id: RunId(unsigned(r.get(0)?)),
-                trigger: r.get(1)?,
-                started_at: Timestamp(unsigned(r.get(2)?)),
-                ended_at: r.get::<_, Option<i64>>(3)?.map(|n| Timestamp(unsigned(n))),
-                exit_code: r.get(4)?,
-                summary: r.get(5)?,
-            })
-        })?;
+        let rows = statement.query_map([at_most], row)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+
+    /// Runs between these two that began and never ended, the last `at_most` of them, oldest first.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn unended_runs(&self, after: RunId, before: RunId, at_most: u32) -> Result<Vec<RunRow>, StoreError> {
+        let sql = "SELECT id, cause, started_at, ended_at, exit_code, summary FROM runs \
+                   WHERE ended_at IS NULL AND id > ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params![signed(after.0), signed(before.0), at_most], row)?;
+        let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
+        rows.reverse();
+        Ok(rows)
+    }
+}
+
+fn row(r: &rusqlite::Row<'_>) -> rusqlite::Result<RunRow> {
+    Ok(RunRow {
+        id: RunId(unsigned(r.get(0)?)),
+        trigger: r.get(1)?,
+        started_at: Timestamp(unsigned(r.get(2)?)),
+        ended_at: r.get::<_, Option<i64>>(3)?.map(|n| Timestamp(unsigned(n))),
+        exit_code: r.get(4)?,
+        summary: r.get(5)?,
+    })
 }

@@ -1,11 +1,13 @@
 //! How do things stand?
 
-use rusqlite::params;
+use std::collections::BTreeSet;
+
+use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 
-use super::codec::unsigned;
+use super::codec::{self, unsigned};
 use super::{Store, StoreError};
-use crate::model::{RouteName, TenantName, Timestamp};
+use crate::model::{ObjectId, RouteName, TenantName, Timestamp};
 
 /// At most so many held or failed people are listed by name; all are counted.
 const LISTED_MAX: u32 = 50;
@@ -82,6 +84,28 @@ impl Store {
         let tenants = tenants.iter().map(|t| self.tenant_status(t)).collect::<Result<_, _>>()?;
         let routes = routes.iter().map(|r| self.route_status(r)).collect::<Result<_, _>>()?;
         Ok(StatusReport { tenants, routes })
+    }
+
+    /// Home users who are held on a route.
+    ///
+    /// # Errors
+    /// SQLite's; an id that cannot be read.
+    pub fn held(&self, route: &RouteName) -> Result<BTreeSet<ObjectId>, StoreError> {
+        let sql = "SELECT home FROM unsettled WHERE route = ?1 AND state = 'held'";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map([self.route(route)?], |r| r.get::<_, Vec<u8>>(0))?;
+        rows.map(|home| codec::object_id(&home?)).collect()
+    }
+
+    /// Sign-in name and reason of one who is not settled.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn why_unsettled(&self, route: &RouteName, home: &ObjectId) -> Result<Option<(String, String)>, StoreError> {
+        let sql = "SELECT coalesce(o.attributes ->> '$.userPrincipalName', ''), u.detail FROM unsettled u \
+                   LEFT JOIN observations o ON o.tenant = ?3 AND o.object = u.home WHERE u.route = ?1 AND u.home = ?2";
+        let row = params![self.route(route)?, codec::object(home), self.tenant(&route.home)?.id];
+        Ok(self.connection.prepare_cached(sql)?.query_row(row, |r| Ok((r.get(0)?, r.get(1)?))).optional()?)
     }
 
     fn tenant_status(&self, tenant: &TenantName) -> Result<TenantStatus, StoreError> {

@@ -14,7 +14,7 @@ use crosstie::rules::{Dialect, RuleSet};
 use tempfile::TempDir;
 
 /// Every document, and how many commands it shows at the least.
-const DOCS: [(&str, &str, usize); 15] = [
+const DOCS: [(&str, &str, usize); 16] = [
     ("docs/configuration.md", include_str!("../../docs/configuration.md"), 0),
     ("docs/rules.md", include_str!("../../docs/rules.md"), 0),
     ("docs/expressions.md", include_str!("../../docs/expressions.md"), 1),
@@ -30,6 +30,7 @@ const DOCS: [(&str, &str, usize); 15] = [
     ("docs/explain.md", include_str!("../../docs/explain.md"), 18),
     ("docs/lints.md", include_str!("../../docs/lints.md"), 3),
     ("docs/properties.md", include_str!("../../docs/properties.md"), 0),
+    ("docs/alerts.md", include_str!("../../docs/alerts.md"), 16),
 ];
 
 /// All the set-up that a machine with Rust needs. More of it would be a promise broken.
@@ -97,6 +98,8 @@ fn every_block_of_the_documentation_is_known_and_sound() {
                     assert!(!commands, "{name}: a command that nobody runs:\n{inner}");
                 }
                 _ if mark.contains(" file=") => {}
+                // Tried by `src/cli/alerts/tests.rs`.
+                "json event" => {}
                 // Tried by `tests/lints.rs`.
                 _ if mark.starts_with("toml lint ") => {}
                 other => panic!("{name}: nobody checks a block marked `{other}`"),
@@ -299,6 +302,11 @@ fn the_page_on_explain_tells_what_happens() {
 #[test]
 fn the_page_on_the_simulator_tells_what_happens() {
     told("docs/simulator.md");
+}
+
+#[test]
+fn the_page_on_alerts_tells_what_happens() {
+    told("docs/alerts.md");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod files;
 mod keys;
 mod log;
 mod marks;
+mod outbox;
 mod pages;
 mod person;
 mod selections;
