@@ -51,12 +51,12 @@ pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> R
     let mut sets = RuleSets { folder: folder.join(rules_dir), known: BTreeMap::new(), report: Report::default() };
 
     let store = store(&root, folder, &mut findings);
-    let schedule = match root.section("schedule", "[schedule]", &mut findings) {
+    let (schedule, jitter_seconds) = match root.section("schedule", "[schedule]", &mut findings) {
         Some(section) => schedule::read(&section, &mut findings),
-        None => Schedule::default(),
+        None => (Schedule::default(), 0),
     };
     let tenants = tenant::read(&root, folder, &mut findings);
-    let routes = topology::read(&root, &tenants, &mut sets, &mut findings);
+    let routes = topology::read(&root, &tenants, &schedule, &mut sets, &mut findings);
     for (tenant, span) in tenants.values() {
         let found = tenant.iter().flat_map(|t| credential_warnings(t, environment));
         findings.extend(found.map(|finding| finding.at(span.clone())));
@@ -66,7 +66,7 @@ pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> R
         return Err(report);
     }
     let tenants = tenants.into_iter().filter_map(|(name, (tenant, _))| Some((name, tenant?))).collect();
-    let config = Config { path: path.to_owned(), store, schedule, tenants, routes };
+    let config = Config { path: path.to_owned(), store, schedule, jitter_seconds, tenants, routes };
     Ok(Loaded { config, warnings: report })
 }
 

@@ -1,11 +1,13 @@
 //! Which tenants, routes and limits are there? `crosstie.toml` and its rule sets, read and checked as one.
 
+mod cron_fields;
 mod load;
 mod report;
 mod rule_tests;
 mod schedule;
 mod secret;
 mod tenant;
+mod ticks;
 mod topology;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +23,7 @@ pub use load::{Loaded, load, load_with, name_fault, rules_dir};
 pub use report::{Located, Report};
 pub use rule_tests::{RuleTests, Suite, rule_tests};
 pub use secret::{SecretError, environment, read_file};
+pub use ticks::delayed;
 
 /// Everything that was configured, checked.
 #[derive(Clone, Debug)]
@@ -29,8 +32,10 @@ pub struct Config {
     pub path: PathBuf,
     /// The store's file.
     pub store: PathBuf,
-    /// For `crosstie run`.
+    /// When `crosstie run` starts its cycles, for routes that say nothing themselves.
     pub schedule: Schedule,
+    /// By how many seconds at most a cycle is put off (see [`delayed`]); 0: not at all.
+    pub jitter_seconds: u32,
     /// By name.
     pub tenants: BTreeMap<TenantName, Tenant>,
     /// In the order of the file; every pair once.
@@ -38,9 +43,9 @@ pub struct Config {
 }
 
 /// When `crosstie run` starts its cycles.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// Five or six fields.
+    /// Five fields, or six with seconds.
     pub cron: String,
     /// IANA name.
     pub time_zone: String,
@@ -103,6 +108,8 @@ pub struct Route {
     pub name: RouteName,
     /// The first whose scope takes a user has that user.
     pub rules: Vec<Arc<RuleSet>>,
+    /// Where it is due at other times than the rest.
+    pub schedule: Option<Schedule>,
 }
 
 /// What our laws need of every user: who the person is at home, whether the account is theirs, and whether it is blocked.
