@@ -127,6 +127,9 @@ fn what_never_comes_due_is_told_soon_and_what_comes_seldom_is_found() {
     let next = |cron, zone, from| schedule(cron, zone).next_after(stamp(instant(from))).unwrap().rfc3339();
     assert_eq!(next("0 12 29 2 MON", "America/New_York", "2026-01-01"), "2044-02-29T17:00:00.000Z");
     assert_eq!(next("30 2 8 3 *", "America/New_York", "2026-03-01"), "2026-03-08T07:00:00.000Z");
+    // A year ahead, and within the hour, when the clocks will have gone back.
+    assert_eq!(next("45 0-1 25 10 *", "Europe/London", "2026-10-25T00:50:00Z"), "2026-10-25T01:45:00.000Z");
+    assert_eq!(next("45 0-1 25 10 *", "Europe/London", "2026-10-25T01:50:00Z"), "2027-10-24T23:45:00.000Z");
     assert_eq!(next("0 6 * * *", "Asia/Kolkata", "2026-01-01"), "2026-01-01T00:30:00.000Z");
 }
 
