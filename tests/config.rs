@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use crosstie::config::{Config, Credential, Limits, Loaded, SecretSource, load_with};
-use crosstie::model::{Attribute, RouteName, TenantName};
+use crosstie::model::{Attribute, RouteName, TenantName, Timestamp};
 use tempfile::TempDir;
 
 const TENANTS: &str = r#"
@@ -97,6 +97,59 @@ fn a_route_of_its_own_replaces_its_pair_in_place_or_is_added() {
     assert_eq!(config.routes.len(), 6);
     assert_eq!(routes(&config)[2], "south->north contractors+staff");
     assert_eq!(routes(&loaded(route)), ["south->north contractors+staff"]);
+}
+
+#[test]
+fn a_route_of_other_times_keeps_its_rules_and_the_zone_of_all() {
+    let all = "[schedule]\ncron = \"0 6 * * *\"\ntime_zone = \"Europe/London\"\njitter_seconds = 90\n";
+    let route = |home: &str, more: &str| format!("[[route]]\nhome = \"{home}\"\ntarget = \"north\"\n{more}\n");
+    let south = route("south", "schedule = { cron = \"0 * * * *\" }");
+    let west =
+        route("west", "rules = \"contractors\"\n[route.schedule]\ncron = \"0 6 * * *\"\ntime_zone = \"Asia/Tokyo\"");
+    let config = loaded(&format!("{all}{MESH}{south}{west}"));
+    assert_eq!(routes(&config)[2], "south->north staff");
+    assert_eq!(routes(&config)[4], "west->north contractors");
+    assert_eq!(config.jitter_seconds, 90);
+    let of = |name: &str| {
+        let schedule = config.schedule_of(config.route(&RouteName::parse(name).expect("a route")).expect("a route"));
+        format!("{} {}", schedule.cron, schedule.time_zone)
+    };
+    assert_eq!(of("north->south"), "0 6 * * * Europe/London");
+    assert_eq!(of("south->north"), "0 * * * * Europe/London");
+    assert_eq!(of("west->north"), "0 6 * * * Asia/Tokyo");
+
+    let at = |text: &str| Timestamp::parse(text).expect("an instant");
+    let next = |after: &str| {
+        let (tick, due) = config.next_tick(at(after)).expect("a tick");
+        assert_eq!(config.due_since(at(after), tick), due, "what the next tick is due for is due at it");
+        assert!(config.due_since(at(after), Timestamp(tick.0 - 1)).is_empty());
+        (tick.rfc3339(), due.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+    };
+    let (south, west) = ("south->north", "west->north");
+    let of_six = "north->south north->west south->north south->west west->south";
+    assert_eq!(next("2026-07-01T04:00:00Z"), ("2026-07-01T05:00:00.000Z".to_owned(), of_six.to_owned()));
+    assert_eq!(next("2026-07-01T05:00:00Z"), ("2026-07-01T06:00:00.000Z".to_owned(), south.to_owned()));
+    assert_eq!(next("2026-07-01T20:30:00Z").1, format!("{south} {west}"), "06:00 in Tokyo is 21:00 UTC");
+    // Ticks that were missed are due once, those of whoever has none are not.
+    let missed = config.due_since(at("2026-07-01T06:30:00Z"), at("2026-07-01T22:30:00Z"));
+    assert_eq!(missed.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), format!("{south} {west}"));
+    assert_eq!(config.due_since(at("2026-07-01T06:00:00Z"), at("2026-07-08T06:00:00Z")).len(), 6);
+    assert!(config.due_since(at("2026-07-01T22:00:00Z"), at("2026-07-01T06:00:00Z")).is_empty(), "a clock put back");
+}
+
+#[test]
+fn a_jitter_as_long_as_a_pause_is_a_warning() {
+    let folder = folder();
+    let warnings = |schedule: &str| {
+        load_in(folder.path(), &format!("[schedule]\n{schedule}\n{TENANTS}\n{MESH}")).warnings.render(false)
+    };
+    let shown = warnings("jitter_seconds = 300");
+    assert!(shown.contains("put off by up to 300 s, and come due 300 s apart"), "{shown}");
+    // Twice a day, and close together once.
+    assert!(warnings("cron = \"0,10 6 * * *\"\njitter_seconds = 600").contains("600 s apart"));
+    for fine in ["jitter_seconds = 299", "jitter_seconds = 0", "cron = \"0 6 * * *\"\njitter_seconds = 80000"] {
+        assert_eq!(warnings(fine), "", "{fine}");
+    }
 }
 
 #[test]

@@ -72,7 +72,8 @@ fn summary(config: &Config, out: &mut Output) {
     }
     for route in &config.routes {
         let names: Vec<&str> = route.rules.iter().map(|rules| rules.name.as_str()).collect();
-        out.line(format_args!("  route  {}  {}", route.name, names.join(", ")));
+        let own = route.schedule.as_ref().map(|s| format!("  at {} ({})", s.cron, s.time_zone));
+        out.line(format_args!("  route  {}  {}{}", route.name, names.join(", "), own.unwrap_or_default()));
     }
     for (name, rules) in sets {
         let attributes = count(rules.attributes.len(), "attribute");
@@ -115,7 +116,9 @@ fn document(config: Option<&Config>, report: &Report) -> Value {
             .iter()
             .map(|r| {
                 let rules: Vec<&str> = r.rules.iter().map(|rules| rules.name.as_str()).collect();
-                json!({"route": r.name.to_string(), "rules": rules})
+                let schedule = config.schedule_of(r);
+                let schedule = json!({"cron": schedule.cron, "time_zone": schedule.time_zone});
+                json!({"route": r.name.to_string(), "rules": rules, "schedule": schedule})
             })
             .collect();
         let sets: Vec<Value> = rule_sets(config)

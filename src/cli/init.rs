@@ -64,7 +64,7 @@ const HEAD: &str = r#"# Which tenants there are, and which of them crosstie keep
 [store]
 path = "crosstie.db"                      # what crosstie remembers; relative to this file
 
-[schedule]                                # for scheduled runs; checked already, not used by `sync`
+[schedule]                                # when `crosstie run` starts a cycle; not for `sync`
 cron = "*/5 * * * *"                      # minute hour day month weekday
 time_zone = "UTC"                         # IANA name, e.g. "Europe/London"
 

@@ -51,13 +51,13 @@ pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> R
     let mut sets = RuleSets { folder: folder.join(rules_dir), known: BTreeMap::new(), report: Report::default() };
 
     let store = store(&root, folder, &mut findings);
-    let schedule = match root.section("schedule", "[schedule]", &mut findings) {
+    let (schedule, jitter_seconds) = match root.section("schedule", "[schedule]", &mut findings) {
         Some(section) => schedule::read(&section, &mut findings),
-        None => Schedule::default(),
+        None => (Schedule::default(), 0),
     };
     let app = limits::read_app(&root, &mut findings);
     let tenants = tenant::read(&root, folder, &mut findings);
-    let routes = topology::read(&root, &tenants, &mut sets, &mut findings);
+    let routes = topology::read(&root, &tenants, &schedule, &mut sets, &mut findings);
     for (tenant, span) in tenants.values() {
         let found = tenant.iter().flat_map(|t| credential_warnings(t, environment));
         findings.extend(found.map(|finding| finding.at(span.clone())));
@@ -68,7 +68,7 @@ pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> R
         return Err(report);
     }
     let tenants = tenants.into_iter().filter_map(|(name, (tenant, _))| Some((name, tenant?))).collect();
-    let config = Config { path: path.to_owned(), store, schedule, app, tenants, routes, notify };
+    let config = Config { path: path.to_owned(), store, schedule, jitter_seconds, app, tenants, routes, notify };
     Ok(Loaded { config, warnings: report })
 }
 

@@ -1,5 +1,6 @@
 //! Which tenants, routes and limits are there? `crosstie.toml` and its rule sets, read and checked as one.
 
+mod cron_fields;
 mod limits;
 mod load;
 mod notify;
@@ -8,6 +9,7 @@ mod rule_tests;
 mod schedule;
 mod secret;
 mod tenant;
+mod ticks;
 mod topology;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +26,7 @@ pub use notify::{AlertKind, Notify, Webhook};
 pub use report::{Located, Report};
 pub use rule_tests::{RuleTests, Suite, rule_tests};
 pub use secret::{SecretError, environment, read_file};
+pub use ticks::delayed;
 
 /// Everything that was configured, checked.
 #[derive(Clone, Debug)]
@@ -32,8 +35,10 @@ pub struct Config {
     pub path: PathBuf,
     /// The store's file.
     pub store: PathBuf,
-    /// For `crosstie run`.
+    /// When `crosstie run` starts its cycles, for routes that say nothing themselves.
     pub schedule: Schedule,
+    /// By how many seconds at most a cycle is put off (see [`delayed`]); 0: not at all.
+    pub jitter_seconds: u32,
     /// For every app.
     pub app: AppLimit,
     /// By name.
@@ -45,9 +50,9 @@ pub struct Config {
 }
 
 /// When `crosstie run` starts its cycles.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// Five or six fields.
+    /// Five fields, or six with seconds.
     pub cron: String,
     /// IANA name.
     pub time_zone: String,
@@ -127,6 +132,8 @@ pub struct Route {
     pub name: RouteName,
     /// The first whose scope takes a user has that user.
     pub rules: Vec<Arc<RuleSet>>,
+    /// Where it is due at other times than the rest.
+    pub schedule: Option<Schedule>,
 }
 
 /// What our laws need of every user: who the person is at home, whether the account is theirs, and whether it is blocked.

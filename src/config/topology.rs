@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Route;
 use super::load::RuleSets;
 use super::tenant::Tenants;
+use super::{Route, Schedule, schedule};
 use crate::model::{RouteName, TenantName};
 use crate::rules::Diagnostic;
 use crate::rules::diagnostic::did_you_mean;
@@ -28,7 +28,7 @@ enum Direction {
 }
 
 /// Reads `[topology]` and every `[[route]]`: first the topology's routes, each replaced in its place where a `[[route]]`
-/// names its pair, then the other routes in the order of the file.
+/// names its pair, then the other routes in the order of the file. One that only has other times keeps the topology's rules.
 ///
 /// Two rule sets can only meet on one account where they share a route: another home has other users, and so other
 /// accounts. Within a route the first rule set whose scope takes a user has that user, so what is left to refuse is a
@@ -36,6 +36,7 @@ enum Direction {
 pub(super) fn read(
     root: &Section<'_>,
     tenants: &Tenants,
+    schedule: &Schedule,
     sets: &mut RuleSets,
     findings: &mut Vec<Diagnostic>,
 ) -> Vec<Route> {
@@ -44,9 +45,21 @@ pub(super) fn read(
         Some(section) => topology(&section, tenants, sets, findings),
         None => Vec::new(),
     };
+    let faulty = findings.iter().skip(before).any(Diagnostic::is_error);
     let mut own: Vec<(RouteName, Range<usize>)> = Vec::new();
     for section in root.sections("route", "[[route]]", findings) {
-        let Some((route, place)) = route(&section, tenants, sets, findings) else { continue };
+        let pair = pair(&section, tenants, findings);
+        let own_schedule = schedule::of_route(&section, schedule, findings);
+        let replaced = pair.as_ref().and_then(|(name, _)| routes.iter().find(|r| r.name == *name));
+        let keeps_rules = section.field("schedule").is_some() && section.field("rules").is_none();
+        let rules = match replaced {
+            Some(replaced) if keeps_rules => replaced.rules.clone(),
+            // A faulty pair, or a faulty topology, is told already: nobody knows which rules would be kept.
+            None if keeps_rules && (pair.is_none() || faulty) => Vec::new(),
+            _ => rules(&section, sets, findings),
+        };
+        let Some((name, place)) = pair else { continue };
+        let route = Route { name, rules, schedule: own_schedule };
         if own.iter().any(|(name, _)| *name == route.name) {
             let message = format!("the route {} is written twice", route.name);
             let hint = "keep one; `rules` takes a list where several rule sets are meant";
@@ -103,7 +116,7 @@ fn topology(
         findings.push(Diagnostic::error("too-many-routes", message).at(section.span.clone()).hint("use a hub"));
         return Vec::new();
     }
-    pairs.into_iter().map(|name| Route { name, rules: rules.clone() }).collect()
+    pairs.into_iter().map(|name| Route { name, rules: rules.clone(), schedule: None }).collect()
 }
 
 /// Every ordered pair.
@@ -184,16 +197,11 @@ fn named(word: &Word<'_>, tenants: &Tenants, findings: &mut Vec<Diagnostic>) -> 
     None
 }
 
-fn route(
-    section: &Section<'_>,
-    tenants: &Tenants,
-    sets: &mut RuleSets,
-    findings: &mut Vec<Diagnostic>,
-) -> Option<(Route, Range<usize>)> {
-    section.only(&["home", "target", "rules"], findings);
+/// The pair of tenants that a `[[route]]` is about, and where that is said.
+fn pair(section: &Section<'_>, tenants: &Tenants, findings: &mut Vec<Diagnostic>) -> Option<(RouteName, Range<usize>)> {
+    section.only(&["home", "target", "rules", "schedule"], findings);
     let home = section.required("home", findings);
     let target = section.required("target", findings);
-    let rules = rules(section, sets, findings);
     let (home, target) = (home?, target?);
     let (from, to) = (named(&home, tenants, findings), named(&target, tenants, findings));
     let name = RouteName { home: from?, target: to? };
@@ -203,7 +211,7 @@ fn route(
         findings.push(finding.hint("a route leads from one tenant to another"));
         return None;
     }
-    Some((Route { name, rules }, home.span))
+    Some((name, home.span))
 }
 
 /// The rule sets that `rules` names, in its order.

@@ -17,6 +17,7 @@ mod rules;
 mod runs;
 mod status;
 mod unsettled;
+mod writer;
 mod writes;
 
 use std::cell::RefCell;
@@ -39,6 +40,7 @@ pub use rules::Remembered;
 pub use runs::RunRow;
 pub use status::{RouteStatus, StatusReport, TenantStatus, Unsettled};
 pub use unsettled::{Among, Pending};
+pub use writer::{Gone, HEARTBEAT_SECONDS, SignedOn, TakenOver, Writer};
 pub use writes::{Ask, AskKind, Record};
 
 /// Why the store could not do what it was asked.
@@ -73,6 +75,30 @@ pub enum StoreError {
         /// The file.
         path: String,
         /// Who, as it said itself.
+        holder: String,
+    },
+    /// A process on another machine writes this store, or did until a short while ago.
+    #[error(
+        "{path} is in use by a crosstie on another machine ({holder}), last sign of life {silent_seconds} s ago\nhint: stop it there. If that machine is gone for good, its place is free {minutes} minutes after its last sign of life, or at once for `crosstie sync --take-over`"
+    )]
+    LockedElsewhere {
+        /// The file.
+        path: String,
+        /// Who, as the store says.
+        holder: String,
+        /// For how long it gave no sign of life.
+        silent_seconds: u64,
+        /// After how many minutes without one its place is free.
+        minutes: u64,
+    },
+    /// Somebody else took this process for dead, and writes now.
+    #[error(
+        "{path} was taken over by another crosstie ({holder}), because this one gave no sign of life for too long\nhint: nothing more was written from here; see that only one of them is started"
+    )]
+    TakenOver {
+        /// The file.
+        path: String,
+        /// Who writes now.
         holder: String,
     },
     /// A newer crosstie made this file.
@@ -167,8 +193,16 @@ pub struct Store {
     connection: Connection,
     tenants: RefCell<BTreeMap<TenantName, Rc<TenantRow>>>,
     routes: RefCell<BTreeMap<RouteName, i64>>,
-    /// Held as long as the store is open for writing.
-    _lock: Option<std::fs::File>,
+    /// Held as long as the store is open to be written.
+    claim: Option<writer::Claim>,
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Some(claim) = &self.claim {
+            claim.sign_off(&self.connection);
+        }
+    }
 }
 
 impl Store {

@@ -2,14 +2,15 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions, Permissions, TryLockError};
-use std::io::{Read, Write};
+use std::fs::{File, OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, backup::Backup};
+use rusqlite::{Connection, ErrorCode, OpenFlags, backup::Backup};
 
+use super::writer::{Claim, Writer, lock};
 use super::{Store, StoreError, claims};
+use crate::model::Timestamp;
 
 /// `PRAGMA user_version` of the schema below. One more for every change of it, with the upgrade in [`upgrade`].
 const VERSION: i64 = 3;
@@ -37,13 +38,13 @@ pub enum Mode {
 }
 
 impl Store {
-    /// Opens the store at `path`.
+    /// Opens the store at `path`. Who opens it to write does not say who that is: see [`Store::open_as`].
     ///
     /// # Errors
     /// Locked, newer, damaged or foreign files, each with what to do; nothing is changed then.
     pub fn open(path: &Path, mode: Mode) -> Result<Self, StoreError> {
         match mode {
-            Mode::Write => Self::open_to_write(path),
+            Mode::Write => Self::open_to_write(path, None),
             Mode::Copy | Mode::Look if !path.exists() => Self::in_memory(),
             Mode::Copy => Self::open_copy(path),
             Mode::Look => {
@@ -61,6 +62,15 @@ impl Store {
         }
     }
 
+    /// Opens the store at `path` to write, and says in it who does. [`Store::taken_over`] tells whether the last writer
+    /// had not ended in order.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; where another process writes it, which.
+    pub fn open_as(path: &Path, writer: &Writer, now: Timestamp) -> Result<Self, StoreError> {
+        Self::open_to_write(path, Some((writer, now)))
+    }
+
     /// An empty store that no file backs.
     ///
     /// # Errors
@@ -72,29 +82,40 @@ impl Store {
         Ok(Self::holding(connection, None))
     }
 
-    fn holding(connection: Connection, lock: Option<File>) -> Self {
+    fn holding(connection: Connection, claim: Option<Claim>) -> Self {
         connection.set_prepared_statement_cache_capacity(128);
         let (tenants, routes) = (RefCell::new(BTreeMap::new()), RefCell::new(BTreeMap::new()));
-        Self { connection, tenants, routes, _lock: lock }
+        Self { connection, tenants, routes, claim }
     }
 
-    fn open_to_write(path: &Path) -> Result<Self, StoreError> {
-        let lock = lock(path)?;
+    fn open_to_write(path: &Path, who: Option<(&Writer, Timestamp)>) -> Result<Self, StoreError> {
+        let mut claim = lock(path)?;
+        if let Some((writer, now)) = who
+            && path.exists()
+        {
+            // Before the file is opened to write: closing it again would take the log from under a writer elsewhere.
+            let quiet = open_quietly(path)?;
+            if !is_blank(&quiet) {
+                check(path, &quiet)?;
+                claim.look_around(&quiet, writer, now).map_err(|e| named(path, e))?;
+            }
+        }
         // Made by us first, so that it is never readable by others, not even for a moment.
         private(path, OpenOptions::new().read(true).append(true).create(true))?;
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
             .map_err(|source| StoreError::Sqlite { path: path.display().to_string(), source })?;
-        let prepared = || -> Result<(), StoreError> {
+        let mut prepared = || -> Result<(), StoreError> {
             let empty: bool = connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |r| r.get(0))?;
             if !empty {
                 check(path, &connection)?;
             }
             connection.pragma_update(None, "journal_mode", "wal")?;
             settings(&connection)?;
-            if empty { create(&connection) } else { upgrade(&connection) }
+            if empty { create(&connection) } else { upgrade(&connection) }?;
+            claim.sign_on(&connection, who)
         };
         prepared().map_err(|e| named(path, e))?;
-        Ok(Self::holding(connection, Some(lock)))
+        Ok(Self::holding(connection, Some(claim)))
     }
 
     fn open_copy(path: &Path) -> Result<Self, StoreError> {
@@ -106,6 +127,9 @@ impl Store {
         // "" is SQLite's name for a private temporary database: kept in memory as long as it fits, deleted on close.
         let mut connection = Connection::open("").map_err(|e| named(path, e.into()))?;
         let mut copied = || -> Result<(), StoreError> {
+            // One moment of the file: a copy that sees others write begins anew, and beside a busy writer never ends.
+            let moment = from.unchecked_transaction()?;
+            moment.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
             let backup = Backup::new(&from, &mut connection)?;
             backup.run_to_completion(COPY_PAGES, std::time::Duration::ZERO, None)?;
             Ok(())
@@ -117,22 +141,39 @@ impl Store {
     }
 }
 
-/// Opens without leaving a trace: with no write-ahead log beside it, nobody has the file open to write (the last writer
-/// that closes it removes the log), and it can be read as an immutable one: no `-shm`, no recovery, not a byte changed.
+/// Opens to read, without leaving a trace, beside whoever writes or begins to.
+///
+/// With a write-ahead log beside it, somebody has the file open to write (the last one that closes it removes the log), or
+/// died: it is opened read-only, and nothing is tidied up. Without one nobody has, but may at any moment; a read-only
+/// connection cannot remove the log that it needs for itself, so this one may write, and is told not to.
 fn open_quietly(path: &Path) -> Result<Connection, StoreError> {
-    let busy = beside(path, "-wal").exists();
+    let named = |source| StoreError::Sqlite { path: path.display().to_string(), source };
+    let busy = ["-wal", "-journal"].into_iter().any(|suffix| beside(path, suffix).exists());
+    let access = if busy { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
+    let connection = Connection::open_with_flags(path, access).map_err(named)?;
+    connection.busy_timeout(std::time::Duration::from_millis(u64::from(BUSY_MILLIS))).map_err(named)?;
+    if busy {
+        return Ok(connection);
+    }
+    connection.pragma_update(None, "query_only", true).map_err(named)?;
+    let readable = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+    match readable.map_err(|e| e.sqlite_error_code()) {
+        Err(Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) => open_untouchable(path),
+        // Whatever else is wrong is said by whoever reads it first.
+        _ => Ok(connection),
+    }
+}
+
+/// In a folder that we cannot write there can be no log: the file is read as one that nobody changes.
+fn open_untouchable(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let mut url = url::Url::parse("file:///").map_err(|e| StoreError::Damaged(e.to_string()))?;
     let full = std::path::absolute(path).map_err(|e| file_error(path, e))?;
     // A path may hold what a URL would take for an escape.
     url.set_path(&full.to_string_lossy().replace('%', "%25"));
-    if !busy {
-        url.set_query(Some("immutable=1"));
-    }
-    let connection = Connection::open_with_flags(url.as_str(), flags)
-        .map_err(|source| StoreError::Sqlite { path: path.display().to_string(), source })?;
-    connection.busy_timeout(std::time::Duration::from_millis(u64::from(BUSY_MILLIS)))?;
-    Ok(connection)
+    url.set_query(Some("immutable=1"));
+    Connection::open_with_flags(url.as_str(), flags)
+        .map_err(|source| StoreError::Sqlite { path: path.display().to_string(), source })
 }
 
 fn settings(c: &Connection) -> Result<(), StoreError> {
@@ -203,12 +244,12 @@ fn named(path: &Path, error: StoreError) -> StoreError {
     }
 }
 
-fn file_error(path: &Path, source: std::io::Error) -> StoreError {
+pub(super) fn file_error(path: &Path, source: std::io::Error) -> StoreError {
     StoreError::File { path: path.display().to_string(), source }
 }
 
 /// Opens or makes a file that only its owner can read.
-fn private(path: &Path, options: &mut OpenOptions) -> Result<File, StoreError> {
+pub(super) fn private(path: &Path, options: &mut OpenOptions) -> Result<File, StoreError> {
     let file = options.mode(0o600).open(path).map_err(|e| file_error(path, e))?;
     // One that others could read before is closed to them now.
     let open_to_others = file.metadata().map_err(|e| file_error(path, e))?.permissions().mode() & 0o077 != 0;
@@ -218,26 +259,8 @@ fn private(path: &Path, options: &mut OpenOptions) -> Result<File, StoreError> {
     Ok(file)
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
-}
-
-/// One writer: the operating system frees the lock when its holder dies, so it can never be stale.
-fn lock(path: &Path) -> Result<File, StoreError> {
-    let lock_path = beside(path, "-lock");
-    let mut file = private(&lock_path, OpenOptions::new().read(true).write(true).create(true).truncate(false))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let _ = (&mut file).take(200).read_to_string(&mut holder);
-            return Err(StoreError::Locked { path: path.display().to_string(), holder: holder.trim().to_owned() });
-        }
-        Err(TryLockError::Error(source)) => return Err(file_error(&lock_path, source)),
-    }
-    file.set_len(0).map_err(|e| file_error(&lock_path, e))?;
-    writeln!(file, "process {}", std::process::id()).map_err(|e| file_error(&lock_path, e))?;
-    Ok(file)
 }

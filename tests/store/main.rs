@@ -13,4 +13,5 @@ mod person;
 mod selections;
 mod suspects;
 mod upgrade;
+mod writers;
 mod writes;
