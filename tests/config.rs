@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::fs;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crosstie::config::{Config, Credential, Limits, Loaded, SecretSource, load_with};
@@ -119,22 +120,23 @@ fn a_route_of_other_times_keeps_its_rules_and_the_zone_of_all() {
     assert_eq!(of("west->north"), "0 6 * * * Asia/Tokyo");
 
     let at = |text: &str| Timestamp::parse(text).expect("an instant");
-    let next = |after: &str| {
-        let (tick, due) = config.next_tick(at(after)).expect("a tick");
-        assert_eq!(config.due_since(at(after), tick), due, "what the next tick is due for is due at it");
-        assert!(config.due_since(at(after), Timestamp(tick.0 - 1)).is_empty());
+    let next = |last: &str, now: &str| {
+        let last = config.routes.iter().map(|r| (r.name.clone(), at(last))).collect();
+        let (tick, due) = config.next_tick(&last, at(now)).expect("a tick");
         (tick.rfc3339(), due.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
     };
     let (south, west) = ("south->north", "west->north");
     let of_six = "north->south north->west south->north south->west west->south";
-    assert_eq!(next("2026-07-01T04:00:00Z"), ("2026-07-01T05:00:00.000Z".to_owned(), of_six.to_owned()));
-    assert_eq!(next("2026-07-01T05:00:00Z"), ("2026-07-01T06:00:00.000Z".to_owned(), south.to_owned()));
-    assert_eq!(next("2026-07-01T20:30:00Z").1, format!("{south} {west}"), "06:00 in Tokyo is 21:00 UTC");
-    // Ticks that were missed are due once, those of whoever has none are not.
-    let missed = config.due_since(at("2026-07-01T06:30:00Z"), at("2026-07-01T22:30:00Z"));
-    assert_eq!(missed.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), format!("{south} {west}"));
-    assert_eq!(config.due_since(at("2026-07-01T06:00:00Z"), at("2026-07-08T06:00:00Z")).len(), 6);
-    assert!(config.due_since(at("2026-07-01T22:00:00Z"), at("2026-07-01T06:00:00Z")).is_empty(), "a clock put back");
+    let told = |at: &str, routes: &str| (at.to_owned(), routes.to_owned());
+    let (four, five, six) = ("2026-07-01T04:00:00Z", "2026-07-01T05:00:00Z", "2026-07-01T06:00:00.000Z");
+    assert_eq!(next(four, four), told("2026-07-01T05:00:00.000Z", of_six));
+    assert_eq!(next(five, five), told(six, south));
+    assert_eq!(next("2026-07-01T20:30:00Z", four).1, of_six, "a clock that was put back waits for nothing");
+    // Ticks that were missed are made up for once, those of whoever has none are not.
+    let (tick, due) = next("2026-07-01T06:30:00Z", "2026-07-01T22:30:00Z");
+    assert_eq!((tick.as_str(), due), ("2026-07-01T07:00:00.000Z", format!("{south} {west}")));
+    let (_, all) = config.next_tick(&BTreeMap::new(), at(four)).expect("a tick");
+    assert_eq!(all.len(), 6, "whoever never had a turn has one at once");
 }
 
 #[test]

@@ -41,26 +41,32 @@ impl Config {
     pub fn schedule_of<'a>(&'a self, route: &'a Route) -> &'a Schedule {
         route.schedule.as_ref().unwrap_or(&self.schedule)
     }
-    /// The next instant after `after` at which any route is due, with all the routes that are due at it.
-    pub fn next_tick(&self, after: Timestamp) -> Option<(Timestamp, BTreeSet<RouteName>)> {
-        let due: Vec<(Timestamp, &RouteName)> = self.next_of_each(after).collect();
+    /// The next instant at which any route is due, with all the routes that are due by then; each counted from its own last
+    /// tick, and a route that never had one is due at once.
+    ///
+    /// The instant may be past: ticks that were missed are made up for once, however many they were.
+    pub fn next_tick(
+        &self,
+        last: &BTreeMap<RouteName, Timestamp>,
+        now: Timestamp,
+    ) -> Option<(Timestamp, BTreeSet<RouteName>)> {
+        // Most routes share a schedule and their last tick.
+        let mut asked: BTreeMap<(&str, &str, Timestamp), Option<Timestamp>> = BTreeMap::new();
+        let mut due: Vec<(Timestamp, &RouteName)> = Vec::new();
+        for route in &self.routes {
+            let Some(last) = last.get(&route.name) else {
+                due.push((now, &route.name));
+                continue;
+            };
+            // A clock that was set back must not stop a schedule until it has caught up.
+            let (schedule, from) = (self.schedule_of(route), (*last).min(now));
+            let key = (schedule.cron.as_str(), schedule.time_zone.as_str(), from);
+            let at = *asked.entry(key).or_insert_with(|| schedule.next_after(from));
+            due.extend(at.map(|at| (at, &route.name)));
+        }
         let first = due.iter().map(|(at, _)| *at).min()?;
-        Some((first, due.into_iter().filter(|(at, _)| *at == first).map(|(_, name)| name.clone()).collect()))
-    }
-    /// The routes that were due after `after`, up to and including `now`: however many ticks a route missed, it is due
-    /// once.
-    pub fn due_since(&self, after: Timestamp, now: Timestamp) -> BTreeSet<RouteName> {
-        self.next_of_each(after).filter(|(at, _)| *at <= now).map(|(_, name)| name.clone()).collect()
-    }
-    /// The next tick of each route that has one. Most routes share a schedule, which is asked once.
-    fn next_of_each(&self, after: Timestamp) -> impl Iterator<Item = (Timestamp, &RouteName)> {
-        let mut asked: BTreeMap<(&str, &str), Option<Timestamp>> = BTreeMap::new();
-        self.routes.iter().filter_map(move |route| {
-            let schedule = self.schedule_of(route);
-            let key = (schedule.cron.as_str(), schedule.time_zone.as_str());
-            let at = *asked.entry(key).or_insert_with(|| schedule.next_after(after));
-            Some((at?, &route.name))
-        })
+        let until = first.max(now);
+        Some((first, due.into_iter().filter(|(at, _)| *at <= until).map(|(_, name)| name.clone()).collect()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! When does the schedule come due, and for which routes?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Cycle, EngineError};
 use crate::model::{RouteName, Timestamp};
@@ -22,20 +22,13 @@ impl<D, C: Clock> Cycle<'_, D, C> {
     /// # Errors
     /// The store's.
     pub fn next_tick(&self) -> Result<Option<Tick>, EngineError> {
-        let now = self.clock.now();
-        let mut due: Vec<(Timestamp, RouteName)> = Vec::new();
+        let mut last = BTreeMap::new();
         for route in &self.config.routes {
-            let at = match self.store.last_tick(&route.name)? {
-                // A clock that was set back must not stop the schedule until it has caught up.
-                Some(last) => self.config.schedule.next_after(last.min(now)),
-                None => Some(now),
-            };
-            due.extend(at.map(|at| (at, route.name.clone())));
+            if let Some(at) = self.store.last_tick(&route.name)? {
+                last.insert(route.name.clone(), at);
+            }
         }
-        let Some(first) = due.iter().map(|(at, _)| *at).min() else { return Ok(None) };
-        let until = first.max(now);
-        let routes = due.into_iter().filter(|(at, _)| *at <= until).map(|(_, route)| route).collect();
-        Ok(Some(Tick { at: first, routes }))
+        Ok(self.config.next_tick(&last, self.clock.now()).map(|(at, routes)| Tick { at, routes }))
     }
 
     /// These routes' turn has come.
