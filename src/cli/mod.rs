@@ -8,6 +8,7 @@ mod eval;
 mod exit;
 mod explain;
 mod explained;
+mod identity;
 mod import;
 mod init;
 mod log;

@@ -14,7 +14,7 @@ use crate::engine::{Cycle, Focus, Report, budgets};
 use crate::graph::RequestIds;
 use crate::model::{ActionKind, RouteName, Timestamp, Trigger};
 use crate::ports::Clock;
-use crate::store::{Mode, Store};
+use crate::store::Store;
 
 #[derive(Args, Debug, Default)]
 pub(super) struct Arguments {
@@ -30,6 +30,9 @@ pub(super) struct Arguments {
     /// Read every tenant from the start, whatever the watermarks say.
     #[arg(long)]
     full: bool,
+    /// Another machine that wrote this store is gone for good: do not wait until its place is free.
+    #[arg(long)]
+    take_over: bool,
 }
 
 fn digest(text: &str) -> Result<String, String> {
@@ -57,7 +60,7 @@ pub(super) async fn cycle(
     let focus = Focus { route, user: arguments.user.clone(), full: arguments.full, offline: false };
     let clock = SystemClock::start();
     let directories = session::writers(session::connect(config, clock)?);
-    let store = session::store(config, Mode::Write)?;
+    let store = session::store_to_write(config, "sync", arguments.take_over, &clock)?;
     let (progress, ids) = (Progress::new(global), RequestIds::random().map_err(session::failed)?);
     store.forget_spent(clock.now(), longest_window(config)).map_err(session::failed)?;
     let run = store.begin_run(Trigger::Manual, clock.now()).map_err(session::failed)?;
@@ -72,10 +75,13 @@ pub(super) async fn cycle(
             watch: &|event| progress.hear(&event),
             stop,
         };
-        cycle.sync(Trigger::Manual, run, arguments.approve.as_deref()).await
+        let work = cycle.sync(Trigger::Manual, run, arguments.approve.as_deref());
+        session::alive(&store, &clock, work).await
     })
     .await;
     progress.clear();
+    // Where the store is somebody else's by now, nothing more is written to it, not even that this run is over.
+    let result = result.map_err(session::failed)?;
     let report = match result {
         Ok(report) => report,
         Err(error) => {
