@@ -9,6 +9,7 @@ mod eval;
 mod exit;
 mod explain;
 mod explained;
+mod identity;
 mod import;
 mod init;
 mod log;

@@ -6,6 +6,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::clock::SystemClock;
+use super::identity;
 use super::output::{complain, say};
 use super::progress::Progress;
 use super::{Exit, Global};
@@ -13,7 +14,8 @@ use crate::config::{self, Config, Credential, Tenant};
 use crate::engine::{Cycle, EngineError, Focus};
 use crate::graph::{GraphClient, GraphError, GraphWriter, HttpTransport, Proof, RequestIds};
 use crate::model::{Attribute, RouteName, TenantName};
-use crate::store::{Mode, Store, StoreError, TenantSetup};
+use crate::ports::Clock;
+use crate::store::{HEARTBEAT_SECONDS, Mode, Store, StoreError, TenantSetup};
 
 /// A connection that can only read.
 pub(super) type Reader = GraphClient<HttpTransport, SystemClock>;
@@ -56,6 +58,42 @@ pub(super) fn store(config: &Config, mode: Mode) -> Result<Store, Exit> {
         Ok(store)
     };
     opened().map_err(failed)
+}
+
+/// Opens it to be written by `verb`, and says who writes; a person may declare somebody on another machine gone.
+pub(super) fn store_to_write(config: &Config, verb: &str, takes_over: bool, clock: &impl Clock) -> Result<Store, Exit> {
+    let opened = || -> Result<Store, StoreError> {
+        let store = Store::open_as(&config.store, &identity::writer(verb, takes_over), clock.now())?;
+        store.set_up(&setups(config), &routes(config))?;
+        Ok(store)
+    };
+    let store = opened().map_err(failed)?;
+    if let Some(taken_over) = store.taken_over() {
+        complain(format_args!("{taken_over}; what it had committed is there, and this run goes on from it"));
+    }
+    Ok(store)
+}
+
+/// Does `work`, and gives signs of life in the store meanwhile. Where somebody else has taken it over, the work ends where
+/// it stands: what it asked for last counts as unanswered, and whoever writes now looks it up.
+pub(super) async fn alive<T>(
+    store: &Store,
+    clock: &impl Clock,
+    work: impl Future<Output = T>,
+) -> Result<T, StoreError> {
+    let beats = async {
+        loop {
+            clock.sleep_until(clock.now().plus_seconds(HEARTBEAT_SECONDS)).await;
+            // Whatever else fails is met by the work itself, or is gone at the next beat.
+            if let Err(error @ StoreError::TakenOver { .. }) = store.heartbeat(clock.now()) {
+                break error;
+            }
+        }
+    };
+    match futures_util::future::select(std::pin::pin!(work), std::pin::pin!(beats)).await {
+        futures_util::future::Either::Left((done, _)) => Ok(done),
+        futures_util::future::Either::Right((error, _)) => Err(error),
+    }
 }
 
 fn setups(config: &Config) -> Vec<TenantSetup> {

@@ -17,7 +17,7 @@ use crate::graph::RequestIds;
 use crate::model::{ActionKind, RouteName, RunId, Trigger};
 use crate::notify::Stoppages;
 use crate::ports::Clock;
-use crate::store::{Mode, RunEnd, Store, StoreError};
+use crate::store::{RunEnd, Store, StoreError};
 
 #[derive(Args, Debug, Default)]
 pub(super) struct Arguments {
@@ -33,6 +33,9 @@ pub(super) struct Arguments {
     /// Read every tenant from the start, whatever the watermarks say.
     #[arg(long)]
     full: bool,
+    /// Another machine that wrote this store is gone for good: do not wait until its place is free.
+    #[arg(long)]
+    take_over: bool,
 }
 
 fn digest(text: &str) -> Result<String, String> {
@@ -61,7 +64,7 @@ pub(super) async fn cycle(
     let clock = SystemClock::start();
     let directories = session::writers(session::connect(config, clock)?);
     let outgoing = Outgoing::open(config)?;
-    let store = session::store(config, Mode::Write)?;
+    let store = session::store_to_write(config, "sync", arguments.take_over, &clock)?;
     let (progress, ids) = (Progress::new(global), RequestIds::random().map_err(session::failed)?);
     store.forget_spent(clock.now(), longest_window_millis(config)).map_err(session::failed)?;
     let (whole, started_at) = (focus.route.is_none() && focus.user.is_none(), clock.now());
@@ -78,8 +81,11 @@ pub(super) async fn cycle(
             stop: stop.clone(),
         };
         let work = async {
-            let result = cycle.sync(Trigger::Manual, run, arguments.approve.as_deref()).await;
+            let work = cycle.sync(Trigger::Manual, run, arguments.approve.as_deref());
+            let result = session::alive(&store, &clock, work).await;
             progress.clear();
+            // Where the store is somebody else's by now, nothing more is written to it, not even that this run is over.
+            let result = result.map_err(session::failed)?;
             let (report, exit, reason) = told(result, run, arguments, out);
             let stoppages = Stoppages::default();
             let (trigger, ended_at, report) = (Trigger::Manual, clock.now(), &report);

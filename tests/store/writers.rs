@@ -127,6 +127,12 @@ fn a_writer_on_another_machine_is_left_alone_until_it_was_silent_for_long() {
     assert_eq!(store.taken_over().unwrap().gone, Gone::Silent(600));
     assert!(store.taken_over().unwrap().to_string().contains("no sign of life for 10 minutes"));
     assert!(HEARTBEAT_SECONDS * 5 < 600, "a few beats may be missed");
+    // Two machines that do not name their boots are two machines.
+    for boot in [None, Some(String::new())] {
+        let (ada, bob) = (Writer { boot: boot.clone(), ..ada() }, Writer { boot, ..bob.clone() });
+        let error = error(open_as(&left_by(&ada, NOW), &bob, NOW));
+        assert!(matches!(error, StoreError::LockedElsewhere { .. }), "{error}");
+    }
     // The file lock is still a lock, whatever a person says.
     let error = error(open_as(&folder, &Writer { takes_over: true, ..ada() }, minutes(11)));
     assert!(matches!(error, StoreError::Locked { .. }), "{error}");

@@ -1,0 +1,29 @@
+//! Who are we, for somebody who finds the store in use?
+
+use std::os::unix::fs::MetadataExt;
+
+use crate::config;
+use crate::store::Writer;
+
+/// Linux's name of the time since it was started: random, and the same in all containers.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// This process, about to write the store.
+pub(super) fn writer(verb: &str, takes_over: bool) -> Writer {
+    Writer {
+        user: user(),
+        host: gethostname::gethostname().to_string_lossy().into_owned(),
+        pid: std::process::id(),
+        boot: std::fs::read_to_string(BOOT_ID).ok().map(|text| text.trim().to_owned()),
+        verb: verb.to_owned(),
+        takes_over,
+    }
+}
+
+/// A name where the surroundings give one, as a login and systemd do; else the number that Linux knows us by. It is for
+/// people to ask around, and nothing is decided by it.
+fn user() -> String {
+    let name = ["USER", "LOGNAME"].into_iter().filter_map(config::environment).find(|name| !name.is_empty());
+    let number = || std::fs::metadata("/proc/self").map(|process| format!("uid {}", process.uid()));
+    name.map_or_else(|| number().unwrap_or_else(|_| "somebody".to_owned()), |name| name.chars().take(64).collect())
+}
