@@ -90,19 +90,19 @@ impl Outgoing {
         }
     }
 
-    /// Runs `work` with the delivery beside it. When the work is done the delivery has a little longer, and no time at all
+    /// Runs `work` with the delivery beside it; whoever puts alerts into the outbox meanwhile rings the bell. When the work is done the delivery has a little longer, and no time at all
     /// once somebody asked us to stop; then it is said what waits.
     pub(super) async fn beside<T>(
         &self,
         store: &Store,
         clock: &SystemClock,
+        bell: &Bell,
         mut stop: watch::Receiver<bool>,
         work: impl Future<Output = T>,
     ) -> T {
         if self.is_closed() {
             return work.await;
         }
-        let bell = Bell::default();
         let (done, finished) = oneshot::channel();
         let work = async {
             let worked = work.await;
@@ -121,7 +121,7 @@ impl Outgoing {
             });
             select(stopped, pin!(tokio::time::sleep(PATIENCE))).await;
         };
-        let (worked, ()) = join(work, self.deliver_until(store, clock, &bell, over)).await;
+        let (worked, ()) = join(work, self.deliver_until(store, clock, bell, over)).await;
         self.tell_what_waits(store);
         worked
     }

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::engine::{Cycle, EngineError, Focus, Report, longest_window_millis};
 use crate::graph::RequestIds;
 use crate::model::{ActionKind, RouteName, RunId, Trigger};
-use crate::notify::Stoppages;
+use crate::notify::Bell;
 use crate::ports::Clock;
 use crate::store::{RunEnd, Store, StoreError};
 
@@ -66,6 +66,7 @@ pub(super) async fn cycle(
     let outgoing = Outgoing::open(config)?;
     let store = session::store_to_write(config, "sync", arguments.take_over, &clock)?;
     let (progress, ids) = (Progress::new(global), RequestIds::random().map_err(session::failed)?);
+    let bell = Bell::default();
     store.forget_spent(clock.now(), longest_window_millis(config)).map_err(session::failed)?;
     let (whole, started_at) = (focus.route.is_none() && focus.user.is_none(), clock.now());
     let run = store.begin_run(Trigger::Manual, started_at).map_err(session::failed)?;
@@ -77,7 +78,10 @@ pub(super) async fn cycle(
             directories: &directories,
             focus,
             request_ids: &|| ids.next_id(),
-            watch: &|event| progress.hear(&event),
+            watch: &|event| {
+                progress.hear(&event);
+                alerts::hear(config, &store, &bell, clock.now(), &event);
+            },
             stop: stop.clone(),
         };
         let work = async {
@@ -87,7 +91,6 @@ pub(super) async fn cycle(
             // Where the store is somebody else's by now, nothing more is written to it, not even that this run is over.
             let result = result.map_err(session::failed)?;
             let (report, exit, reason) = told(result, run, arguments, out);
-            let stoppages = Stoppages::default();
             let (trigger, ended_at, report) = (Trigger::Manual, clock.now(), &report);
             let source = config.notify.source.as_str();
             let ended = Ended {
@@ -100,11 +103,10 @@ pub(super) async fn cycle(
                 reason,
                 report,
                 whole,
-                stoppages: &stoppages,
             };
             end(config, &store, &clock, &outgoing, &ended).await
         };
-        outgoing.beside(&store, &clock, stop, work).await
+        outgoing.beside(&store, &clock, &bell, stop, work).await
     })
     .await
 }

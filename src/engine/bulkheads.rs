@@ -1,7 +1,7 @@
 //! When is a tenant, a route or a person left alone, for how long, and what brings them back?
 
 use super::run::Run;
-use super::{EngineError, Event, Notice};
+use super::{EngineError, Event, Notice, Stoppage};
 use crate::model::{RouteName, TenantName, Timestamp};
 use crate::ports::Clock;
 use crate::store::{AskKind, Breaker, Door, Quarantine, RoutePart};
@@ -76,6 +76,16 @@ impl Streak {
     }
 }
 
+fn of_tenant(tenant: &TenantName, door: Door, breaker: &Breaker) -> Stoppage<TenantName, Door> {
+    let Breaker { since, reason, .. } = breaker;
+    Stoppage { what: tenant.clone(), part: door, since: *since, code: String::new(), reason: reason.clone() }
+}
+
+fn of_route(route: &RouteName, part: RoutePart, quarantine: &Quarantine) -> Stoppage<RouteName, RoutePart> {
+    let Quarantine { since, code, reason, .. } = quarantine;
+    Stoppage { what: route.clone(), part, since: *since, code: code.clone(), reason: reason.clone() }
+}
+
 impl<D, C: Clock> Run<'_, D, C> {
     fn tell(&self, notice: &Notice) {
         (self.cycle.watch)(Event::Notice(notice));
@@ -97,7 +107,7 @@ impl<D, C: Clock> Run<'_, D, C> {
             tracing::warn!(%tenant, door = door.as_str(), failures, until, reason, "the tenant is left alone for a while");
         }
         if failures == allowed {
-            self.tell(&Notice::TenantLeftAlone { tenant: tenant.clone(), door, reason: breaker.reason });
+            self.tell(&Notice::TenantLeftAlone(of_tenant(tenant, door, &breaker)));
         }
         Ok(())
     }
@@ -107,8 +117,8 @@ impl<D, C: Clock> Run<'_, D, C> {
         let before = self.cycle.store.breaker(tenant, door)?;
         if self.cycle.store.close_breaker(tenant, door)? {
             tracing::info!(%tenant, door = door.as_str(), "the tenant works again");
-            if before.is_some_and(|b| door == Door::Writing || b.failures >= READINGS_MAX) {
-                self.tell(&Notice::TenantBack { tenant: tenant.clone(), door });
+            if let Some(breaker) = before.filter(|b| door == Door::Writing || b.failures >= READINGS_MAX) {
+                self.tell(&Notice::TenantBack(of_tenant(tenant, door, &breaker)));
             }
         }
         Ok(())
@@ -149,7 +159,7 @@ impl<D, C: Clock> Run<'_, D, C> {
             self.report.borrow_mut().waiting += left;
         }
         self.whole.borrow_mut().remove(route);
-        self.tell(&Notice::RouteQuarantined { route: route.clone(), part, reason: quarantine.reason });
+        self.tell(&Notice::RouteQuarantined(of_route(route, part, &quarantine)));
         Ok(())
     }
 
@@ -176,10 +186,13 @@ impl<D, C: Clock> Run<'_, D, C> {
         if !self.quarantined.borrow_mut().remove(&key) {
             return Ok(());
         }
+        let quarantine = self.cycle.store.quarantines(route)?.remove(&part);
         self.cycle.store.lift_quarantine(route, part)?;
         self.report.borrow_mut().quarantined.remove(&key);
         tracing::info!(%route, part = part.as_str(), "the route works again");
-        self.tell(&Notice::RouteBack { route: route.clone(), part });
+        if let Some(quarantine) = quarantine {
+            self.tell(&Notice::RouteBack(of_route(route, part, &quarantine)));
+        }
         self.whole.borrow_mut().remove(route);
         self.again.borrow_mut().insert(route.clone());
         self.changed.notify_one();

@@ -66,41 +66,32 @@ pub enum EngineError {
     Crashed(TenantName),
 }
 
+/// What is left alone for a while, or was.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stoppage<Whole, Part> {
+    /// Which one.
+    pub what: Whole,
+    /// Which side of it.
+    pub part: Part,
+    /// Since when: tells one stoppage from the next.
+    pub since: Timestamp,
+    /// The code of the error that met one person after the other; empty of tenants.
+    pub code: String,
+    /// The last error.
+    pub reason: String,
+}
+
 /// What somebody should hear of who is not watching.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
     /// Nothing but faults came from a tenant.
-    TenantLeftAlone {
-        /// Which one.
-        tenant: TenantName,
-        /// Reading or writing.
-        door: Door,
-        /// The last fault.
-        reason: String,
-    },
+    TenantLeftAlone(Stoppage<TenantName, Door>),
     /// It works again.
-    TenantBack {
-        /// Which one.
-        tenant: TenantName,
-        /// Reading or writing.
-        door: Door,
-    },
+    TenantBack(Stoppage<TenantName, Door>),
     /// The same refusal met one person after the other.
-    RouteQuarantined {
-        /// On which route.
-        route: RouteName,
-        /// Whose changes.
-        part: RoutePart,
-        /// The refusal.
-        reason: String,
-    },
+    RouteQuarantined(Stoppage<RouteName, RoutePart>),
     /// It works again.
-    RouteBack {
-        /// Which route.
-        route: RouteName,
-        /// Whose changes.
-        part: RoutePart,
-    },
+    RouteBack(Stoppage<RouteName, RoutePart>),
     /// The guard wants a person to look first.
     RouteRefused(Refusal),
 }

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Exit;
 use crate::config::{Config, Notify};
-use crate::engine::Report;
-use crate::model::{ActionKind, ObjectId, RouteName, RunId, Timestamp, Trigger};
-use crate::notify::{Alert, Stoppages};
-use crate::store::{NewAlert, RunRow, Store, StoreError};
+use crate::engine::{Event, Notice, Report, Stoppage};
+use crate::model::{ActionKind, ObjectId, RouteName, RunId, TenantName, Timestamp, Trigger};
+use crate::notify::{Alert, Bell, RouteStoppage, Stoppages, TenantStoppage};
+use crate::store::{Door, NewAlert, RoutePart, RunRow, Store, StoreError};
 
 pub(super) use events::failed;
 
@@ -36,7 +36,6 @@ pub(super) struct Ended<'a> {
     pub(super) report: &'a Report,
     /// It was about everybody on every route: what it does not mention is over.
     pub(super) whole: bool,
-    pub(super) stoppages: &'a Stoppages,
 }
 
 /// What was told of already. Kept with the end of each run, so that a run that was killed has told nothing, and the next one
@@ -117,7 +116,6 @@ fn of_run(ended: &Ended<'_>, found: &Found, before: &Announced) -> (Vec<Alert>, 
             alerts.push(events::refused(ended, route));
         }
     }
-    alerts.extend(ended.stoppages.alerts(ended.source, ended.ended_at));
     for (route, people) in found.newcomers.iter().filter(|(_, people)| !people.is_empty()) {
         if let Some(held) = found.held.get(route) {
             let new = before.newcomers(route, held).count();
@@ -151,6 +149,43 @@ pub(super) fn rows(
     let (alerts, after) = of_run(ended, &found, &before);
     let note = serde_json::to_string(&after).map_err(|e| StoreError::Damaged(e.to_string()))?;
     Ok((addressed(&config.notify, &alerts)?, Some(note)))
+}
+
+/// Puts into the outbox at once what does not wait for the end of a run: something is left alone from now on, or works
+/// again.
+pub(super) fn hear(config: &Config, store: &Store, bell: &Bell, at: Timestamp, event: &Event<'_>) {
+    let Event::Notice(notice) = event else { return };
+    let alerts = stoppages(notice).alerts(&config.notify.source, at);
+    match addressed(&config.notify, &alerts).and_then(|rows| store.enqueue_alerts(&rows, at)) {
+        Ok(()) => bell.ring(),
+        // The engine meets the same store with its next step, and ends the run.
+        Err(error) => tracing::error!(error = error.to_string(), "an alert could not be kept"),
+    }
+}
+
+fn stoppages(notice: &Notice) -> Stoppages {
+    let tenant = |s: &Stoppage<TenantName, Door>| TenantStoppage {
+        tenant: s.what.clone(),
+        door: s.part.as_str().to_owned(),
+        since: s.since,
+        reason: s.reason.clone(),
+    };
+    let route = |s: &Stoppage<RouteName, RoutePart>| RouteStoppage {
+        route: s.what.clone(),
+        part: s.part.as_str().to_owned(),
+        since: s.since,
+        code: s.code.clone(),
+        reason: s.reason.clone(),
+    };
+    let none = Stoppages::default();
+    match notice {
+        Notice::TenantLeftAlone(s) => Stoppages { unreachable: vec![tenant(s)], ..none },
+        Notice::TenantBack(s) => Stoppages { reachable: vec![tenant(s)], ..none },
+        Notice::RouteQuarantined(s) => Stoppages { quarantined: vec![route(s)], ..none },
+        Notice::RouteBack(s) => Stoppages { recovered: vec![route(s)], ..none },
+        // Told with what else is known of the run.
+        Notice::RouteRefused(_) => none,
+    }
 }
 
 /// The alerts as rows of the outbox: one for each webhook that wants it.

@@ -40,7 +40,7 @@ impl Runs {
         for (route, people) in &mut found.newcomers {
             people.retain(|p| self.noted.newcomers(route, &found.held[route]).any(|id| *id == p.0));
         }
-        let (run, stoppages) = (RunId(self.next), Stoppages::default());
+        let run = RunId(self.next);
         let (started_at, ended_at) = (AT.plus_seconds(self.next * 300), AT.plus_seconds(self.next * 300 + 9));
         let ended = Ended {
             source: "/crosstie",
@@ -52,7 +52,6 @@ impl Runs {
             reason: None,
             report,
             whole,
-            stoppages: &stoppages,
         };
         let (alerts, noted) = of_run(&ended, &found, &self.noted);
         let again = of_run(&ended, &found, &self.noted);
@@ -134,7 +133,6 @@ fn what_is_told_stays_small() {
     for n in 0..400 {
         report.unwritten.insert(format!("tenant{n}").as_str().into(), "w".repeat(9_000));
     }
-    let stoppages = Stoppages::default();
     let (run, trigger, exit, whole) = (RunId(1), Trigger::Manual, Exit::Incomplete, true);
     let ended = Ended {
         source: "/crosstie",
@@ -146,7 +144,6 @@ fn what_is_told_stays_small() {
         reason: None,
         report: &report,
         whole,
-        stoppages: &stoppages,
     };
     let alert = failed(&ended);
     assert_eq!(alert.event.data["failed"], 5_000);
@@ -238,9 +235,9 @@ fn one_of_each() -> Vec<crate::notify::Event> {
         reason: None,
         report: &report,
         whole: true,
-        stoppages: &stoppages,
     };
-    let (alerts, _) = of_run(&ended, &found(&["a"], 57), &Announced::default());
+    let (mut alerts, _) = of_run(&ended, &found(&["a"], 57), &Announced::default());
+    alerts.extend(stoppages.alerts("/crosstie", AT));
     let killed = RunRow {
         id: RunId(6),
         trigger: "manual".to_owned(),
