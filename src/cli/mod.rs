@@ -3,6 +3,7 @@
 mod alerts;
 mod changed;
 mod check;
+mod chronicle;
 mod clock;
 mod demo;
 mod eval;
@@ -14,12 +15,15 @@ mod import;
 mod init;
 mod log;
 mod notify;
+mod outcome;
 mod output;
 mod plan;
 mod post;
 mod progress;
 mod render;
+mod retry;
 mod rules;
+mod run;
 mod session;
 mod sim;
 mod status;
@@ -87,6 +91,10 @@ enum Verb {
     Explain(explain::Arguments),
     /// One cycle: read, plan, guard, write.
     Sync(sync::Arguments),
+    /// Scheduled cycles until stopped: SIGTERM and Ctrl-C finish the writes under way, SIGHUP reloads the configuration.
+    Run(run::Arguments),
+    /// Tries failed people, quarantined routes and resting tenants again with the next cycle, instead of waiting.
+    Retry(retry::Arguments),
     /// How things stand: watermarks, links, what waits, what is held, the last runs.
     Status(status::Arguments),
     /// Reads or verifies the change log.
@@ -128,6 +136,8 @@ fn run(cli: &Cli, out: &mut Output) -> Exit {
         Verb::Plan(arguments) => plan::run(global, arguments, out),
         Verb::Explain(arguments) => explain::run(global, arguments, out),
         Verb::Sync(arguments) => sync::run(global, arguments, out),
+        Verb::Run(arguments) => run::run(global, arguments, out),
+        Verb::Retry(arguments) => retry::run(global, arguments, out),
         Verb::Status(arguments) => status::run(global, arguments, out),
         Verb::Log(arguments) => log::run(global, arguments, out),
         Verb::Notify(arguments) => notify::run(global, arguments, out),

@@ -100,7 +100,8 @@ pub(super) fn shows_progress(global: &Global) -> bool {
 pub(super) fn start_logging(global: &Global) {
     let level = match (global.quiet, global.verbose) {
         (true, _) => "error",
-        (false, 0) => "warn",
+        // What a schedule tells of each of its cycles, and nothing more.
+        (false, 0) => "warn,crosstie::run=info",
         (false, 1) => "crosstie=info,warn",
         (false, 2) => "crosstie=debug,info",
         (false, _) => "trace",

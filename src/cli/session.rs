@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::clock::SystemClock;
@@ -11,7 +12,7 @@ use super::output::{complain, say};
 use super::progress::Progress;
 use super::{Exit, Global};
 use crate::config::{self, Config, Credential, Tenant};
-use crate::engine::{Cycle, EngineError, Focus};
+use crate::engine::{Budgets, Cycle, EngineError, Focus};
 use crate::graph::{GraphClient, GraphError, GraphWriter, HttpTransport, Proof, RequestIds};
 use crate::model::{Attribute, RouteName, TenantName};
 use crate::ports::Clock;
@@ -56,6 +57,20 @@ pub(super) fn store(config: &Config, mode: Mode) -> Result<Store, Exit> {
             Mode::Write | Mode::Copy => store.set_up(&setups(config), &routes(config))?,
         }
         Ok(store)
+    };
+    opened().map_err(failed)
+}
+
+/// Makes the tenants and routes of a new configuration known to an open store.
+pub(super) fn set_up(config: &Config, store: &Store) -> Result<(), Exit> {
+    store.set_up(&setups(config), &routes(config)).map_err(failed)
+}
+
+/// Opens it for a short word beside whoever writes it; `None` where there is none yet.
+pub(super) fn store_beside(config: &Config) -> Result<Option<Store>, Exit> {
+    let opened = || -> Result<Option<Store>, StoreError> {
+        let store = Store::open_beside(&config.store)?;
+        store.map(|store| store.get_to_know(&setups(config), &routes(config)).map(|()| store)).transpose()
     };
     opened().map_err(failed)
 }
@@ -155,6 +170,21 @@ pub(super) fn connect(config: &Config, clock: SystemClock) -> Result<BTreeMap<Te
     config.tenants.values().map(connect).collect()
 }
 
+/// A restart forgets nothing of what reading has cost.
+pub(super) fn remember_units(
+    config: &Config,
+    store: &Store,
+    directories: &BTreeMap<TenantName, Writer>,
+) -> Result<(), Exit> {
+    for (name, directory) in directories {
+        if let Some(tenant) = config.tenants.get(name) {
+            let spent = store.spent(&Budgets::of(config, tenant).units.name).map_err(failed)?;
+            directory.reader().remember_units(&spent);
+        }
+    }
+    Ok(())
+}
+
 /// The same connections, able to write.
 pub(super) fn writers(readers: BTreeMap<TenantName, Reader>) -> BTreeMap<TenantName, Writer> {
     readers.into_iter().map(|(name, reader)| (name, GraphWriter::new(reader))).collect()
@@ -165,32 +195,60 @@ pub(super) fn runtime() -> Result<Runtime, Exit> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)
 }
 
+/// What somebody wants of a process that works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Ctrl-C or SIGTERM: stop after the writes that are under way.
+    Stop,
+    /// SIGHUP: read the configuration again.
+    Reload,
+}
+
+/// The signals that a process is sent. None is lost between two looks.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Option<Signal>,
+}
+
+impl Signals {
+    /// `reloads`: SIGHUP is an order too; otherwise it ends the process as it always does.
+    pub(super) fn new(reloads: bool) -> Result<Self, Exit> {
+        let listen = |kind| signal(kind).map_err(failed);
+        let hangup = if reloads { Some(listen(SignalKind::hangup())?) } else { None };
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())?, hangup })
+    }
+    pub(super) async fn next(&mut self) -> Order {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(signal) => drop(signal.recv().await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => Order::Stop,
+            _ = self.interrupt.recv() => Order::Stop,
+            () = hangup => Order::Reload,
+        }
+    }
+}
+
 /// Runs `work` to its end; Ctrl-C and SIGTERM ask it to stop after the writes that are under way.
-pub(super) async fn until_stopped<T>(work: impl AsyncFnOnce(watch::Receiver<bool>) -> T) -> T {
-    use tokio::signal::unix::{SignalKind, signal};
+pub(super) async fn until_stopped<T>(
+    work: impl AsyncFnOnce(watch::Receiver<bool>) -> Result<T, Exit>,
+) -> Result<T, Exit> {
+    let mut signals = Signals::new(false)?;
     let (stop, stopped) = watch::channel(false);
-    let signals = async {
-        let terminate = async {
-            match signal(SignalKind::terminate()) {
-                Ok(mut signal) => drop(signal.recv().await),
-                Err(_) => std::future::pending().await,
-            }
-        };
-        let interrupt = async {
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        futures_util::future::select(std::pin::pin!(terminate), std::pin::pin!(interrupt)).await;
-        say(format_args!("stopping after the writes that are under way"));
-        // Nobody listens any more only when the work is over.
-        let _ = stop.send(true);
-        std::future::pending::<()>().await;
-    };
-    let work = work(stopped);
-    match futures_util::future::select(std::pin::pin!(work), std::pin::pin!(signals)).await {
+    let mut work = std::pin::pin!(work(stopped));
+    match futures_util::future::select(&mut work, std::pin::pin!(signals.next())).await {
         futures_util::future::Either::Left((done, _)) => done,
-        futures_util::future::Either::Right(((), work)) => work.await,
+        futures_util::future::Either::Right(_) => {
+            say(format_args!("stopping after the writes that are under way"));
+            // Nobody listens any more only when the work is over.
+            let _ = stop.send(true);
+            work.await
+        }
     }
 }
 
@@ -217,9 +275,9 @@ pub(super) async fn looking<T>(
             stop: stop.clone(),
         };
         let found = work(&cycle).await;
-        (found, *stop.borrow())
+        Ok((found, *stop.borrow()))
     })
-    .await;
+    .await?;
     progress.clear();
     if stopped {
         return Err(failed("stopped before everything was read; nothing was written"));

@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use serde_json::json;
 
 use super::alerts::{self, Ended};
 use super::clock::SystemClock;
 use super::output::complain;
 use super::post::Outgoing;
 use super::progress::Progress;
-use super::{Exit, Global, Output, plan, render, session};
+use super::{Exit, Global, Output, outcome, plan, render, session};
 use crate::config::Config;
 use crate::engine::{Cycle, EngineError, Focus, Report, longest_window_millis};
 use crate::graph::RequestIds;
 use crate::model::{ActionKind, RouteName, RunId, Trigger};
 use crate::notify::Bell;
 use crate::ports::Clock;
-use crate::store::{RunEnd, Store, StoreError};
 
 #[derive(Args, Debug, Default)]
 pub(super) struct Arguments {
@@ -65,6 +63,7 @@ pub(super) async fn cycle(
     let directories = session::writers(session::connect(config, clock)?);
     let outgoing = Outgoing::open(config)?;
     let store = session::store_to_write(config, "sync", arguments.take_over, &clock)?;
+    session::remember_units(config, &store, &directories)?;
     let (progress, ids) = (Progress::new(global), RequestIds::random().map_err(session::failed)?);
     let bell = Bell::default();
     store.forget_spent(clock.now(), longest_window_millis(config)).map_err(session::failed)?;
@@ -93,18 +92,8 @@ pub(super) async fn cycle(
             let (report, exit, reason) = told(result, run, arguments, out);
             let (trigger, ended_at, report) = (Trigger::Manual, clock.now(), &report);
             let source = config.notify.source.as_str();
-            let ended = Ended {
-                source,
-                run,
-                trigger,
-                started_at,
-                ended_at,
-                exit,
-                reason,
-                report,
-                whole,
-            };
-            end(config, &store, &clock, &outgoing, &ended).await
+            let ended = Ended { source, run, trigger, started_at, ended_at, exit, reason, report, whole };
+            outcome::end(config, &store, &clock, &outgoing, &ended).await
         };
         outgoing.beside(&store, &clock, &bell, stop, work).await
     })
@@ -133,54 +122,11 @@ fn told(
     }
 }
 
-/// Puts down that the run has ended, together with what is told of it. Its exit code never depends on alerts.
-async fn end(
-    config: &Config,
-    store: &Store,
-    clock: &SystemClock,
-    outgoing: &Outgoing,
-    ended: &Ended<'_>,
-) -> Result<Exit, Exit> {
-    let summary = summary(ended.report);
-    let put_down = || -> Result<(), StoreError> {
-        let end = RunEnd { exit_code: ended.exit.code(), summary: &summary, ..RunEnd::default() };
-        if outgoing.is_closed() {
-            return store.end_run_with(ended.run, ended.ended_at, &end);
-        }
-        let (rows, announced) = alerts::rows(config, store, ended)?;
-        store.end_run_with(ended.run, ended.ended_at, &RunEnd { alerts: &rows, announced: announced.as_deref(), ..end })
-    };
-    let Err(error) = put_down() else { return Ok(ended.exit) };
-    let (exit, reason) = (session::failed(&error), Some(error.to_string()));
-    let alert = alerts::failed(&Ended { exit, reason, ..*ended });
-    outgoing.directly(clock, config, &alert).await;
-    Err(exit)
-}
-
-fn summary(report: &Report) -> String {
-    let mut applied: BTreeMap<String, BTreeMap<&str, u64>> = BTreeMap::new();
-    for ((route, kind), n) in &report.applied {
-        applied.entry(route.to_string()).or_default().insert(kind.as_str(), *n);
-    }
-    let held: usize = report.drafted.plan.routes.iter().map(|r| r.held.len()).sum();
-    json!({
-        "applied": applied,
-        "failed": report.failed.len(),
-        "held": held,
-        "waiting": report.waiting,
-        "unread": report.drafted.readings.unread.keys().map(ToString::to_string).collect::<Vec<_>>(),
-        "read_anew": render::read_anew(&report.drafted.readings),
-        "unwritten": report.unwritten.keys().map(ToString::to_string).collect::<Vec<_>>(),
-        "refused": report.drafted.refusals.iter().map(|r| r.route.to_string()).collect::<Vec<_>>(),
-    })
-    .to_string()
-}
-
 fn show(report: &Report, out: &mut Output) {
     let mut routes: Vec<_> = report.drafted.plan.routes.iter().map(|r| &r.route).collect();
     routes.sort();
     for route in routes {
-        out.line(format_args!("{route}: {}", outcome(report, route)));
+        out.line(format_args!("{route}: {}", what_came_of(report, route)));
     }
     for held in report.drafted.plan.routes.iter().flat_map(|r| &r.held).take(render::SHOWN) {
         let who = render::inert(&held.home.user_principal_name);
@@ -191,6 +137,12 @@ fn show(report: &Report, out: &mut Output) {
     failures(report);
     for (tenant, why) in &report.unwritten {
         complain(format_args!("{tenant} was given up for this cycle: {why}"));
+    }
+    for ((route, part), why) in &report.quarantined {
+        complain(format_args!(
+            "{route}: {} are quarantined: {why}\nhint: put right what is refused; the next cycle lets one change through to see",
+            part.as_str()
+        ));
     }
     if report.waiting > 0 {
         complain(format_args!("{} changes wait for the next cycle", report.waiting));
@@ -214,7 +166,7 @@ fn failures(report: &Report) {
 }
 
 /// What came of one route, in a few words.
-fn outcome(report: &Report, route: &RouteName) -> String {
+fn what_came_of(report: &Report, route: &RouteName) -> String {
     if report.drafted.refusals.iter().any(|r| r.route == *route) {
         return "refused by the guard, nothing was written".to_owned();
     }
@@ -228,15 +180,12 @@ fn outcome(report: &Report, route: &RouteName) -> String {
 }
 
 fn exit(report: &Report, approved: Option<&str>) -> Exit {
-    let mut exit = if report.complete() { Exit::Done } else { Exit::Incomplete };
-    if !report.drafted.refusals.is_empty() {
-        exit = exit.and(Exit::Refused);
-        if let Some(digest) = approved {
-            complain(format_args!(
-                "the plan is not the one that was approved ({digest}): its digest is now {}",
-                report.drafted.refused_digest
-            ));
-        }
+    if let Some(digest) = approved.filter(|_| !report.drafted.refusals.is_empty()) {
+        complain(format_args!(
+            "the plan is not the one that was approved ({digest}): its digest is now {}",
+            report.drafted.refused_digest
+        ));
     }
+    let exit = outcome::exit(report);
     if report.stopped { exit.and(Exit::Failed) } else { exit }
 }

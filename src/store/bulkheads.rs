@@ -163,6 +163,24 @@ impl Store {
         Ok(self.connection.prepare_cached(sql)?.execute(params![self.route(route)?, part.as_str()])? > 0)
     }
 
+    /// The quarantined part is probed with the next cycle. Answers whether it is quarantined and would have waited.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn probe_now(&self, route: &RouteName, part: RoutePart) -> Result<bool, StoreError> {
+        let sql = "UPDATE quarantines SET probe_at = 0, probes = 0 WHERE route = ?1 AND part = ?2 AND probe_at > 0";
+        Ok(self.connection.prepare_cached(sql)?.execute(params![self.route(route)?, part.as_str()])? > 0)
+    }
+
+    /// The tenant is asked again with the next cycle. Answers whether it would have waited.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn rest_no_longer(&self, tenant: &TenantName, door: Door) -> Result<bool, StoreError> {
+        let sql = "UPDATE breakers SET open_until = 0 WHERE tenant = ?1 AND door = ?2 AND open_until > 0";
+        Ok(self.connection.prepare_cached(sql)?.execute(params![self.tenant(tenant)?.id, door.as_str()])? > 0)
+    }
+
     /// When a schedule last came due for the route.
     ///
     /// # Errors

@@ -113,6 +113,12 @@ pub enum StoreError {
         /// Ours.
         known: i64,
     },
+    /// An older crosstie made this file, and nothing was opened that upgrades it.
+    #[error("{path} was made by an older crosstie\nhint: the next sync upgrades it; nothing was changed")]
+    Older {
+        /// The file.
+        path: String,
+    },
     /// The file is no store of ours.
     #[error("{path} is not a crosstie store: {what}\nhint: check [store] path; nothing was changed")]
     NotAStore {

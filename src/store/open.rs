@@ -71,6 +71,30 @@ impl Store {
         Self::open_to_write(path, Some((writer, now)))
     }
 
+    /// Opens the store at `path` beside whoever writes it, for one short transaction: SQLite lets one in after the other, and
+    /// a running schedule reads what it finds with its next cycle. `None` where there is no store yet.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; a file that an older crosstie made is not upgraded here.
+    pub fn open_beside(path: &Path) -> Result<Option<Self>, StoreError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let quiet = open_quietly(path)?;
+        if is_blank(&quiet) {
+            return Ok(None);
+        }
+        check(path, &quiet)?;
+        if version(&quiet)? < VERSION {
+            return Err(StoreError::Older { path: path.display().to_string() });
+        }
+        drop(quiet);
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+            .map_err(|source| StoreError::Sqlite { path: path.display().to_string(), source })?;
+        settings(&connection).map_err(|e| named(path, e))?;
+        Ok(Some(Self::holding(connection, None)))
+    }
+
     /// An empty store that no file backs.
     ///
     /// # Errors

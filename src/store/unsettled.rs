@@ -156,7 +156,7 @@ impl Store {
     /// SQLite's.
     pub fn try_again(&self, route: Option<&RouteName>, home: Option<&ObjectId>) -> Result<u64, StoreError> {
         let route = route.map(|route| self.route(route)).transpose()?;
-        let sql = "UPDATE unsettled SET tries = 0, not_before = 0 WHERE state = 'failed' \
+        let sql = "UPDATE unsettled SET tries = 0, not_before = 0 WHERE state = 'failed' AND tries + not_before > 0 \
                    AND (?1 IS NULL OR route = ?1) AND (?2 IS NULL OR home = ?2)";
         let changed = self.connection.prepare_cached(sql)?.execute(params![route, home.map(codec::object)])?;
         Ok(changed as u64)

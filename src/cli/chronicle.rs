@@ -1,0 +1,79 @@
+//! What does the log say of a run that nobody watches?
+//!
+//! One line an event, each readable alone; what a tenant said is in fields, where a line end cannot make two lines of it.
+
+use std::collections::BTreeMap;
+
+use super::Exit;
+use crate::engine::{EngineError, Notice, Report};
+use crate::model::{ActionKind, RouteName};
+
+/// Lines of these are shown without `-v`.
+macro_rules! tell {
+    ($level:ident, $($what:tt)+) => { tracing::$level!(target: "crosstie::run", $($what)+) };
+}
+pub(super) use tell;
+
+/// A run has ended: one line with what came of it, and one for each thing that is not as it should be.
+pub(super) fn ended(report: &Report, exit: Exit, seconds: u64) {
+    for (tenant, why) in &report.drafted.readings.unread {
+        tell!(warn, %tenant, why, "the tenant was not read to its end; its routes wait");
+    }
+    for (route, why) in report.drafted.skipped.iter().filter(|(r, _)| !unread(report, r)) {
+        tell!(warn, %route, why, "the route was not planned");
+    }
+    for (tenant, users) in &report.drafted.readings.doubtful {
+        tell!(warn, %tenant, users, "users could not be looked at; nothing was concluded about them");
+    }
+    for refusal in &report.drafted.refusals {
+        let why = refusal.to_string();
+        tell!(warn, route = %refusal.route, why, "the guard refused the route; `crosstie plan` shows what it would write");
+    }
+    for (tenant, why) in &report.unwritten {
+        tell!(warn, %tenant, why, "nothing more is written into the tenant for a while");
+    }
+    for ((route, part), why) in &report.quarantined {
+        tell!(warn, %route, part = part.as_str(), why, "the route is quarantined but for a probe now and then");
+    }
+    let mut failures: BTreeMap<(&RouteName, ActionKind, &str), u64> = BTreeMap::new();
+    for failure in &report.failed {
+        *failures.entry((&failure.route, failure.action, &failure.error)).or_default() += 1;
+    }
+    for ((route, action, why), people) in failures {
+        tell!(warn, %route, %action, people, why, "changes failed; `crosstie status` names the people");
+    }
+    let mut applied: BTreeMap<ActionKind, u64> = BTreeMap::new();
+    for ((_, kind), n) in &report.applied {
+        *applied.entry(*kind).or_default() += n;
+    }
+    let applied: Vec<String> = applied.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    let applied = if applied.is_empty() { "nothing".to_owned() } else { applied.join(", ") };
+    let held: usize = report.drafted.plan.routes.iter().map(|r| r.held.len()).sum();
+    let (failed, waiting, postponed, exit) = (report.failed.len(), report.waiting, report.postponed, exit.code());
+    tell!(info, exit, seconds, applied, failed, held, waiting, postponed, "the cycle has ended");
+}
+
+fn unread(report: &Report, route: &RouteName) -> bool {
+    let unread = &report.drafted.readings.unread;
+    unread.contains_key(&route.home) || unread.contains_key(&route.target)
+}
+
+/// A run ended before its end.
+pub(super) fn broke_off(error: &EngineError) {
+    let why = error.to_string();
+    tell!(error, why, "the cycle ended early; everything that was answered is recorded, and the next cycle goes on");
+}
+
+/// Something that should be known before the run ends.
+pub(super) fn heard(notice: &Notice) {
+    match notice {
+        Notice::RouteRefused(refusal) => {
+            let why = refusal.to_string();
+            tell!(warn, route = %refusal.route, why, "the guard refused the route; nothing of it is written");
+        }
+        Notice::TenantBack(s) => tell!(info, tenant = %s.what, door = s.part.as_str(), "the tenant works again"),
+        Notice::RouteBack(s) => tell!(info, route = %s.what, part = s.part.as_str(), "the route works again"),
+        // The engine has said it, with more detail, where it decided it.
+        Notice::TenantLeftAlone(_) | Notice::RouteQuarantined(_) => {}
+    }
+}

@@ -1,0 +1,63 @@
+//! How did a run go: as an exit code, and for the store?
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::alerts::{self, Ended};
+use super::clock::SystemClock;
+use super::post::Outgoing;
+use super::{Exit, render, session};
+use crate::config::Config;
+use crate::engine::Report;
+use crate::store::{RunEnd, Store, StoreError};
+
+/// What a whole cycle leads to.
+pub(super) fn exit(report: &Report) -> Exit {
+    let exit = if report.complete() { Exit::Done } else { Exit::Incomplete };
+    let exit = if report.drafted.refusals.is_empty() { exit } else { exit.and(Exit::Refused) };
+    if report.crashed { exit.and(Exit::Failed) } else { exit }
+}
+
+/// Puts down that the run has ended, together with what is told of it. Its exit code never depends on alerts.
+pub(super) async fn end(
+    config: &Config,
+    store: &Store,
+    clock: &SystemClock,
+    outgoing: &Outgoing,
+    ended: &Ended<'_>,
+) -> Result<Exit, Exit> {
+    let summary = summary(ended.report);
+    let put_down = || -> Result<(), StoreError> {
+        let end = RunEnd { exit_code: ended.exit.code(), summary: &summary, ..RunEnd::default() };
+        if outgoing.is_closed() {
+            return store.end_run_with(ended.run, ended.ended_at, &end);
+        }
+        let (rows, announced) = alerts::rows(config, store, ended)?;
+        store.end_run_with(ended.run, ended.ended_at, &RunEnd { alerts: &rows, announced: announced.as_deref(), ..end })
+    };
+    let Err(error) = put_down() else { return Ok(ended.exit) };
+    let (exit, reason) = (session::failed(&error), Some(error.to_string()));
+    let alert = alerts::failed(&Ended { exit, reason, ..*ended });
+    outgoing.directly(clock, config, &alert).await;
+    Err(exit)
+}
+
+pub(super) fn summary(report: &Report) -> String {
+    let mut applied: BTreeMap<String, BTreeMap<&str, u64>> = BTreeMap::new();
+    for ((route, kind), n) in &report.applied {
+        applied.entry(route.to_string()).or_default().insert(kind.as_str(), *n);
+    }
+    let held: usize = report.drafted.plan.routes.iter().map(|r| r.held.len()).sum();
+    json!({
+        "applied": applied,
+        "failed": report.failed.len(),
+        "held": held,
+        "waiting": report.waiting,
+        "unread": report.drafted.readings.unread.keys().map(ToString::to_string).collect::<Vec<_>>(),
+        "read_anew": render::read_anew(&report.drafted.readings),
+        "unwritten": report.unwritten.keys().map(ToString::to_string).collect::<Vec<_>>(),
+        "refused": report.drafted.refusals.iter().map(|r| r.route.to_string()).collect::<Vec<_>>(),
+    })
+    .to_string()
+}

@@ -1,0 +1,285 @@
+//! How is a schedule kept for months?
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::pin::pin;
+
+use clap::Args;
+use futures_util::future::{Either, select};
+use tokio::sync::watch;
+use tracing::Instrument;
+
+use super::alerts::{self, Ended};
+use super::chronicle::{self, tell};
+use super::clock::SystemClock;
+use super::post::Outgoing;
+use super::session::{Order, Signals};
+use super::{Exit, Global, Output, outcome, session};
+use crate::config::{self, Config, delayed};
+use crate::engine::{Cycle, EngineError, Event, Focus, Report, longest_window_millis};
+use crate::graph::RequestIds;
+use crate::model::{RouteName, TenantName, Trigger};
+use crate::notify::Bell;
+use crate::ports::Clock;
+use crate::store::Store;
+
+/// After a fault of the store that kept even the next time from being known. Disks that are full are emptied by people.
+const STORE_PAUSE_SECONDS: u64 = 60;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// One cycle on all routes now, whatever the schedule says; the exit code is that of `sync`.
+    #[arg(long)]
+    once: bool,
+    /// Serve /healthz, /readyz and /metrics here, for example 127.0.0.1:9464.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Whoever wrote the store on another machine is gone for good: take its place.
+    #[arg(long)]
+    take_over: bool,
+}
+
+pub(super) fn run(global: &Global, arguments: &Arguments, _out: &mut Output) -> Exit {
+    let kept = || -> Result<Exit, Exit> {
+        let config = session::configuration(global)?;
+        session::runtime()?.block_on(keep(global, arguments, config))
+    };
+    kept().unwrap_or_else(|exit| exit)
+}
+
+/// What stays the same when the configuration changes.
+struct Keeper<'a> {
+    arguments: &'a Arguments,
+    store: &'a Store,
+    clock: SystemClock,
+    ids: &'a RequestIds,
+}
+
+/// A configuration with all that is made from it.
+struct Ready {
+    config: Config,
+    directories: BTreeMap<TenantName, session::Writer>,
+    outgoing: Outgoing,
+}
+
+impl Ready {
+    fn new(config: Config, clock: SystemClock) -> Result<Self, Exit> {
+        let directories = session::writers(session::connect(&config, clock)?);
+        Ok(Self { outgoing: Outgoing::open(&config)?, config, directories })
+    }
+}
+
+async fn keep(global: &Global, arguments: &Arguments, config: Config) -> Result<Exit, Exit> {
+    let clock = SystemClock::start();
+    let mut ready = Ready::new(config, clock)?;
+    let store = session::store_to_write(&ready.config, "run", arguments.take_over, &clock)?;
+    session::remember_units(&ready.config, &store, &ready.directories)?;
+    let ids = RequestIds::random().map_err(session::failed)?;
+    let mut signals = Signals::new(true)?;
+    let keeper = Keeper { arguments, store: &store, clock, ids: &ids };
+    tell!(info, routes = ready.config.routes.len(), store = %ready.config.store.display(), "keeping the schedule");
+    let mut cut_short = false;
+    loop {
+        let (stop, stopped) = watch::channel(false);
+        let order = {
+            let mut work = pin!(keeper.work(&ready, stopped, cut_short));
+            let order = loop {
+                match select(&mut work, pin!(signals.next())).await {
+                    Either::Left((ended, _)) => return ended.map(|(exit, _)| exit),
+                    Either::Right((Order::Stop, _)) => break None,
+                    Either::Right((Order::Reload, _)) => {
+                        if let Some(new) = reload(global, &ready.config, clock) {
+                            break Some(new);
+                        }
+                    }
+                }
+            };
+            let why = if order.is_some() { "a new configuration" } else { "a signal" };
+            tell!(info, why, "stopping after the writes that are under way");
+            // Nobody listens any more only when the work is over.
+            let _ = stop.send(true);
+            cut_short = work.await?.1;
+            order
+        };
+        let Some(new) = order else {
+            tell!(info, "stopped");
+            return Ok(Exit::Done);
+        };
+        ready = new;
+        session::set_up(&ready.config, &store)?;
+        session::remember_units(&ready.config, &store, &ready.directories)?;
+        tell!(info, routes = ready.config.routes.len(), "the new configuration is in force");
+    }
+}
+
+/// The configuration as it is now, where it is sound; where not, the old one stays in force.
+fn reload(global: &Global, old: &Config, clock: SystemClock) -> Option<Ready> {
+    let kept = "the old configuration stays in force";
+    let new = match config::load(&global.config) {
+        Ok(loaded) => loaded.config,
+        Err(report) => {
+            let why = report.render(false);
+            tell!(error, why, "the new configuration is not sound; {kept}");
+            return None;
+        }
+    };
+    if new.store != old.store {
+        let (old, new) = (old.store.display(), new.store.display());
+        tell!(error, %old, %new, "the store cannot be moved by a reload, only by a restart; {kept}");
+        return None;
+    }
+    let ready = Ready::new(new, clock).ok();
+    if ready.is_none() {
+        tell!(error, "the new configuration cannot be used, for the reason told before; {kept}");
+    }
+    ready
+}
+
+impl Keeper<'_> {
+    /// Keeps the schedule until it is stopped. Answers whether that cut a cycle short.
+    async fn work(&self, ready: &Ready, stop: watch::Receiver<bool>, at_once: bool) -> Result<(Exit, bool), Exit> {
+        let bell = Bell::default();
+        let work = self.cycles(ready, &bell, stop.clone(), at_once);
+        let alive = session::alive(self.store, &self.clock, work);
+        ready.outgoing.beside(self.store, &self.clock, &bell, stop, alive).await.map_err(session::failed)?
+    }
+
+    async fn cycles(
+        &self,
+        ready: &Ready,
+        bell: &Bell,
+        stop: watch::Receiver<bool>,
+        mut at_once: bool,
+    ) -> Result<(Exit, bool), Exit> {
+        loop {
+            let due = if at_once || self.arguments.once {
+                Some(ready.config.routes.iter().map(|r| r.name.clone()).collect())
+            } else {
+                self.wait(ready, stop.clone()).await?
+            };
+            at_once = false;
+            let Some(due) = due else {
+                if *stop.borrow() {
+                    return Ok((Exit::Done, false));
+                }
+                continue;
+            };
+            let (exit, stopped) = self.cycle(ready, bell, stop.clone(), due).await?;
+            if stopped || self.arguments.once {
+                return Ok((exit, stopped));
+            }
+        }
+    }
+
+    /// Waits until a schedule comes due. `None`: asked to stop, or the store could not be asked.
+    async fn wait(&self, ready: &Ready, mut stop: watch::Receiver<bool>) -> Result<Option<BTreeSet<RouteName>>, Exit> {
+        let tick = self.cycle_of(ready, Focus::default(), stop.clone(), &|_| {}).next_tick();
+        let (at, routes) = match tick {
+            Ok(Some(tick)) => {
+                let draw = uuid::Uuid::parse_str(&self.ids.next_id()).map_or(0, |id| id.as_u64_pair().1);
+                (delayed(tick.at, ready.config.jitter_seconds, draw), Some(tick.routes))
+            }
+            Ok(None) => {
+                return Err(session::failed("no schedule ever comes due again\nhint: crosstie check says which"));
+            }
+            Err(error) => {
+                let why = error.to_string();
+                tell!(error, why, "the store cannot be asked when the next cycle is due; trying again in a minute");
+                (self.clock.now().plus_seconds(STORE_PAUSE_SECONDS), None)
+            }
+        };
+        if at > self.clock.now() {
+            tracing::debug!(at = %at.rfc3339(), "waiting for the next cycle");
+        }
+        let stopped = pin!(async {
+            if stop.wait_for(|stop| *stop).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        });
+        match select(pin!(self.clock.sleep_until(at)), stopped).await {
+            Either::Left(_) => Ok(routes),
+            Either::Right(_) => Ok(None),
+        }
+    }
+
+    fn cycle_of<'c>(
+        &'c self,
+        ready: &'c Ready,
+        focus: Focus,
+        stop: watch::Receiver<bool>,
+        watch: &'c dyn Fn(Event<'_>),
+    ) -> Cycle<'c, session::Writer, SystemClock> {
+        Cycle {
+            config: &ready.config,
+            store: self.store,
+            clock: &self.clock,
+            directories: &ready.directories,
+            focus,
+            request_ids: &|| String::new(),
+            watch,
+            stop,
+        }
+    }
+
+    /// One cycle, from its row in the store to the end of it.
+    async fn cycle(
+        &self,
+        ready: &Ready,
+        bell: &Bell,
+        stop: watch::Receiver<bool>,
+        due: BTreeSet<RouteName>,
+    ) -> Result<(Exit, bool), Exit> {
+        let (config, store) = (&ready.config, self.store);
+        let hear = |event: Event<'_>| {
+            alerts::hear(config, store, bell, self.clock.now(), &event);
+            if let Event::Notice(notice) = &event {
+                chronicle::heard(notice);
+            }
+        };
+        let request_ids = || self.ids.next_id();
+        let whole = due.len() == config.routes.len();
+        let cycle = self.cycle_of(ready, Focus { due: Some(due.clone()), ..Focus::default() }, stop, &hear);
+        let cycle = Cycle { request_ids: &request_ids, ..cycle };
+        let started_at = self.clock.now();
+        let begun = store
+            .forget_spent(started_at, longest_window_millis(config))
+            .and_then(|()| store.begin_run(Trigger::Schedule, started_at))
+            .map_err(EngineError::from)
+            .and_then(|run| cycle.ticked(&due).map(|()| run));
+        let run = match begun {
+            Ok(run) => run,
+            Err(error) => {
+                chronicle::broke_off(&error);
+                self.clock.sleep_until(started_at.plus_seconds(STORE_PAUSE_SECONDS)).await;
+                return Ok((Exit::Failed, false));
+            }
+        };
+        let span = tracing::info_span!("run", run = run.0);
+        async {
+            tell!(info, routes = due.len(), "a cycle begins");
+            let (report, exit, reason) = match cycle.keep(run).await {
+                Ok(report) => {
+                    let exit = outcome::exit(&report);
+                    (report, exit, None)
+                }
+                Err(error) => {
+                    chronicle::broke_off(&error);
+                    (Report { run: Some(run), ..Report::default() }, Exit::Failed, Some(error.to_string()))
+                }
+            };
+            let (trigger, ended_at, source) = (Trigger::Schedule, self.clock.now(), config.notify.source.as_str());
+            if reason.is_none() {
+                chronicle::ended(&report, exit, ended_at.seconds_since(started_at));
+            }
+            let stopped = report.stopped;
+            let report = &report;
+            let ended = Ended { source, run, trigger, started_at, ended_at, exit, reason, report, whole };
+            // Where that fails it was said, and the next cycle tries its luck with the store.
+            let exit = outcome::end(config, store, &self.clock, &ready.outgoing, &ended).await.unwrap_or(Exit::Failed);
+            bell.ring();
+            Ok((exit, stopped))
+        }
+        .instrument(span)
+        .await
+    }
+}
