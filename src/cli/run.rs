@@ -78,14 +78,17 @@ async fn keep(global: &Global, arguments: &Arguments, config: Config) -> Result<
     let mut signals = Signals::new(true)?;
     let keeper = Keeper { arguments, store: &store, clock, ids: &ids };
     tell!(info, routes = ready.config.routes.len(), store = %ready.config.store.display(), "keeping the schedule");
-    let mut cut_short = false;
+    let (_, idle) = watch::channel(false);
+    if keeper.cycle_of(&ready, Focus::default(), idle, &|_| {}).pick_up().map_err(session::failed)? {
+        tell!(warn, "the last run never ended: its process was killed; going on at once");
+    }
     loop {
         let (stop, stopped) = watch::channel(false);
         let order = {
-            let mut work = pin!(keeper.work(&ready, stopped, cut_short));
+            let mut work = pin!(keeper.work(&ready, stopped));
             let order = loop {
                 match select(&mut work, pin!(signals.next())).await {
-                    Either::Left((ended, _)) => return ended.map(|(exit, _)| exit),
+                    Either::Left((ended, _)) => return ended,
                     Either::Right((Order::Stop, _)) => break None,
                     Either::Right((Order::Reload, _)) => {
                         if let Some(new) = reload(global, &ready.config, clock) {
@@ -98,7 +101,7 @@ async fn keep(global: &Global, arguments: &Arguments, config: Config) -> Result<
             tell!(info, why, "stopping after the writes that are under way");
             // Nobody listens any more only when the work is over.
             let _ = stop.send(true);
-            cut_short = work.await?.1;
+            work.await?;
             order
         };
         let Some(new) = order else {
@@ -136,37 +139,30 @@ fn reload(global: &Global, old: &Config, clock: SystemClock) -> Option<Ready> {
 }
 
 impl Keeper<'_> {
-    /// Keeps the schedule until it is stopped. Answers whether that cut a cycle short.
-    async fn work(&self, ready: &Ready, stop: watch::Receiver<bool>, at_once: bool) -> Result<(Exit, bool), Exit> {
+    /// Keeps the schedule until it is stopped.
+    async fn work(&self, ready: &Ready, stop: watch::Receiver<bool>) -> Result<Exit, Exit> {
         let bell = Bell::default();
-        let work = self.cycles(ready, &bell, stop.clone(), at_once);
+        let work = self.cycles(ready, &bell, stop.clone());
         let alive = session::alive(self.store, &self.clock, work);
         ready.outgoing.beside(self.store, &self.clock, &bell, stop, alive).await.map_err(session::failed)?
     }
 
-    async fn cycles(
-        &self,
-        ready: &Ready,
-        bell: &Bell,
-        stop: watch::Receiver<bool>,
-        mut at_once: bool,
-    ) -> Result<(Exit, bool), Exit> {
+    async fn cycles(&self, ready: &Ready, bell: &Bell, stop: watch::Receiver<bool>) -> Result<Exit, Exit> {
         loop {
-            let due = if at_once || self.arguments.once {
+            let due = if self.arguments.once {
                 Some(ready.config.routes.iter().map(|r| r.name.clone()).collect())
             } else {
                 self.wait(ready, stop.clone()).await?
             };
-            at_once = false;
             let Some(due) = due else {
                 if *stop.borrow() {
-                    return Ok((Exit::Done, false));
+                    return Ok(Exit::Done);
                 }
                 continue;
             };
             let (exit, stopped) = self.cycle(ready, bell, stop.clone(), due).await?;
             if stopped || self.arguments.once {
-                return Ok((exit, stopped));
+                return Ok(exit);
             }
         }
     }
@@ -254,7 +250,7 @@ impl Keeper<'_> {
                 return Ok((Exit::Failed, false));
             }
         };
-        let span = tracing::info_span!("run", run = run.0);
+        let span = tracing::info_span!(target: "crosstie::run", "run", id = run.0);
         async {
             tell!(info, routes = due.len(), "a cycle begins");
             let (report, exit, reason) = match cycle.keep(run).await {

@@ -19,6 +19,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
         match landing {
             Landing::Written { job, asked, ask, result } => {
                 self.answered(ask.kind);
+                self.note_latency(ask.at);
                 let result = result.map_err(|error| without_secrets(error, &ask));
                 if !matches!(&result, Err(error) if error.retry == Retry::LookAgain) {
                     self.told(&job, asked);
@@ -202,16 +203,19 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
             Some(Throttle { scope: ThrottleScope::Application, .. }) => {
                 let mut app = self.app.borrow_mut();
                 app.paused_until = app.paused_until.max(until);
-                let used = app.budget.meter().used(now);
-                app.learned.refused(now, used);
+                let taken = app.budget.meter().answered_within(now).saturating_sub(1);
+                app.learned.refused(now, taken);
             }
             _ => {
                 self.paused_until = self.paused_until.max(until);
                 // Which of the two windows was full is not said; the fuller one it is.
                 if kind == AskKind::Invite && filled(&mut self.invitations, now) > filled(&mut self.writes, now) {
-                    self.learned_invitations.refused(now, self.invitations.used(now));
+                    let taken = self.invitations.answered_within(now).saturating_sub(1);
+                    self.learned_invitations.refused(now, taken);
                 } else {
-                    self.learned.refused(now, self.writes.used(now));
+                    // All but the refused one itself: what else is under way will be refused too.
+                    let taken = self.writes.answered_within(now).saturating_sub(1);
+                    self.learned.refused(now, taken);
                 }
             }
         }

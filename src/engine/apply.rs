@@ -18,11 +18,15 @@ use crate::ports::{Clock, DirectoryError, DirectoryWrite, Write, Written};
 use crate::quota::{Learned, Meter, Permit};
 use crate::store::{Ask, Door, RoutePart};
 
-/// Writes under way at once in one target. At 20 writes a second and answers within 1.2 s this fills the quota; more
-/// would only lengthen the tail of unanswered writes after a crash.
-const IN_FLIGHT_MAX: usize = 24;
-/// The same while others use up the tenant's quota: each of these can be refused when the limit is met.
-const IN_FLIGHT_SQUEEZED: usize = 8;
+/// The most writes under way at once in one target. At 20 writes a second and answers within 1.2 s this fills the quota;
+/// more would only lengthen the tail of unanswered writes after a crash.
+const IN_FLIGHT_MAX: u64 = 24;
+/// The least: one that is answered late must not stop the others.
+const IN_FLIGHT_MIN: u64 = 2;
+/// How long an answer is taken to take before there was one: what Graph takes on an ordinary day (guess).
+const LATENCY_MILLIS: u64 = 400;
+/// Of the latency that is reckoned with, the last answer is one part in so many.
+const LATENCY_PARTS: u64 = 8;
 /// So many more for leavers, who must not wait until slow answers to others come.
 const IN_FLIGHT_LEAVERS: usize = 2;
 
@@ -68,6 +72,8 @@ pub(super) struct Worker<'r, D, C> {
     pub(super) paused_until: Timestamp,
     /// Faults of writes that left before this belong to one that is counted already.
     pub(super) blip_until: Timestamp,
+    /// How long answers take of late.
+    latency_millis: u64,
     pub(super) faults: u32,
     pub(super) throttles: u32,
     pub(super) streaks: BTreeMap<(RouteName, RoutePart), Streak>,
@@ -101,6 +107,7 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
             heeded: Timestamp(0),
             paused_until: Timestamp(0),
             blip_until: Timestamp(0),
+            latency_millis: LATENCY_MILLIS,
             faults: 0,
             throttles: 0,
             streaks: BTreeMap::new(),
@@ -227,14 +234,25 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
         }
     }
 
-    /// How many writes may be under way.
+    /// How many writes may be under way: what the quota's rate needs at the latency seen, and as much again to catch up
+    /// with. Whatever is under way when a limit is met is refused with it, so that it shall not be more; where others use
+    /// the quota too and the limit is bound to be met, there is no catching up.
     fn room(&mut self, lane: Option<Lane>, now: Timestamp) -> usize {
         if self.probing {
             return 1;
         }
-        let squeezed = self.learned.most(now).is_some();
-        let room = if squeezed { IN_FLIGHT_SQUEEZED } else { IN_FLIGHT_MAX };
+        let squeezed = self.learned.most(now);
+        let window = self.learned.window();
+        let most = u64::from(squeezed.unwrap_or(window.writes_max.saturating_mul(2)));
+        let needed = most.saturating_mul(self.latency_millis).div_ceil(window.millis.max(1));
+        let room = usize::try_from(needed.clamp(IN_FLIGHT_MIN, IN_FLIGHT_MAX)).unwrap_or(1);
         if lane == Some(Lane::Leavers) { room + IN_FLIGHT_LEAVERS } else { room }
+    }
+
+    /// An answer came after so long.
+    pub(super) fn note_latency(&mut self, asked_at: Timestamp) {
+        let last = self.now().millis_since(asked_at);
+        self.latency_millis = (self.latency_millis * (LATENCY_PARTS - 1) + last) / LATENCY_PARTS;
     }
 
     /// Until when the job's write may not leave; takes the permits where it may.

@@ -31,6 +31,24 @@ impl<D, C: Clock> Cycle<'_, D, C> {
         Ok(self.config.next_tick(&last, self.clock.now()).map(|(at, routes)| Tick { at, routes }))
     }
 
+    /// Whether the last run never came to its end, because its process was killed: then every route is due at once, and not
+    /// with the next tick.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn pick_up(&self) -> Result<bool, EngineError> {
+        let killed = self.store.last_runs(1)?.iter().any(|run| run.ended_at.is_none());
+        if killed {
+            self.due_again(&self.config.routes.iter().map(|r| r.name.clone()).collect())?;
+        }
+        Ok(killed)
+    }
+
+    /// These routes' cycle was cut short: it goes on as soon as somebody keeps the schedule again.
+    pub(super) fn due_again(&self, routes: &BTreeSet<RouteName>) -> Result<(), EngineError> {
+        Ok(self.store.together(|| routes.iter().try_for_each(|route| self.store.forget_tick(route)))?)
+    }
+
     /// These routes' turn has come.
     ///
     /// # Errors

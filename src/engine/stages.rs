@@ -63,7 +63,11 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
     /// # Errors
     /// As [`Cycle::sync`].
     pub async fn keep(&self, run: RunId) -> Result<Report, EngineError> {
-        self.one_run(Run::new(self, Trigger::Schedule, run, true)?, None).await
+        let report = self.one_run(Run::new(self, Trigger::Schedule, run, true)?, None).await?;
+        if report.stopped {
+            self.due_again(&self.route_names())?;
+        }
+        Ok(report)
     }
 
     async fn one_run(&self, run: Run<'_, D, C>, approved: Option<&str>) -> Result<Report, EngineError> {

@@ -37,7 +37,12 @@ impl Learned {
         Self { window, most: None, held_until: Timestamp(0), step: 1, deaf_until: Timestamp(0) }
     }
 
-    /// The tenant refused a write while our own count of the window was `used`.
+    /// Which window it is.
+    pub fn window(&self) -> Window {
+        self.window
+    }
+
+    /// The tenant refused a write after it had taken `used` in the window.
     ///
     /// What it took is about what there is. But a refusal can also be a tenant's bad minute, so that one never takes more
     /// than half.

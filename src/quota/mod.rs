@@ -149,10 +149,14 @@ impl Meter {
 
     /// Writes in the first window, those under way included.
     pub fn used(&mut self, now: Timestamp) -> u32 {
-        let in_flight = self.in_flight;
+        self.answered_within(now) + self.in_flight
+    }
+
+    /// Writes in the first window that have been answered.
+    pub fn answered_within(&mut self, now: Timestamp) -> u32 {
         self.ledgers.first_mut().map_or(0, |ledger| {
             ledger.forget(now);
-            ledger.used + in_flight
+            ledger.used
         })
     }
 

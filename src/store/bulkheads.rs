@@ -190,6 +190,15 @@ impl Store {
         Ok(text.and_then(|text| text.parse().ok()).map(Timestamp))
     }
 
+    /// It is as if a schedule had never come due for the route.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn forget_tick(&self, route: &RouteName) -> Result<(), StoreError> {
+        self.connection.prepare_cached("DELETE FROM meta WHERE name = ?1")?.execute([format!("tick {route}")])?;
+        Ok(())
+    }
+
     /// A schedule has come due for the route.
     ///
     /// # Errors

@@ -28,6 +28,9 @@ impl TestClock {
     pub(crate) fn start(&self) -> Timestamp {
         START
     }
+    pub(crate) fn at(&self) -> Timestamp {
+        self.now()
+    }
 }
 
 impl Clock for TestClock {
@@ -125,15 +128,24 @@ impl Bench {
     }
 
     pub(crate) fn new(tenants: &[&str], topology: &str, rules: &[(&str, &str)]) -> Self {
+        Self::with_apps(tenants, topology, rules, |n| n)
+    }
+
+    /// All tenants are reached by one app.
+    pub(crate) fn of_one_app(tenants: &[&str], topology: &str, rules: &[(&str, &str)]) -> Self {
+        Self::with_apps(tenants, topology, rules, |_| 1)
+    }
+
+    fn with_apps(tenants: &[&str], topology: &str, rules: &[(&str, &str)], app: impl Fn(u32) -> u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("sync-rules")).unwrap();
         let start = tokio::time::Instant::now();
         let clock = TestClock { start };
         let world = Arc::new(World::new(Arc::new(move || clock.now()), 7));
         let mut text = String::from("[store]\npath = \"crosstie.db\"\n");
-        for (n, tenant) in (1..).zip(tenants) {
+        for (n, tenant) in (1u32..).zip(tenants) {
             let id = format!("6f1c0d3e-0000-4000-8000-{n:012}");
-            let client = format!("0b9b0d64-0000-4000-8000-{n:012}");
+            let client = format!("0b9b0d64-0000-4000-8000-{:012}", app(n));
             std::fs::write(folder.path().join(format!("{tenant}.secret")), "s3cret").unwrap();
             text += &format!(
                 "[tenants.{tenant}]\nid = \"{id}\"\nclient_id = \"{client}\"\nclient_secret = {{ file = \
@@ -253,6 +265,9 @@ impl Bench {
                     watch: &watch,
                     stop: stop.clone(),
                 };
+                if runs.borrow().is_empty() {
+                    cycle.pick_up().unwrap();
+                }
                 let tick = cycle.next_tick().unwrap().unwrap();
                 let mut told = stop.clone();
                 let stopped = std::pin::pin!(told.wait_for(|stop| *stop));
@@ -275,6 +290,12 @@ impl Bench {
         };
         let (told, ()) = futures_util::future::join(tell, keep).await;
         (told, Served { runs: runs.into_inner(), notices: notices.into_inner() })
+    }
+    /// The same, killed after so many seconds: what is under way then is lost.
+    pub(crate) async fn serve_until_killed(&self, seconds: u64) {
+        let process = std::pin::pin!(self.serve(std::future::pending::<()>()));
+        let death = std::pin::pin!(self.wait(seconds));
+        futures_util::future::select(process, death).await;
     }
     /// Lets so much time pass.
     pub(crate) async fn wait(&self, seconds: u64) {

@@ -1,0 +1,40 @@
+//! Are quotas used up and never overrun, shared fairly, and left to others?
+
+use super::figures::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_quota_is_used_up_to_one_part_in_fifty_and_never_overrun_also_by_a_restart() {
+    let used = a_quota_is_used_up(Size::small(900)).await;
+    assert!(used.ratio <= 1.02 && used.refused == 0, "{used:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_app_takes_is_left_to_it_after_a_handful_of_refusals() {
+    for announced in [false, true] {
+        let used = a_foreign_app_takes_its_share(Size::small(1_200), announced).await;
+        assert!(used.refused <= 5 && used.ratio <= 1.10, "announced: {announced}: {used:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leaver_is_gone_within_a_poll_and_five_seconds_however_many_wait() {
+    let waited = a_leaver_behind(Size { writes: 100, window_seconds: 150, ..Size::small(1_500) }, 60).await;
+    assert!(waited <= 65.0, "{waited} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn targets_of_one_app_share_its_budget_fairly() {
+    let (unfair, used) = twelve_targets_of_one_app(
+        Size { app_writes: 700, app_window_seconds: 60, writes: 60, window_seconds: 30, people: 120 },
+        3,
+    )
+    .await;
+    assert!(unfair <= 1.05, "most over least: {unfair}, {used:?}");
+    assert!(used.refused == 0 && used.ratio <= 1.05, "{used:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_hangs_costs_the_others_nothing() {
+    let (well, hanging) = beside_a_tenant_that_hangs(Size::small(300)).await;
+    assert!((hanging - well).abs() <= 1.0, "{well} s beside a tenant that is well, {hanging} s beside one that hangs");
+}
