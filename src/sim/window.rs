@@ -135,6 +135,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_heavier_than_the_window_passes_alone() {
+        let (limit, mut meter) = (Limit::new(2, 10), Meter::default());
+        assert_eq!(meter.wait(limit, Timestamp(0), 5), None);
+        meter.record(limit, Timestamp(0), 5);
+        assert_eq!(meter.wait(limit, Timestamp(1), 5), Some(9_999));
+        assert_eq!(meter.wait(limit, Timestamp(1), 1), Some(9_999));
+        assert_eq!(meter.wait(limit, Timestamp(10_000), 5), None);
+    }
+
+    #[test]
     fn an_overrun_window_keeps_twice_its_limit_and_no_more() {
         let (limit, mut meter) = (Limit::new(10, 3_600), Meter::default());
         for at in 0..10_000 {
