@@ -166,14 +166,14 @@ proptest! {
                 }
             };
             let limits = small(refused_count);
-            for t in 0..2 {
+            for (t, others) in foreign.iter().enumerate() {
                 for a in 0..2 {
                     let (tenant, app) = (Some(t), Some(a));
                     expect(LimitName::AppWrites, tenant, app, &writes(tenant, app, None), limits.app_writes);
                     expect(LimitName::AppWritesHour, tenant, app, &writes(tenant, app, None), limits.app_writes_hour);
                     expect(LimitName::AppUnits, tenant, app, &spent(tenant, a), Limit::new(14, 10));
                 }
-                let all = [writes(Some(t), None, None), foreign[t].clone()].concat();
+                let all = [writes(Some(t), None, None), others.clone()].concat();
                 expect(LimitName::TenantWrites, Some(t), None, &all, limits.tenant_writes);
                 expect(LimitName::Invitations, Some(t), None, &writes(Some(t), None, Some(Kind::Invite)), limits.invitations);
             }
