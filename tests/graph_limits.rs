@@ -3,16 +3,25 @@
 
 mod graph_support;
 
-use crosstie::graph::{load_permille, resource_units, throttle};
-use crosstie::model::{Cursor, ObjectId};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crosstie::graph::{
+    GraphClient, GraphWriter, Limits as GraphLimits, Proof, RequestIds, RouterTransport, Transport, TransportError,
+    load_permille, resource_units, throttle,
+};
+use crosstie::model::{Cursor, Edit, ObjectId, Then, Timestamp};
 use crosstie::ports::ThrottledOperations::{Read, ReadWrite, Write as Writes};
 use crosstie::ports::{
-    DirectoryRead, DirectoryWrite, Look, Pressure, Throttle, ThrottleScope, ThrottledOperations, Write,
+    Clock, DirectoryRead, DirectoryWrite, Look, Pressure, Throttle, ThrottleScope, ThrottledOperations, Write,
 };
-use crosstie::sim::Kind;
+use crosstie::sim::{App, Effect, Fault, Kind, Limit, LimitName, RetryAfter, TenantSpec, World, router};
 use graph_support::*;
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
+use tokio::time::Instant;
 
 const SCOPE: &str = "x-ms-throttle-scope";
 const LOAD: &str = "x-ms-throttle-limit-percentage";
@@ -141,7 +150,7 @@ async fn pressure_is_what_the_last_write_was_told() {
         house.writer.pressure().map(|p| p.permille)
     };
     assert_eq!(house.writer.pressure(), None);
-    let start = crosstie::ports::Clock::now(&house.clock);
+    let start = Clock::now(&house.clock);
     assert_eq!(write().await, Some(850));
     assert_eq!(write().await, Some(850), "an absurd load is no load");
     assert_eq!(house.writer.pressure(), Some(Pressure { permille: 850, at: start }));
@@ -207,26 +216,22 @@ async fn the_answer_says_better_what_a_read_has_cost() {
         item(1, r#"{"X-MS-Resource-Unit":"7"}"#),
         item(2, r#"{"x-ms-resource-unit":3}"#)
     );
-    let house = House::new([answer(200, &body)]);
+    let house = House::new([answer_with(200, ("x-ms-resource-unit", "50"), &body)]);
     let users: Vec<ObjectId> = (1..=3).map(|n| ObjectId::new(format!("u{n}"))).collect();
     assert!(house.writer.look(&selection(&["mail"]), &users).await.iter().all(Result::is_ok));
     assert_eq!(house.writer.take_units(), 7 + 3 + 1);
     // Refused and lost ones have cost something, too.
-    let house = House::new([answer(429, ""), Err(crosstie::graph::TransportError::lost("reset")), page("u")]);
+    let house = House::new([answer(429, ""), Err(TransportError::lost("reset")), page("u")]);
     house.writer.delta_page(&selection(&["mail"]), &Cursor::Start).await.unwrap();
     assert_eq!(house.writer.take_units(), 3);
 }
 
 #[tokio::test]
 async fn what_was_spent_before_a_restart_is_not_spent_again() {
-    let house = House::with_reads(100, (0..60).map(|_| page("u")));
-    let now = crosstie::ports::Clock::now(&house.clock);
+    let house = House::with_reads(100, (0..131).map(|_| page("u")));
+    let now = Clock::now(&house.clock);
     // Long ago; five seconds ago; and an instant that has not come yet, of a clock that was wrong.
-    let spent = [
-        (crosstie::model::Timestamp(now.0 - 60_000), 90),
-        (crosstie::model::Timestamp(now.0 - 5_000), 40),
-        (now.plus_seconds(7_200), 10),
-    ];
+    let spent = [(Timestamp(now.0 - 60_000), 90), (Timestamp(now.0 - 5_000), 40), (now.plus_seconds(7_200), 10)];
     house.writer.reader().remember_units(&spent);
     for _ in 0..40 {
         house.writer.delta_page(&selection(&["mail"]), &Cursor::Start).await.unwrap();
@@ -235,23 +240,28 @@ async fn what_was_spent_before_a_restart_is_not_spent_again() {
     house.writer.delta_page(&selection(&["mail"]), &Cursor::Start).await.unwrap();
     assert_eq!(house.clock.pauses(), [5_000]);
     assert_eq!(house.writer.take_units(), 41, "what is remembered is not told as news");
+    house.clock.0.set(house.clock.0.get() + 10_000);
+    for _ in 0..90 {
+        house.writer.delta_page(&selection(&["mail"]), &Cursor::Start).await.unwrap();
+    }
+    assert_eq!(house.clock.pauses(), [5_000], "nothing can have been spent in the future");
 }
 
 /// A tenant in virtual time: remembers when each read arrived, and throttles the first.
 #[derive(Clone)]
 struct Throttling {
-    arrivals: std::rc::Rc<std::cell::RefCell<Vec<(u64, String)>>>,
-    start: tokio::time::Instant,
-    first: std::rc::Rc<std::cell::RefCell<Option<Answered>>>,
+    arrivals: Rc<RefCell<Vec<(u64, String)>>>,
+    start: Instant,
+    first: Rc<RefCell<Option<Answered>>>,
 }
-impl crosstie::graph::Transport for Throttling {
-    async fn send(&self, request: http::Request<bytes::Bytes>, _: crosstie::graph::Limits) -> Answered {
+impl Transport for Throttling {
+    async fn send(&self, request: http::Request<bytes::Bytes>, _: GraphLimits) -> Answered {
         if request.uri().path().ends_with("/token") {
             return token("token", 3_599);
         }
         let at = u64::try_from(self.start.elapsed().as_millis()).unwrap();
         self.arrivals.borrow_mut().push((at, request.uri().path().to_owned()));
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
         if let Some(first) = self.first.borrow_mut().take() {
             return first;
         }
@@ -266,38 +276,39 @@ impl crosstie::graph::Transport for Throttling {
     }
 }
 #[derive(Clone)]
-struct VirtualClock(tokio::time::Instant);
-impl crosstie::ports::Clock for VirtualClock {
-    fn now(&self) -> crosstie::model::Timestamp {
-        crosstie::model::Timestamp(1_795_322_112_000).plus_millis(u64::try_from(self.0.elapsed().as_millis()).unwrap())
+struct VirtualClock(Instant);
+impl Clock for VirtualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(1_795_322_112_000).plus_millis(u64::try_from(self.0.elapsed().as_millis()).unwrap())
     }
-    async fn sleep_until(&self, at: crosstie::model::Timestamp) {
-        tokio::time::sleep(std::time::Duration::from_millis(at.millis_since(crosstie::ports::Clock::now(self)))).await;
+    async fn sleep_until(&self, at: Timestamp) {
+        tokio::time::sleep(Duration::from_millis(at.millis_since(Clock::now(self)))).await;
     }
 }
 
-/// When everything arrived: a delta page that is throttled as `first` says at 0.1 s, and looks and a write at 1 s.
-async fn throttled_at_once(first: Answered) -> Vec<(u64, String)> {
-    let start = tokio::time::Instant::now();
-    let first = std::rc::Rc::new(std::cell::RefCell::new(Some(first)));
-    let tenant = Throttling { arrivals: Default::default(), start, first };
-    let proof = crosstie::graph::Proof::Secret(SECRET.to_owned().into());
-    let ids = crosstie::graph::RequestIds::seeded(1);
-    let client =
-        crosstie::graph::GraphClient::new(&tenant_at(ROOT), proof, tenant.clone(), VirtualClock(start), ids).unwrap();
-    let writer = crosstie::graph::GraphWriter::new(client);
-    let later = async || {
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-        let (a, b) = (ObjectId::new("a"), ObjectId::new("b"));
-        let (mail, pair) = (selection(&["mail"]), [a, b]);
-        let deleted = delete();
-        let looks = writer.look(&mail, &pair);
-        let (looks, written) = futures_util::future::join(looks, writer.write("i", &deleted)).await;
-        assert!(looks.iter().all(Result::is_ok) && written.is_ok());
-    };
+/// When everything arrived: what comes at once meets `first` at 0.1 s, everything else comes at 1 s.
+async fn throttled_at_once(first: Answered, looks_first: bool) -> Vec<(u64, String)> {
+    let start = Instant::now();
+    let tenant = Throttling { arrivals: Rc::default(), start, first: Rc::new(RefCell::new(Some(first))) };
+    let proof = Proof::Secret(SECRET.to_owned().into());
+    let (clock, ids) = (VirtualClock(start), RequestIds::seeded(1));
+    let writer = GraphWriter::new(GraphClient::new(&tenant_at(ROOT), proof, tenant.clone(), clock, ids).unwrap());
     let mail = selection(&["mail"]);
-    let (page, ()) = futures_util::future::join(writer.delta_page(&mail, &Cursor::Start), later()).await;
-    page.unwrap();
+    let after = async |seconds: bool| tokio::time::sleep(Duration::from_secs(u64::from(seconds))).await;
+    let page = async || {
+        after(looks_first).await;
+        writer.delta_page(&mail, &Cursor::Start).await.unwrap();
+    };
+    let looks = async || {
+        after(!looks_first).await;
+        let looks = writer.look(&mail, &[ObjectId::new("a"), ObjectId::new("b")]).await;
+        assert!(looks.iter().all(Result::is_ok));
+    };
+    let write = async || {
+        after(true).await;
+        writer.write("i", &delete()).await.unwrap();
+    };
+    tokio::join!(page(), looks(), write());
     let mut arrivals = tenant.arrivals.borrow().clone();
     arrivals.sort();
     arrivals
@@ -315,31 +326,36 @@ async fn a_throttled_read_pauses_every_read_of_the_tenant_and_no_write() {
     let at =
         |arrivals: &[(u64, String)], path: &str| arrivals.iter().rfind(|(_, p)| p == path).map(|(at, _)| *at).unwrap();
     for scope in ["", "Tenant_Application/Read/a/t", "Tenant/ReadWrite/a/t", "rubbish"] {
-        let arrivals = throttled_at_once(refused(scope, "30")).await;
+        let arrivals = throttled_at_once(refused(scope, "30"), false).await;
         assert_eq!(at(&arrivals, "/v1.0/users/delta"), 30_100, "{scope}");
         assert_eq!(at(&arrivals, "/v1.0/$batch"), 30_100, "the looks wait, too: {scope}");
         assert_eq!(at(&arrivals, "/v1.0/users/u"), 1_000, "{scope}");
     }
-    let arrivals = throttled_at_once(refused("Tenant_Application/Write/a/t", "30")).await;
+    let arrivals = throttled_at_once(refused("Tenant_Application/Write/a/t", "30"), false).await;
     assert_eq!(at(&arrivals, "/v1.0/$batch"), 1_000, "a throttle of writes is no read's concern");
+    // An item of a batch speaks for all reads, too.
+    let item = r#"{"responses":[{"id":"2","status":200,"body":{"id":"b"}},
+        {"id":"1","status":429,"headers":{"Retry-After":"30"},"body":null}]}"#;
+    let arrivals = throttled_at_once(answer(200, item), true).await;
+    assert_eq!((at(&arrivals, "/v1.0/$batch"), at(&arrivals, "/v1.0/users/delta")), (30_100, 30_100));
+    assert_eq!(at(&arrivals, "/v1.0/users/u"), 1_000);
     // However absurd the wish, two minutes are the end of it.
     for wish in ["1000000000000000000", "Sun, 22 Nov 2099 04:00:00 GMT"] {
-        let arrivals = throttled_at_once(refused("", wish)).await;
+        let arrivals = throttled_at_once(refused("", wish), false).await;
         assert_eq!(at(&arrivals, "/v1.0/$batch"), 120_100, "{wish}");
     }
     for wish in ["-5", "soon", "NaN", "0", ""] {
-        let arrivals = throttled_at_once(refused("", wish)).await;
+        let arrivals = throttled_at_once(refused("", wish), false).await;
         assert_eq!(at(&arrivals, "/v1.0/$batch"), 1_100, "{wish}: the first pause of our own");
     }
 }
 
 /// A simulated tenant of forty users in virtual time, its answers a second late, and a client that believes in `reads`
 /// units in ten seconds.
-async fn simulated(reads: u32) -> (std::sync::Arc<crosstie::sim::World>, SimulatedWriter, Vec<ObjectId>) {
-    use crosstie::sim::{App, Effect, Fault, Limit, TenantSpec, World, router};
-    let start = tokio::time::Instant::now();
+async fn simulated(reads: u32) -> (Arc<crosstie::sim::World>, SimulatedWriter, Vec<ObjectId>) {
+    let start = Instant::now();
     let clock = VirtualClock(start);
-    let world = World::new(std::sync::Arc::new(move || crosstie::ports::Clock::now(&VirtualClock(start))), 1);
+    let world = World::new(Arc::new(move || Clock::now(&VirtualClock(start))), 1);
     let roles = ["User.ReadWrite.All", "GroupMember.Read.All"].map(str::to_owned).to_vec();
     let app = App { client_id: "app-1".to_owned(), secret: SECRET.to_owned(), roles, ..App::default() };
     let initial_domain = "hub.onmicrosoft.example".to_owned();
@@ -353,16 +369,16 @@ async fn simulated(reads: u32) -> (std::sync::Arc<crosstie::sim::World>, Simulat
     let users: Vec<ObjectId> = (0..40).map(add).collect();
     hub.settings(|s| (s.limits.app_units, s.page_size) = (Some(Limit::new(400, 10)), 5)).unwrap();
     hub.fault(Fault::always(Effect::Delay { millis: 1_000 })).unwrap();
-    let world = std::sync::Arc::new(world);
+    let world = Arc::new(world);
     let limits = crosstie::config::Limits { reads, ..Default::default() };
     let tenant = crosstie::config::Tenant { authority: ROOT.parse().unwrap(), limits, ..tenant_at(ROOT) };
-    let proof = crosstie::graph::Proof::Secret(SECRET.to_owned().into());
-    let transport = crosstie::graph::RouterTransport::new(router(world.clone()));
-    let ids = crosstie::graph::RequestIds::seeded(1);
-    let client = crosstie::graph::GraphClient::new(&tenant, proof, transport, clock, ids).unwrap();
-    (world, crosstie::graph::GraphWriter::new(client), users)
+    let proof = Proof::Secret(SECRET.to_owned().into());
+    let transport = RouterTransport::new(router(world.clone()));
+    let ids = RequestIds::seeded(1);
+    let client = GraphClient::new(&tenant, proof, transport, clock, ids).unwrap();
+    (world, GraphWriter::new(client), users)
 }
-type SimulatedWriter = crosstie::graph::GraphWriter<crosstie::graph::RouterTransport, VirtualClock>;
+type SimulatedWriter = GraphWriter<RouterTransport, VirtualClock>;
 
 /// Looks, searches, pages and writes, many at a time; every one of them has to succeed.
 async fn traffic(writer: &SimulatedWriter, users: &[ObjectId]) {
@@ -379,13 +395,13 @@ async fn traffic(writer: &SimulatedWriter, users: &[ObjectId]) {
     };
     let pages = async || {
         let mut from = Cursor::Start;
-        while let crosstie::model::Then::More(link) = writer.delta_page(&mail, &from).await.unwrap().then {
+        while let Then::More(link) = writer.delta_page(&mail, &from).await.unwrap().then {
             from = Cursor::Link(link);
         }
     };
     let writes = async || {
         for user in users {
-            let edits = [("jobTitle".into(), crosstie::model::Edit::Set("x".into()))].into();
+            let edits = [("jobTitle".into(), Edit::Set("x".into()))].into();
             writer
                 .write("11111111-1111-1111-1111-111111111111", &Write::Patch { account: user.clone(), edits })
                 .await
@@ -398,10 +414,10 @@ async fn traffic(writer: &SimulatedWriter, users: &[ObjectId]) {
 #[tokio::test(start_paused = true)]
 async fn no_window_of_units_is_overrun_and_little_of_it_is_wasted() {
     let (world, writer, users) = simulated(400).await;
-    let start = tokio::time::Instant::now();
+    let start = Instant::now();
     traffic(&writer, &users).await;
     assert_eq!(world.throttled(), []);
-    let peak = world.peaks().into_iter().find(|p| p.window == crosstie::sim::LimitName::AppUnits).unwrap();
+    let peak = world.peaks().into_iter().find(|p| p.window == LimitName::AppUnits).unwrap();
     assert!((330..=400).contains(&peak.most), "{peak:?}");
     // Everything here costs one unit: 2,400 looks, 60 searches, 40 writes, and pages.
     let counts = &world.counts()["hub"];
@@ -414,7 +430,6 @@ async fn no_window_of_units_is_overrun_and_little_of_it_is_wasted() {
 
 #[tokio::test(start_paused = true)]
 async fn who_believes_in_too_much_is_throttled_and_gets_there_all_the_same() {
-    use crosstie::sim::RetryAfter;
     for flavour in [RetryAfter::Integer, RetryAfter::Decimal, RetryAfter::Date] {
         let (world, writer, users) = simulated(3_500).await;
         world.tenant("hub").settings(|s| s.limits.retry_after = flavour).unwrap();

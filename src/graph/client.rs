@@ -208,7 +208,7 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
             let not_before = refusal.retry_after.map(|millis| now.plus_millis(millis));
             if let Some(until) = pause_until(1, Retry::Again { not_before }, now) {
                 tracing::debug!(tenant = %self.name, until = %until.rfc3339(), "throttled: all reading pauses");
-                self.share.pause_reads(until, now);
+                self.share.pause_reads(until);
             }
         }
     }

@@ -12,8 +12,6 @@ use tokio::sync::{Mutex, Notify};
 use crate::model::Timestamp;
 use crate::ports::Clock;
 
-use super::retry::RETRY_AFTER_MILLIS_MAX;
-
 /// "Microsoft Graph service-specific throttling limits", copy of 2026-02-06: resource units per 10 seconds.
 const WINDOW_MILLIS: u64 = 10_000;
 /// One part in so many is left for writes, so that they never wait behind reads: of the smallest share that is 350 units
@@ -169,9 +167,8 @@ impl Share {
         }
     }
 
-    /// No read leaves before `until`, or before the longest pause that is believed is over.
-    pub(super) fn pause_reads(&self, until: Timestamp, now: Timestamp) {
-        let until = until.min(now.plus_millis(RETRY_AFTER_MILLIS_MAX));
+    /// No read leaves before `until`; a pause that was asked for already is not shortened.
+    pub(super) fn pause_reads(&self, until: Timestamp) {
         self.paused_until.set(self.paused_until.get().max(until));
     }
 
@@ -276,6 +273,79 @@ mod tests {
         ledger.correct(4, 1);
         assert_eq!((ledger.used, ledger.under_way, ledger.untold), (3, 4, 3));
         assert_eq!(ledger.ask(now.plus_millis(1), 3, 10), Permit::Granted);
+        let free = now.plus_millis(WINDOW_MILLIS);
+        assert_eq!(ledger.ask(Timestamp(free.0 - 1), 1, 10), Permit::WaitUntil(free));
+        assert_eq!(ledger.ask(free, 2, 10), Permit::Granted);
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_makes_nothing_younger() {
+        let (mut ledger, now) = (Ledger::default(), Timestamp(50_000));
+        ledger.spend(now, 6);
+        ledger.spend(now.plus_seconds(4), 2);
+        ledger.spend(now, 2);
+        let free = now.plus_seconds(4).plus_millis(WINDOW_MILLIS);
+        assert_eq!(ledger.ask(now.plus_millis(WINDOW_MILLIS), 7, 10), Permit::WaitUntil(free));
+        assert_eq!(ledger.spent.len(), 1);
+    }
+
+    /// Virtual time.
+    struct Paused(tokio::time::Instant);
+    impl Clock for Paused {
+        fn now(&self) -> Timestamp {
+            Timestamp(1_000_000).plus_millis(u64::try_from(self.0.elapsed().as_millis()).unwrap())
+        }
+        async fn sleep_until(&self, at: Timestamp) {
+            sleep(at.millis_since(self.now())).await;
+        }
+    }
+    impl Paused {
+        fn passed(&self) -> u64 {
+            self.now().0 - 1_000_000
+        }
+    }
+    async fn sleep(millis: u64) {
+        tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_overtaken_for_ever() {
+        let (clock, share) = (Paused(tokio::time::Instant::now()), Share::new(100));
+        // A crowd that always wants one more, and never all at the same time; a batch wants twenty at once.
+        let small = async |n: u64| {
+            sleep(37 * n).await;
+            while clock.passed() < 120_000 {
+                drop(share.read(&clock, 1).await);
+                sleep(100).await;
+            }
+        };
+        let batch = async {
+            sleep(5_000).await;
+            drop(share.read(&clock, 20).await);
+            clock.passed()
+        };
+        let crowd = futures_util::future::join_all((0..60).map(small));
+        let (served, _) = futures_util::future::join(batch, crowd).await;
+        assert!(served < 15_000, "after {served} ms");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_holds_for_those_who_wait_already_and_is_not_shortened() {
+        let (clock, share) = (Paused(tokio::time::Instant::now()), Share::new(100));
+        drop(share.read(&clock, 90).await);
+        let throttled = async {
+            sleep(5_000).await;
+            share.pause_reads(clock.now().plus_seconds(60));
+            share.pause_reads(clock.now().plus_seconds(1));
+            drop(share.write(&clock).await);
+            clock.passed()
+        };
+        let read = async {
+            drop(share.read(&clock, 1).await);
+            clock.passed()
+        };
+        assert_eq!(futures_util::future::join(throttled, read).await, (5_000, 65_000), "the write does not wait");
+        assert_eq!(share.take(), 92, "what was granted and not used has cost nothing");
     }
 
     #[test]
@@ -301,6 +371,7 @@ mod tests {
             ("/groups/g/transitiveMembers?$Select=id&$top=19", 3),
             ("/groups/g/members", 3),
             ("/users/u/memberOf?$select=id", 1),
+            ("/users/u/memberOf", 2),
             ("/users/u/transitiveMemberOf", 2),
             ("/directory/deletedItems/u", 1),
         ];

@@ -183,7 +183,8 @@ impl Tenant {
 
     /// Everything that other apps have written until now, each write at its own instant.
     pub(super) fn settle_foreign(&mut self, now: Timestamp) {
-        let per_second = self.spec.settings.foreign.writes_per_second.clamp(0.0, FOREIGN_PER_SECOND_MAX);
+        let wanted = self.spec.settings.foreign.writes_per_second;
+        let per_second = if wanted.is_nan() { 0.0 } else { wanted.clamp(0.0, FOREIGN_PER_SECOND_MAX) };
         let steady = &mut self.meters.steady;
         let settled_at = steady.settled_at.unwrap_or(now);
         // The rate can only have changed at the last look, since every edit settles first.
@@ -191,8 +192,7 @@ impl Tenant {
             *steady = Steady { per_second, since: settled_at, sent: 0, settled_at: None };
         }
         steady.settled_at = Some(now.max(settled_at));
-        // A NaN is no rate.
-        if !(per_second > 0.0) {
+        if per_second == 0.0 {
             return;
         }
         let (since, sent) = (steady.since, steady.sent);

@@ -135,6 +135,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_heavier_than_the_window_passes_alone() {
+        let (limit, mut meter) = (Limit::new(2, 10), Meter::default());
+        assert_eq!(meter.wait(limit, Timestamp(0), 5), None);
+        meter.record(limit, Timestamp(0), 5);
+        assert_eq!(meter.wait(limit, Timestamp(1), 5), Some(9_999));
+        assert_eq!(meter.wait(limit, Timestamp(1), 1), Some(9_999));
+        assert_eq!(meter.wait(limit, Timestamp(10_000), 5), None);
+    }
+
+    #[test]
     fn an_overrun_window_keeps_twice_its_limit_and_no_more() {
         let (limit, mut meter) = (Limit::new(10, 3_600), Meter::default());
         for at in 0..10_000 {
@@ -151,7 +161,8 @@ mod tests {
         #[test]
         fn a_meter_does_as_its_definition_says(arrivals in prop::collection::vec((0u64..3_000, 1u64..4), 1..80), refused_count: bool) {
             let (limit, mut meter, mut now) = (Limit::new(12, 5), Meter::default(), Timestamp(0));
-            let (mut judged, mut all): (Vec<(u64, u64)>, Vec<(u64, u64)>) = (Vec::new(), Vec::new());
+            let mut judged: Vec<(u64, u64)> = Vec::new();
+            let mut all = judged.clone();
             let inside = |list: &[(u64, u64)], now: u64| list.iter().filter(|(at, _)| at + 5_000 > now).map(|(_, n)| n).sum::<u64>();
             let mut most = 0;
             for (gap, weight) in arrivals {

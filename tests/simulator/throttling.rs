@@ -166,14 +166,14 @@ proptest! {
                 }
             };
             let limits = small(refused_count);
-            for t in 0..2 {
+            for (t, others) in foreign.iter().enumerate() {
                 for a in 0..2 {
                     let (tenant, app) = (Some(t), Some(a));
                     expect(LimitName::AppWrites, tenant, app, &writes(tenant, app, None), limits.app_writes);
                     expect(LimitName::AppWritesHour, tenant, app, &writes(tenant, app, None), limits.app_writes_hour);
                     expect(LimitName::AppUnits, tenant, app, &spent(tenant, a), Limit::new(14, 10));
                 }
-                let all = [writes(Some(t), None, None), foreign[t].clone()].concat();
+                let all = [writes(Some(t), None, None), others.clone()].concat();
                 expect(LimitName::TenantWrites, Some(t), None, &all, limits.tenant_writes);
                 expect(LimitName::Invitations, Some(t), None, &writes(Some(t), None, Some(Kind::Invite)), limits.invitations);
             }
@@ -240,6 +240,27 @@ async fn reading_costs_units_and_is_refused_as_reading() {
 }
 
 #[tokio::test]
+async fn of_several_full_windows_the_one_that_frees_last_is_told() {
+    let limits = |minute: Limit, hour: Limit| Limits { tenant_writes: minute, app_writes: hour, ..Limits::off() };
+    let long = Limit::new(1, 600);
+    let short = Limit::new(1, 60);
+    for (limits, scope, window) in [
+        (limits(short, long), "Tenant_Application/", LimitName::AppWrites),
+        (limits(long, short), "Tenant/", LimitName::TenantWrites),
+    ] {
+        let bench = Bench::new().await;
+        bench.add("ada");
+        bench.north().settings(|s| s.limits = limits).unwrap();
+        let write = async || bench.call("PATCH", "/users/ada@north.example", json!({ "jobTitle": "x" })).await;
+        assert_eq!(write().await.status, 204);
+        let got = write().await;
+        assert_eq!(got.header("retry-after"), "600");
+        assert!(got.header("x-ms-throttle-scope").starts_with(scope));
+        assert_eq!(refused(&bench.world), [(window, 1)]);
+    }
+}
+
+#[tokio::test]
 async fn larger_tenants_give_more_units() {
     let bench = Bench::new().await;
     let limit = async |bench: &Bench| {
@@ -294,7 +315,7 @@ async fn each_way_of_saying_when_to_come_back_is_kept_to() {
     for (flavour, wishes) in [
         (RetryAfter::Integer, vec!["9"]),
         (RetryAfter::Decimal, vec!["8.766"]),
-        (RetryAfter::Date, vec!["Sun, 22 Nov 2026 00:00:10 GMT"]),
+        (RetryAfter::Date, vec!["Sun, 22 Nov 2026 00:00:11 GMT"]),
         (RetryAfter::Absent, vec![""]),
         (RetryAfter::Absurd, vec!["1000000000000000000", "soon", "NaN", "1e9", "", "-1", "1000000000000000000"]),
     ] {
@@ -312,6 +333,7 @@ async fn each_way_of_saying_when_to_come_back_is_kept_to() {
             })
             .unwrap();
         let write = async || bench.call("PATCH", "/users/ada@north.example", json!({ "jobTitle": "x" })).await;
+        bench.clock.fetch_add(500, Ordering::SeqCst);
         assert_eq!(write().await.status, 204);
         bench.clock.fetch_add(1_234, Ordering::SeqCst);
         for wish in wishes {
@@ -384,6 +406,21 @@ async fn steady_foreign_writes_come_at_their_own_instants_whoever_looks() {
     assert_eq!(steady(2.0, &[1, 333, 334, 9_999, 59_999, 60_000]).await, once);
     assert_eq!(steady(2.0, &[499]).await, counts(0, 0));
     assert_eq!(steady(2.0, &[500]).await, counts(1, 0));
+    // Every third of a second, on the first whole millisecond after it.
+    let bench = Bench::new().await;
+    let north = bench.north();
+    north.settings(|s| s.foreign.writes_per_second = 3.0).unwrap();
+    for (millis, writes) in [(333, 0), (334, 1), (666, 1), (667, 2), (999, 2), (1_000, 3)] {
+        bench.clock.store(START + millis, Ordering::SeqCst);
+        assert_eq!(north.foreign_counts().unwrap().writes, writes, "{millis}");
+    }
+    bench.pass(1);
+    let peak = bench.world.peaks().pop().unwrap();
+    assert_eq!((peak.most, peak.at), (6, Timestamp(START + 2_000)));
+    north.settings(|s| s.limits.tenant_writes = Limit::new(30, 1)).unwrap();
+    bench.clock.fetch_add(400, Ordering::SeqCst);
+    let peak = bench.world.peaks().pop().unwrap();
+    assert_eq!((peak.most, peak.at, peak.limit), (3, Timestamp(START + 2_334), Limit::new(30, 1)), "begun anew");
     // A new rate counts from its edit on.
     let bench = Bench::new().await;
     let north = bench.north();
