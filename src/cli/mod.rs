@@ -17,6 +17,7 @@ mod plan;
 mod progress;
 mod render;
 mod rules;
+mod service;
 mod session;
 mod sim;
 mod status;
@@ -29,6 +30,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use exit::Exit;
 use output::Output;
+pub use service::Service;
 
 /// Keeps people's accounts in step across Microsoft Entra tenants.
 #[derive(Parser, Debug)]
