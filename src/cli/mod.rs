@@ -24,6 +24,7 @@ mod render;
 mod retry;
 mod rules;
 mod run;
+mod service;
 mod session;
 mod sim;
 mod status;
@@ -36,6 +37,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use exit::Exit;
 use output::Output;
+pub use service::Service;
 
 /// Keeps people's accounts in step across Microsoft Entra tenants.
 #[derive(Parser, Debug)]

@@ -284,3 +284,32 @@ pub(super) async fn looking<T>(
     }
     found.map_err(failed)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{HEARTBEAT_SECONDS, Store, StoreError, SystemClock, alive, identity};
+    use crate::model::Timestamp;
+    use crate::ports::Clock;
+
+    #[tokio::test(start_paused = true)]
+    async fn long_work_is_seen_to_be_alive_and_ends_where_the_store_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, clock) = (folder.path().join("crosstie.db"), SystemClock::start());
+        let store = Store::open_as(&path, &identity::writer("sync", false), clock.now()).unwrap();
+        let seen = || Timestamp::parse(&store.writer().unwrap().unwrap().seen).unwrap();
+        let (begun, beat) = (seen(), HEARTBEAT_SECONDS);
+        let work = async {
+            tokio::time::sleep(Duration::from_secs(10 * beat + 1)).await;
+            seen().seconds_since(begun)
+        };
+        assert_eq!(alive(&store, &clock, work).await.unwrap(), 10 * beat);
+        assert_eq!(store.writer().unwrap().unwrap().since, begun.rfc3339());
+
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.execute("UPDATE meta SET value = json_set(value, '$.host', 'vm8') WHERE name = 'writer'", []).unwrap();
+        let ended = alive(&store, &clock, std::future::pending::<()>()).await;
+        assert!(matches!(&ended, Err(StoreError::TakenOver { holder, .. }) if holder.contains("@vm8")), "{ended:?}");
+    }
+}

@@ -86,10 +86,27 @@ pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// Where systemd keeps the files of `LoadCredential=` for a service: one folder for each, named in its environment.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
+/// The file that a configuration in `folder` means. `$CREDENTIALS_DIRECTORY/NAME` is one that systemd handed over, so that
+/// one configuration serves several units; outside of them the name stays as it is written, and leads to no file.
+pub(super) fn place(folder: &Path, text: &str) -> PathBuf {
+    let handed_over = text.strip_prefix('$').and_then(|rest| rest.strip_prefix(CREDENTIALS)?.strip_prefix('/'));
+    match handed_over {
+        Some(name) => environment(CREDENTIALS).map_or_else(|| PathBuf::from(text), |dir| Path::new(&dir).join(name)),
+        None => folder.join(text),
+    }
+}
+
 /// May others read this file of secrets? Always false where the system has no such permissions.
 #[cfg(unix)]
 pub(super) fn is_open_to_others(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
+    // The service's own user is let in by an access list there, which shows as the group's permission (0440).
+    if environment(CREDENTIALS).is_some_and(|folder| !folder.is_empty() && path.starts_with(folder)) {
+        return false;
+    }
     std::fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o077 != 0)
 }
 /// May others read this file of secrets? Always false where the system has no such permissions.

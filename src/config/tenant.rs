@@ -8,6 +8,7 @@ use toml::de::DeValue;
 use url::{Host, Url};
 
 use super::report::is_variable;
+use super::secret::place;
 use super::{Credential, SecretSource, Tenant, limits};
 use crate::model::TenantName;
 use crate::rules::table::{Field, Section, Word};
@@ -159,7 +160,7 @@ fn credential(section: &Section<'_>, folder: &Path, findings: &mut Vec<Diagnosti
             let section = field.section("federated_token".to_owned(), findings)?;
             section.only(&["file"], findings);
             let file = section.required("file", findings)?;
-            Some(Credential::FederatedToken(folder.join(file.text)))
+            Some(Credential::FederatedToken(place(folder, file.text)))
         }
         other => {
             let finding = Diagnostic::error("not-yet", format!("`{other}` is not supported yet in this version"));
@@ -189,7 +190,7 @@ pub(super) fn secret(field: &Field<'_>, folder: &Path, findings: &mut Vec<Diagno
                 .push(finding.at(env.span).hint("letters, digits and `_`; the secret itself is never written here"));
             None
         }
-        (None, Some(file)) if !file.text.is_empty() => Some(SecretSource::File(folder.join(file.text))),
+        (None, Some(file)) if !file.text.is_empty() => Some(SecretSource::File(place(folder, file.text))),
         (Some(_), Some(file)) => {
             let finding = Diagnostic::error("two-credentials", "a secret is in one place: `env` or `file`");
             findings.push(finding.at(file.span).hint("keep one"));

@@ -14,7 +14,7 @@ use crosstie::rules::{Dialect, RuleSet};
 use tempfile::TempDir;
 
 /// Every document, and how many commands it shows at the least.
-const DOCS: [(&str, &str, usize); 16] = [
+const DOCS: [(&str, &str, usize); 17] = [
     ("docs/configuration.md", include_str!("../../docs/configuration.md"), 0),
     ("docs/rules.md", include_str!("../../docs/rules.md"), 0),
     ("docs/expressions.md", include_str!("../../docs/expressions.md"), 1),
@@ -31,6 +31,7 @@ const DOCS: [(&str, &str, usize); 16] = [
     ("docs/lints.md", include_str!("../../docs/lints.md"), 3),
     ("docs/properties.md", include_str!("../../docs/properties.md"), 0),
     ("docs/alerts.md", include_str!("../../docs/alerts.md"), 16),
+    ("docs/deploy/README.md", include_str!("../../docs/deploy/README.md"), 0),
 ];
 
 /// All the set-up that a machine with Rust needs. More of it would be a promise broken.
@@ -325,6 +326,7 @@ fn all_other_documents_tell_what_happens() {
         "docs/architecture.md",
         "docs/lints.md",
         "docs/properties.md",
+        "docs/deploy/README.md",
     ] {
         told(document);
     }
