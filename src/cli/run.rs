@@ -13,6 +13,7 @@ use super::alerts::{self, Ended};
 use super::chronicle::{self, tell};
 use super::clock::SystemClock;
 use super::post::Outgoing;
+use super::service::Service;
 use super::session::{Order, Signals};
 use super::{Exit, Global, Output, outcome, session};
 use crate::config::{self, Config, delayed};
@@ -25,6 +26,9 @@ use crate::store::Store;
 
 /// After a fault of the store that kept even the next time from being known. Disks that are full are emptied by people.
 const STORE_PAUSE_SECONDS: u64 = 60;
+
+/// Signs of life come at least so often, whatever the service manager asks for.
+const PULSE_MILLIS: u64 = 5_000;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -82,23 +86,34 @@ async fn keep(global: &Global, arguments: &Arguments, config: Config) -> Result<
     if keeper.cycle_of(&ready, Focus::default(), idle, &|_| {}).pick_up().map_err(session::failed)? {
         tell!(warn, "the last run never ended: its process was killed; going on at once");
     }
+    let service = Service::start();
     loop {
+        service.ready(&format!("keeping the schedule of {} routes", ready.config.routes.len()));
         let (stop, stopped) = watch::channel(false);
         let order = {
             let mut work = pin!(keeper.work(&ready, stopped));
+            let mut pulse = pin!(pulse(&service, clock));
             let order = loop {
-                match select(&mut work, pin!(signals.next())).await {
-                    Either::Left((ended, _)) => return ended,
-                    Either::Right((Order::Stop, _)) => break None,
-                    Either::Right((Order::Reload, _)) => {
-                        if let Some(new) = reload(global, &ready.config, clock) {
-                            break Some(new);
+                tokio::select! {
+                    ended = &mut work => return ended,
+                    () = &mut pulse => {}
+                    order = signals.next() => match order {
+                        Order::Stop => break None,
+                        Order::Reload => {
+                            service.reloading();
+                            if let Some(new) = reload(global, &ready.config, clock) {
+                                break Some(new);
+                            }
+                            service.ready("the new configuration is not sound: keeping the old one");
                         }
-                    }
+                    },
                 }
             };
             let why = if order.is_some() { "a new configuration" } else { "a signal" };
             tell!(info, why, "stopping after the writes that are under way");
+            if order.is_none() {
+                service.stopping("finishing the writes that are under way");
+            }
             // Nobody listens any more only when the work is over.
             let _ = stop.send(true);
             work.await?;
@@ -112,6 +127,16 @@ async fn keep(global: &Global, arguments: &Arguments, config: Config) -> Result<
         session::set_up(&ready.config, &store)?;
         session::remember_units(&ready.config, &store, &ready.directories)?;
         tell!(info, routes = ready.config.routes.len(), "the new configuration is in force");
+    }
+}
+
+/// Signs of life, from the loop that does the work: where it stalls, none come.
+async fn pulse(service: &Service, clock: SystemClock) {
+    let period =
+        service.watchdog_period().map_or(PULSE_MILLIS, |p| u64::try_from(p.as_millis()).unwrap_or(PULSE_MILLIS));
+    loop {
+        service.alive();
+        clock.sleep_until(clock.now().plus_millis(period.min(PULSE_MILLIS))).await;
     }
 }
 
