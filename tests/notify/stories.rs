@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -73,7 +74,8 @@ fn the_end_of_the_change_log_is_told_whenever_it_has_moved() {
     let (entries, hash) = (head["data"]["entries"].as_u64().unwrap(), text(&head["data"], "head"));
     assert!(verified.contains(&format!("{entries} entries, head {hash}")), "{verified}\n{head}");
 
-    place.run(&["sync"]).code(0);
+    // Well before the time that a run gives to receivers who hang.
+    place.start(&["sync"]).end_within(Duration::from_secs(4)).code(0);
     assert_eq!(events(&server).len(), 1, "nothing was written, and there is nothing to tell");
     sim.add("north", &teacher("north", "newcomer"));
     place.run(&["sync"]).code(0);
@@ -236,6 +238,18 @@ fn a_receiver_that_hangs_keeps_no_run_from_its_work() {
     let before = hangs.seen().len();
     place.run(&["sync"]).code(0).says("webhook hangs: 2 alerts still to be sent");
     assert_eq!(hangs.seen().len(), before);
+}
+
+#[test]
+fn whoever_stops_a_run_that_is_over_does_not_wait_for_its_alerts() {
+    let (place, _sim) = Place::school(30);
+    let (hangs, _switch) = switched(0);
+    webhooks(&place, &[("ops", &hangs.root, "")]);
+    let run = place.start(&["sync"]);
+    eventually("the end of the run", || place.db().exists() && waiting(&place).len() == 1);
+    run.signal("TERM");
+    run.end_within(Duration::from_secs(3)).code(0).says("webhook ops: 1 alert still to be sent");
+    assert_eq!(waiting(&place).len(), 1);
 }
 
 #[test]
