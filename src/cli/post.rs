@@ -40,8 +40,8 @@ impl Post for Door {
 }
 
 /// Everybody who is told, and the way there. Without a webhook there is nothing to it.
-pub(super) struct Outgoing {
-    open: Option<(Door, Vec<Receiver>)>,
+pub(super) struct Outgoing<P = Door> {
+    open: Option<(P, Vec<Receiver>)>,
 }
 
 impl Outgoing {
@@ -60,7 +60,9 @@ impl Outgoing {
         let receivers = receivers.into_iter().collect::<Result<_, Exit>>()?;
         Ok(Self { open: Some((Door(HttpTransport::new().map_err(session::failed)?), receivers)) })
     }
+}
 
+impl<P: Post> Outgoing<P> {
     /// Is nobody to be told of anything?
     pub(super) fn is_closed(&self) -> bool {
         self.open.is_none()
@@ -187,4 +189,63 @@ fn receiver(hook: &Webhook) -> Result<Receiver, Exit> {
     let key = Key::new(&secret).map_err(|e| unusable(&e))?;
     let uri = hook.url.as_str().parse().map_err(|e: http::uri::InvalidUri| unusable(&e))?;
     Ok(Receiver { name: hook.name.clone(), uri, key })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::Clock;
+    use crate::store::NewAlert;
+    use secrecy::SecretSlice;
+
+    /// Answers after so many seconds.
+    struct Slow(u64);
+    impl Post for Slow {
+        async fn post(&self, _: Request<Bytes>) -> Result<Answer, String> {
+            tokio::time::sleep(Duration::from_secs(self.0)).await;
+            Ok(Answer { status: StatusCode::NO_CONTENT, headers: HeaderMap::new() })
+        }
+    }
+
+    /// A cycle of a minute that ends with two alerts, and somebody who asks to stop after so many seconds: how many seconds
+    /// it all takes, and how many alerts are left.
+    async fn seconds(answers_after: u64, stops_after: u64) -> (u64, u64) {
+        let key = Key::new(&SecretSlice::from(vec![7; 24])).unwrap();
+        let ops = Receiver { name: "ops".to_owned(), uri: "https://ops.example/".parse().unwrap(), key };
+        let outgoing = Outgoing { open: Some((Slow(answers_after), vec![ops])) };
+        let (store, clock) = (Store::in_memory().unwrap(), SystemClock::start());
+        let alert = |event: &str| NewAlert { hook: "ops".to_owned(), event: event.to_owned(), body: "{}".to_owned() };
+        let begun = clock.now();
+        let (stop, stopped) = watch::channel(false);
+        let work = async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            store.enqueue_alerts(&[alert("1"), alert("2")], clock.now()).unwrap();
+            7
+        };
+        let stopping = async {
+            tokio::time::sleep(Duration::from_secs(stops_after)).await;
+            let _ = stop.send(true);
+            std::future::pending::<()>().await;
+        };
+        let all = pin!(outgoing.beside(&store, &clock, stopped, work));
+        let Either::Left((7, _)) = select(all, pin!(stopping)).await else { panic!("the work's own result") };
+        let left = store.outbox_status().unwrap().iter().map(|hook| hook.waiting).sum();
+        (clock.now().seconds_since(begun), left)
+    }
+
+    const NEVER: u64 = 1_000_000;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_waits_for_its_receivers_no_longer_than_they_take_and_never_long() {
+        assert_eq!(seconds(0, NEVER).await, (60, 0));
+        assert_eq!(seconds(2, NEVER).await, (64, 0));
+        assert_eq!(seconds(4, NEVER).await, (65, 1));
+        assert_eq!(seconds(NEVER, NEVER).await, (65, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asks_to_stop_waits_for_no_receiver() {
+        assert_eq!(seconds(NEVER, 30).await, (60, 2));
+        assert_eq!(seconds(NEVER, 62).await, (62, 2));
+    }
 }

@@ -239,6 +239,18 @@ fn a_receiver_that_hangs_keeps_no_run_from_its_work() {
 }
 
 #[test]
+fn stopped_while_it_waits_for_receivers_a_run_ends_as_it_ended() {
+    let (place, _sim) = Place::school(30);
+    let (hangs, _switch) = switched(0);
+    webhooks(&place, &[("ops", &hangs.root, "")]);
+    let run = place.start(&["sync"]);
+    eventually("the end of the run", || place.db().exists() && waiting(&place).len() == 1);
+    run.signal("TERM");
+    run.end().code(0).says("webhook ops: 1 alert still to be sent");
+    assert_eq!(waiting(&place).len(), 1);
+}
+
+#[test]
 fn what_is_refused_is_sent_again_by_a_later_run_under_the_same_id() {
     let (place, _sim) = Place::school(30);
     let (server, switch) = switched(500);
