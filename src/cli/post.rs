@@ -227,7 +227,8 @@ mod tests {
             let _ = stop.send(true);
             std::future::pending::<()>().await;
         };
-        let all = pin!(outgoing.beside(&store, &clock, stopped, work));
+        let bell = Bell::default();
+        let all = pin!(outgoing.beside(&store, &clock, &bell, stopped, work));
         let Either::Left((7, _)) = select(all, pin!(stopping)).await else { panic!("the work's own result") };
         let left = store.outbox_status().unwrap().iter().map(|hook| hook.waiting).sum();
         (clock.now().seconds_since(begun), left)

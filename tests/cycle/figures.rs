@@ -31,6 +31,7 @@ pub(crate) struct Size {
 
 impl Size {
     /// What Graph allows.
+    #[allow(dead_code, reason = "the bench has the full size")]
     pub(crate) fn full(people: usize) -> Self {
         Self { people, writes: 3_000, window_seconds: 150, app_writes: 35_000, app_window_seconds: 300 }
     }
@@ -96,6 +97,7 @@ async fn until_provisioned(bench: &Bench, targets: &[&str], people: usize) {
 
 /// What came of using a quota.
 #[derive(Debug)]
+#[allow(dead_code, reason = "the bench prints all of it")]
 pub(crate) struct Used {
     pub(crate) seconds: f64,
     /// Over what the quota lets nobody undercut.
