@@ -181,6 +181,14 @@ impl Store {
         Ok(())
     }
 
+    /// Number and hash of the last entry; `None` before the first.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn log_head(&self) -> Result<Option<(u64, String)>, StoreError> {
+        Ok(Self::meta(&self.connection, HEAD)?.as_deref().and_then(parse_head))
+    }
+
     /// Walks the whole chain.
     ///
     /// # Errors
