@@ -10,7 +10,11 @@ mod explain;
 mod explained;
 mod import;
 mod init;
+#[cfg_attr(not(test), expect(dead_code, reason = "made for `run`"))]
+mod listen;
 mod log;
+#[cfg_attr(not(test), expect(dead_code, reason = "made for `run`"))]
+mod metrics;
 mod output;
 mod plan;
 mod progress;

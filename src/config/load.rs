@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::report::Report;
 use super::secret::{environment, is_open_to_others};
-use super::{Config, Credential, Schedule, SecretSource, Tenant, limits, schedule, tenant, topology};
+use super::{Config, Credential, Schedule, SecretSource, Tenant, limits, listen, schedule, tenant, topology};
 use crate::rules::diagnostic::did_you_mean;
 use crate::rules::table::{Section, Word, document};
 use crate::rules::{Diagnostic, RuleSet};
@@ -45,7 +45,7 @@ pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> R
     let mut findings = Vec::new();
     let Some(table) = document(&text, &mut findings) else { return Err(Report::of(path, &text, findings)) };
     let root = Section::root(&table, "crosstie.toml");
-    root.only(&["store", "schedule", "tenants", "topology", "route", "rules_dir", "limits"], &mut findings);
+    root.only(&["store", "schedule", "tenants", "topology", "route", "rules_dir", "limits", "listen"], &mut findings);
     let folder = path.parent().unwrap_or(Path::new(""));
     let rules_dir = root.word("rules_dir", &mut findings).map_or(RULES_DIR, |word| word.text);
     let mut sets = RuleSets { folder: folder.join(rules_dir), known: BTreeMap::new(), report: Report::default() };
@@ -62,12 +62,13 @@ pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> R
         let found = tenant.iter().flat_map(|t| credential_warnings(t, environment));
         findings.extend(found.map(|finding| finding.at(span.clone())));
     }
+    let listen = listen::read(&root, folder, environment, &mut findings);
     let report = Report::of(path, &text, findings).then(sets.report);
     if report.is_error() {
         return Err(report);
     }
     let tenants = tenants.into_iter().filter_map(|(name, (tenant, _))| Some((name, tenant?))).collect();
-    let config = Config { path: path.to_owned(), store, schedule, app, tenants, routes };
+    let config = Config { path: path.to_owned(), store, schedule, app, tenants, routes, listen };
     Ok(Loaded { config, warnings: report })
 }
 
@@ -107,13 +108,18 @@ fn credential_warnings(tenant: &Tenant, environment: &dyn Fn(&str) -> Option<Str
         let finding = Diagnostic::warning("missing-secret", format!("no credential for `{}`: {error}", tenant.name));
         findings.push(finding.hint("verbs that go online will refuse to start without it"));
     }
-    if let Credential::Secret(SecretSource::File(path)) = &tenant.credential
-        && is_open_to_others(path)
-    {
-        let message = format!("others on this system may read the secret in {}", path.display());
-        findings.push(Diagnostic::warning("open-secret", message).hint("chmod 600 it, and renew the secret"));
+    if let Credential::Secret(source) = &tenant.credential {
+        findings.extend(open_secret(source));
     }
     findings
+}
+
+/// The warning that a secret lies in a file that others may read.
+pub(super) fn open_secret(source: &SecretSource) -> Option<Diagnostic> {
+    let SecretSource::File(path) = source else { return None };
+    let message = format!("others on this system may read the secret in {}", path.display());
+    let finding = Diagnostic::warning("open-secret", message).hint("chmod 600 it, and renew the secret");
+    is_open_to_others(path).then_some(finding)
 }
 
 /// The text of a file, or what is wrong with it and the way out.

@@ -1,6 +1,7 @@
 //! Which tenants, routes and limits are there? `crosstie.toml` and its rule sets, read and checked as one.
 
 mod limits;
+mod listen;
 mod load;
 mod report;
 mod rule_tests;
@@ -18,6 +19,7 @@ use url::Url;
 use crate::model::{Attribute, RouteName, Selection, TenantName};
 use crate::rules::RuleSet;
 
+pub use listen::{Listen, is_loopback, listen_address};
 pub use load::{Loaded, load, load_with, name_fault, rules_dir};
 pub use report::{Located, Report};
 pub use rule_tests::{RuleTests, Suite, rule_tests};
@@ -38,6 +40,8 @@ pub struct Config {
     pub tenants: BTreeMap<TenantName, Tenant>,
     /// In the order of the file; every pair once.
     pub routes: Vec<Route>,
+    /// Where `crosstie run` tells how it is.
+    pub listen: Listen,
 }
 
 /// When `crosstie run` starts its cycles.

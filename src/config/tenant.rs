@@ -170,7 +170,8 @@ fn credential(section: &Section<'_>, folder: &Path, findings: &mut Vec<Diagnosti
     }
 }
 
-fn secret(field: &Field<'_>, folder: &Path, findings: &mut Vec<Diagnostic>) -> Option<SecretSource> {
+/// The place of a secret: `{ env = … }` or `{ file = … }`.
+pub(super) fn secret(field: &Field<'_>, folder: &Path, findings: &mut Vec<Diagnostic>) -> Option<SecretSource> {
     let hint =
         "name the place instead: `{ env = \"NAME\" }` or `{ file = \"PATH\" }`; and renew the secret, it was seen";
     if let DeValue::String(_) = field.value {
@@ -178,7 +179,7 @@ fn secret(field: &Field<'_>, folder: &Path, findings: &mut Vec<Diagnostic>) -> O
         findings.push(finding.at(field.span.clone()).hint(hint));
         return None;
     }
-    let section = field.section("client_secret".to_owned(), findings)?;
+    let section = field.section(field.key.to_owned(), findings)?;
     section.only(&["env", "file"], findings);
     match (section.word("env", findings), section.word("file", findings)) {
         (Some(env), None) if is_variable(env.text) => Some(SecretSource::Env(env.text.to_owned())),
@@ -196,7 +197,8 @@ fn secret(field: &Field<'_>, folder: &Path, findings: &mut Vec<Diagnostic>) -> O
         }
         _ => {
             if section.field("env").is_none() {
-                let finding = Diagnostic::error("missing-credential", "client_secret names no place");
+                let message = format!("{} names no place", field.key);
+                let finding = Diagnostic::error("missing-credential", message);
                 findings
                     .push(finding.at(field.span.clone()).hint("write `{ env = \"NAME\" }` or `{ file = \"PATH\" }`"));
             }

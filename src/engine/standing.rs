@@ -17,6 +17,8 @@ pub struct Standing {
     pub budgets: Vec<BudgetLeft>,
     /// Number and hash of the change log's last entry.
     pub head: Option<(u64, String)>,
+    /// When the last cycle ended that was not cut short.
+    pub succeeded_at: Option<Timestamp>,
 }
 
 /// How things stand now, by the store.
@@ -27,7 +29,7 @@ pub fn standing(config: &Config, store: &Store, now: Timestamp) -> Result<Standi
     let tenants: Vec<TenantName> = config.tenants.keys().cloned().collect();
     let routes: Vec<_> = config.routes.iter().map(|r| r.name.clone()).collect();
     let (report, budgets) = (store.status(&tenants, &routes)?, budgets_left(config, store, now)?);
-    Ok(Standing { report, budgets, head: store.log_head()? })
+    Ok(Standing { report, budgets, head: store.log_head()?, succeeded_at: store.last_success()? })
 }
 
 /// What waits in one lane of a target.

@@ -65,14 +65,17 @@ fn left(budget: &BudgetLeft) -> String {
     format!("{} of {} / {} s", budget.left, budget.window.writes_max, budget.window.millis / 1_000)
 }
 
+fn budgets<'s>(shown: &'s Shown, tenant: &'s TenantStatus) -> impl Iterator<Item = &'s BudgetLeft> {
+    shown.standing.budgets.iter().filter(|b| b.tenant == tenant.tenant)
+}
+
 fn tenants(shown: &Shown, out: &mut Output) {
     let mut table = plain_table(&["tenant", "read", "readings", "unanswered", "budget left"], 2);
-    let of = |tenant: &TenantStatus| shown.standing.budgets.iter().filter(move |b| b.tenant == tenant.tenant);
     for t in &shown.standing.report.tenants {
         let ago = |at| format!("{} ago", duration(shown.now.seconds_since(at)));
         let read = t.read.map_or("never".to_owned(), ago);
         let read = if t.interrupted { format!("{read}, interrupted") } else { read };
-        let writes: Vec<String> = of(t).filter(|b| b.budget == "writes").map(left).collect();
+        let writes: Vec<String> = budgets(shown, t).filter(|b| b.budget == "writes").map(left).collect();
         table.add_row([
             t.tenant.to_string(),
             read,
@@ -83,7 +86,8 @@ fn tenants(shown: &Shown, out: &mut Output) {
     }
     out.line(format_args!("{table}"));
     for t in &shown.standing.report.tenants {
-        for scarce in of(t).filter(|b| b.budget != "writes" && b.left <= b.window.writes_max / NEARLY_USED_UP) {
+        let is_scarce = |b: &&BudgetLeft| b.budget != "writes" && b.left <= b.window.writes_max / NEARLY_USED_UP;
+        for scarce in budgets(shown, t).filter(is_scarce) {
             out.line(format_args!("  {}: {}: {}", t.tenant, scarce.budget, left(scarce)));
         }
         breakers(t, shown.now, out);
