@@ -13,7 +13,11 @@ mod explained;
 mod identity;
 mod import;
 mod init;
+#[cfg_attr(not(test), expect(dead_code, reason = "made for `run`"))]
+mod listen;
 mod log;
+#[cfg_attr(not(test), expect(dead_code, reason = "made for `run`"))]
+mod metrics;
 mod notify;
 mod outcome;
 mod output;

@@ -88,11 +88,7 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
         let (cycle, missing) = (run.cycle, || EngineError::NoSuch(format!("no tenant {target}")));
         let tenant = cycle.config.tenants.get(target).ok_or_else(missing)?;
         let budgets = Budgets::of(cycle.config, tenant);
-        let meter = |budget: &super::Budget| -> Result<Meter, EngineError> {
-            let mut meter = Meter::new(&budget.windows);
-            meter.remember(cycle.store.spent(&budget.name)?);
-            Ok(meter)
-        };
+        let meter = |budget: &super::Budget| budget.meter(cycle.store);
         Ok(Worker {
             run,
             lanes,

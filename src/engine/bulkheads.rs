@@ -47,6 +47,12 @@ pub fn put_off_seconds(tries: u32) -> u64 {
     if tries <= 1 { 0 } else { doubled(600, tries - 2, 43_200) }
 }
 
+/// How often in a row a tenant may fail at this door before it is left alone: a reading a few times, a target that nothing
+/// but faults come from has failed often enough by then.
+pub fn failures_allowed(door: Door) -> u32 {
+    if door == Door::Reading { READINGS_MAX } else { 1 }
+}
+
 /// How much a refusal says of the route, as against the person.
 pub(super) fn weight(status: Option<u16>, kind: AskKind) -> u32 {
     match (status, kind) {
@@ -96,7 +102,7 @@ impl<D, C: Clock> Run<'_, D, C> {
         let (store, now) = (self.cycle.store, self.cycle.clock.now());
         let before = store.breaker(tenant, door)?;
         let failures = before.as_ref().map_or(0, |b| b.failures).saturating_add(1);
-        let allowed = if door == Door::Reading { READINGS_MAX } else { 1 };
+        let allowed = failures_allowed(door);
         let rest = failures.checked_sub(allowed).map_or(0, |over| rest_seconds(over + 1));
         let since = before.map_or(now, |b| b.since);
         let (open_until, reason) = (now.plus_seconds(rest), reason.to_owned());
@@ -117,7 +123,7 @@ impl<D, C: Clock> Run<'_, D, C> {
         let before = self.cycle.store.breaker(tenant, door)?;
         if self.cycle.store.close_breaker(tenant, door)? {
             tracing::info!(%tenant, door = door.as_str(), "the tenant works again");
-            if let Some(breaker) = before.filter(|b| door == Door::Writing || b.failures >= READINGS_MAX) {
+            if let Some(breaker) = before.filter(|b| b.failures >= failures_allowed(door)) {
                 self.tell(&Notice::TenantBack(of_tenant(tenant, door, &breaker)));
             }
         }

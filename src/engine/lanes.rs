@@ -12,18 +12,27 @@ use crate::store::{Ask, AskKind, Pending, RoutePart};
 
 /// In the order in which a target gets them: who leaves never waits behind who comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Lane {
+pub enum Lane {
+    /// Accounts that are deleted or blocked, links that end.
     Leavers,
+    /// Accounts that are restored or unblocked.
     Restores,
+    /// Attributes of accounts that stand.
     Updates,
+    /// Accounts that are taken over.
     Joins,
+    /// Accounts that are made.
     Provisions,
+    /// References from one account to another.
     References,
 }
 
 impl Lane {
-    /// As people call it.
-    pub(super) fn name(self) -> &'static str {
+    /// All of them, in their order.
+    pub const ALL: [Lane; 6] =
+        [Lane::Leavers, Lane::Restores, Lane::Updates, Lane::Joins, Lane::Provisions, Lane::References];
+    /// As people, the store and metrics call it.
+    pub fn name(self) -> &'static str {
         match self {
             Lane::Leavers => "leavers",
             Lane::Restores => "restores",

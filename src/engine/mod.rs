@@ -16,6 +16,7 @@ mod retry;
 mod run;
 mod schedule;
 mod stages;
+mod standing;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,13 +32,15 @@ use crate::plan::{self, Plan, PlannedRoute, Refusal};
 use crate::ports::{Clock, DirectoryError, DirectoryRead};
 use crate::store::{Ask, Door, RoutePart, Store, StoreError};
 
-pub use budgets::{Budget, Budgets, longest_window_millis, write_windows};
-pub use bulkheads::{probe_seconds, put_off_seconds, rest_seconds};
+pub use budgets::{Budget, BudgetLeft, Budgets, budgets_left, longest_window_millis, write_windows};
+pub use bulkheads::{failures_allowed, probe_seconds, put_off_seconds, rest_seconds};
 pub use draft::{RouteSummary, summaries};
 pub use explain::{Explained, Followed, InPlan, RouteExplained, TenantRead};
 pub use impact::{RulesChanged, Touched};
+pub use lanes::Lane;
 pub use retry::pause_seconds;
 pub use schedule::Tick;
+pub use standing::{LaneAhead, Standing, TargetAhead, ahead, standing};
 
 /// What ends a whole cycle.
 #[derive(Debug, thiserror::Error)]
@@ -151,6 +154,11 @@ pub enum Event<'a> {
         ask: &'a Ask,
         /// What came of it.
         outcome: &'a Outcome,
+    },
+    /// A tenant told us to wait.
+    Throttled {
+        /// Which tenant.
+        tenant: &'a TenantName,
     },
     /// Something that whoever does not watch should hear of.
     Notice(&'a Notice),

@@ -278,6 +278,7 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         for route in &refused {
             self.stop_route(route);
         }
+        self.note_the_guard(&drafted)?;
         for refusal in &drafted.refusals {
             (cycle.watch)(Event::Notice(&super::Notice::RouteRefused(refusal.clone())));
         }
@@ -299,6 +300,17 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         self.absorb(only, drafted);
         for (target, changes) in admitted {
             self.fill(&target, changes);
+        }
+        Ok(())
+    }
+
+    /// What the guard says of each route, for `status`. Of one person's changes alone it says nothing of the route.
+    fn note_the_guard(&self, drafted: &Drafted) -> Result<(), EngineError> {
+        let (store, now) = (self.cycle.store, self.cycle.clock.now());
+        for plan in drafted.plan.routes.iter().filter(|_| self.cycle.focus.user.is_none()) {
+            let why = drafted.refusals.iter().filter(|refusal| refusal.route == plan.route);
+            let why: Vec<String> = why.map(ToString::to_string).collect();
+            store.guarded(&plan.route, &why, now)?;
         }
         Ok(())
     }
