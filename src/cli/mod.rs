@@ -13,10 +13,8 @@ mod explained;
 mod identity;
 mod import;
 mod init;
-#[cfg_attr(not(test), expect(dead_code, reason = "made for `run`"))]
 mod listen;
 mod log;
-#[cfg_attr(not(test), expect(dead_code, reason = "made for `run`"))]
 mod metrics;
 mod notify;
 mod outcome;
