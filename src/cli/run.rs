@@ -21,7 +21,7 @@ use super::{Exit, Global, Output, outcome, session};
 use crate::config::{self, Config, delayed};
 use crate::engine::{Cycle, EngineError, Event, Focus, Report, longest_window_millis, standing};
 use crate::graph::RequestIds;
-use crate::model::{RouteName, TenantName, Trigger};
+use crate::model::{RouteName, TenantName, Timestamp, Trigger};
 use crate::notify::Bell;
 use crate::ports::Clock;
 use crate::store::Store;
@@ -291,6 +291,17 @@ impl Keeper<'_> {
         }
     }
 
+    /// How far a long cycle has come. A store that does not take it is met by the cycle's next write.
+    fn progress(&self, ready: &Ready, bell: &Bell, started_at: Timestamp, report: &Report) {
+        let Some(run) = report.run else { return };
+        let (source, ended_at) = (ready.config.notify.source.as_str(), self.clock.now());
+        let (trigger, exit, reason, whole) = (Trigger::Schedule, outcome::exit(report), None, false);
+        let so_far = Ended { source, run, trigger, started_at, ended_at, exit, reason, report, whole };
+        if outcome::progress(&ready.config, self.store, &ready.outgoing, &so_far).is_ok() {
+            bell.ring();
+        }
+    }
+
     /// One cycle, from its row in the store to the end of it.
     async fn cycle(
         &self,
@@ -299,19 +310,20 @@ impl Keeper<'_> {
         stop: watch::Receiver<bool>,
         due: BTreeSet<RouteName>,
     ) -> Result<(Exit, bool), Exit> {
-        let (config, store) = (&ready.config, self.store);
+        let (config, store, started_at) = (&ready.config, self.store, self.clock.now());
         let hear = |event: Event<'_>| {
             alerts::hear(config, store, bell, self.clock.now(), &event);
             self.metrics.hear(&event);
-            if let Event::Notice(notice) = &event {
-                chronicle::heard(notice);
+            match event {
+                Event::Notice(notice) => chronicle::heard(notice),
+                Event::Progress(report) => self.progress(ready, bell, started_at, report),
+                _ => {}
             }
         };
         let request_ids = || self.ids.next_id();
         let whole = due.len() == config.routes.len();
         let cycle = self.cycle_of(ready, Focus { due: Some(due.clone()), ..Focus::default() }, stop, &hear);
         let cycle = Cycle { request_ids: &request_ids, ..cycle };
-        let started_at = self.clock.now();
         let begun = store
             .forget_spent(started_at, longest_window_millis(config))
             .and_then(|()| store.begin_run(Trigger::Schedule, started_at))

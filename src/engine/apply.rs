@@ -222,8 +222,8 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
 
     /// What waits is left to the next plan: it is made anew from what is known then.
     pub(super) fn leave_the_rest(&mut self) {
-        let (jobs, questions) = self.lanes.queue.borrow_mut().clear();
-        self.run.report.borrow_mut().waiting += jobs;
+        let (undone, questions) = self.lanes.queue.borrow_mut().clear();
+        self.run.withhold(undone);
         for (asked, whose) in questions {
             self.lanes.asks.borrow_mut().remove(&asked);
             self.lanes.busy.borrow_mut().remove(&whose);

@@ -162,14 +162,15 @@ impl<D, C: Clock> Run<'_, D, C> {
         self.report.borrow_mut().quarantined.insert((route.clone(), part), quarantine.reason.clone());
         if let Some(lanes) = self.lanes.get(&route.target) {
             let left = lanes.queue.borrow_mut().leave_route(route, Some(part));
-            self.report.borrow_mut().waiting += left;
+            self.withhold([((route.clone(), part), left)].into());
         }
         self.whole.borrow_mut().remove(route);
         self.tell(&Notice::RouteQuarantined(of_route(route, part, &quarantine)));
         Ok(())
     }
 
-    /// A change of a quarantined part came to nothing: the next probe is later. One that had left before is no probe.
+    /// A change of a quarantined part came to nothing: the next probe is later. One that had left before is no probe, and
+    /// those that left together are one.
     pub(super) fn probe_failed(
         &self,
         route: &RouteName,
@@ -178,7 +179,9 @@ impl<D, C: Clock> Run<'_, D, C> {
     ) -> Result<(), EngineError> {
         let now = self.cycle.clock.now();
         let quarantine = self.cycle.store.quarantines(route)?.remove(&part);
-        if let Some(mut quarantine) = quarantine.filter(|q| begun.is_some_and(|begun| begun > q.since)) {
+        if let Some(mut quarantine) =
+            quarantine.filter(|q| begun.is_some_and(|begun| begun > q.since && begun >= q.probe_at))
+        {
             quarantine.probes = quarantine.probes.saturating_add(1);
             quarantine.probe_at = now.plus_seconds(probe_seconds(quarantine.probes));
             self.cycle.store.quarantine(route, part, &quarantine)?;

@@ -285,7 +285,7 @@ pub struct Report {
     /// Those among them that wait for a tenant or a quarantined route to work again.
     pub withheld: BTreeMap<(RouteName, RoutePart), u64>,
     /// Changes that failed before and are not tried yet.
-    pub postponed: u64,
+    pub postponed: BTreeMap<RouteName, u64>,
     /// Quarantined parts of routes, with the reason.
     pub quarantined: BTreeMap<(RouteName, RoutePart), String>,
     /// Code of ours gave up somewhere.
@@ -303,7 +303,7 @@ impl Report {
             && self.failed.is_empty()
             && self.unwritten.is_empty()
             && self.waiting == 0
-            && self.postponed == 0
+            && self.postponed.values().all(|n| *n == 0)
             && self.quarantined.is_empty()
     }
 }
