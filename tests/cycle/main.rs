@@ -12,4 +12,5 @@ mod lifecycle;
 mod ownership;
 mod replan;
 mod schedule;
+mod standing;
 mod values;

@@ -10,6 +10,7 @@ mod marks;
 mod pages;
 mod person;
 mod selections;
+mod standing;
 mod suspects;
 mod upgrade;
 mod writes;
