@@ -21,5 +21,6 @@ mod replan;
 mod rule_tests;
 mod secrets;
 mod signals;
+mod status;
 mod stores;
 mod support;

@@ -7,8 +7,10 @@ use super::super::render::{duration, inert, one_line};
 use super::Shown;
 use crate::engine::{BudgetLeft, failures_allowed};
 use crate::model::Timestamp;
-use crate::store::{RouteStatus, RunRow, TenantStatus, WriterStatus};
+use crate::store::{RouteStatus, RunRow, TenantStatus, Unsettled, WriterStatus};
 
+/// People with the same reason that are told by name.
+const NAMES_MAX: usize = 3;
 /// Of a window that has no more left than one in so many, it is said.
 const NEARLY_USED_UP: u32 = 20;
 
@@ -141,19 +143,35 @@ fn stopped(route: &RouteStatus, now: Timestamp, out: &mut Output) {
     }
 }
 
+/// The same reason of many people is told once, with some of their names.
 fn people(route: &RouteStatus, now: Timestamp, out: &mut Output) {
+    let mut groups: Vec<Vec<&Unsettled>> = Vec::new();
     for person in &route.people {
-        let tried = match person.next_try.map(|at| at.seconds_since(now)).filter(|wait| *wait > 0) {
-            Some(wait) => format!(" ({} times; again in {})", person.tries, duration(wait)),
-            None if person.tries > 1 => format!(" ({} times; again with the next cycle)", person.tries),
-            None => String::new(),
+        let same = |group: &&mut Vec<&Unsettled>| {
+            group.first().is_some_and(|first| first.state == person.state && first.detail == person.detail)
         };
-        let (home, detail) = (inert(&person.home), one_line(&person.detail));
-        out.line(format_args!("  {} {} {home}{tried}: {detail}", route.route, person.state));
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(person),
+            None => groups.push(vec![person]),
+        }
+    }
+    for group in groups {
+        let Some(first) = group.first() else { continue };
+        let names: Vec<String> = group.iter().take(NAMES_MAX).map(|person| inert(&person.home)).collect();
+        let more = group.len().saturating_sub(NAMES_MAX);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let (tries, next) = (group.iter().map(|p| p.tries).max(), group.iter().filter_map(|p| p.next_try).min());
+        let tried = match (tries.unwrap_or(0), next.map(|at| at.seconds_since(now)).filter(|wait| *wait > 0)) {
+            (0 | 1, None) => String::new(),
+            (tries, None) => format!(" ({tries} times; again with the next cycle)"),
+            (tries, Some(wait)) => format!(" ({tries} times; again in {})", duration(wait)),
+        };
+        let (name, state, detail) = (&route.route, &first.state, one_line(&first.detail));
+        out.line(format_args!("  {name} {state} {}{more}{tried}: {detail}", names.join(", ")));
     }
     let more = (route.held + route.failed).saturating_sub(route.people.len() as u64);
     if more > 0 {
-        out.line(format_args!("  {} and {more} more", route.route));
+        out.line(format_args!("  {} {more} more are held or failed", route.route));
     }
 }
 
