@@ -282,9 +282,8 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
     pub(super) fn reconsider(&mut self, job: Job) -> Result<(), EngineError> {
         self.lanes.queue.borrow_mut().leave(&job.whose());
         let generation = job.generation + u32::from(job.begun.is_some());
-        match self.run.cycle.again(&job.change, Some(&job.change))? {
-            Some(next) => self.follow(next, generation),
-            None => {}
+        if let Some(next) = self.run.cycle.again(&job.change, Some(&job.change))? {
+            self.follow(next, generation);
         }
         Ok(())
     }

@@ -75,6 +75,19 @@ pub(super) fn unsigned(n: i64) -> u64 {
     u64::try_from(n).unwrap_or(0)
 }
 
+/// An instant as reports say it.
+pub(super) fn rfc3339<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&at.rfc3339())
+}
+
+/// The same where there may be none.
+pub(super) fn maybe_rfc3339<S: Serializer>(at: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => rfc3339(at, to),
+        None => to.serialize_none(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,18 +105,5 @@ mod tests {
             prop_assert_eq!(object(&id).len(), 16);
             prop_assert_eq!(object_id(&object(&id)).unwrap(), id);
         }
-    }
-}
-
-/// An instant as reports say it.
-pub(super) fn rfc3339<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&at.rfc3339())
-}
-
-/// The same where there may be none.
-pub(super) fn maybe_rfc3339<S: Serializer>(at: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => rfc3339(at, to),
-        None => to.serialize_none(),
     }
 }
