@@ -87,10 +87,11 @@ fn fullest(bench: &Bench) -> f64 {
     fullest
 }
 
-/// Serves until so many accounts stand in each target, asked each half minute.
+/// Serves until so many accounts stand in each target, asked now and then; only once enough were invited are they counted.
 async fn until_provisioned(bench: &Bench, targets: &[&str], people: usize) {
-    let done = || targets.iter().all(|t| bench.tenant(t).users().len() >= people);
-    while !done() {
+    let invited = |t: &str| bench.world.counts().get(t).and_then(|kinds| kinds.get(&Kind::Invite)).copied();
+    let enough = |t: &str| invited(t).unwrap_or(0) >= people as u64 && bench.tenant(t).users().len() >= people;
+    while !targets.iter().all(|t| enough(t)) {
         bench.wait(10).await;
     }
 }
