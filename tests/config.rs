@@ -300,6 +300,46 @@ fn the_key_of_a_webhook_is_what_its_secret_encodes_or_is() {
 }
 
 #[test]
+fn where_to_listen_is_read_with_its_token() {
+    use crosstie::config::{Listen, is_loopback, listen_address};
+    let folder = folder();
+    let listen = |more: &str| {
+        let Loaded { config, warnings } = load_in(folder.path(), &format!("{TENANTS}\n{MESH}\n{more}"));
+        (config.listen, warnings.render(false))
+    };
+    assert_eq!(listen("").0, Listen::default(), "nowhere");
+    let usual = Some("127.0.0.1:9464".parse().expect("an address"));
+    assert_eq!(listen("[listen]\n"), (Listen { address: usual, token: None }, String::new()));
+    for (text, address) in
+        [("localhost:1", "127.0.0.1:1"), ("[::1]:0", "[::1]:0"), ("127.9.9.9:65535", "127.9.9.9:65535")]
+    {
+        let address = Some(address.parse().expect("an address"));
+        assert_eq!(listen(&format!("[listen]\naddress = \"{text}\"\n")).0.address, address, "{text}");
+    }
+    let anywhere = "[listen]\naddress = \"0.0.0.0:9464\"\ntoken = ";
+    let (there, warnings) = listen(&format!("{anywhere}{{ env = \"NORTH\" }}\n"));
+    assert_eq!((there.token, warnings.as_str()), (Some(SecretSource::Env("NORTH".to_owned())), ""));
+    let (_, warnings) = listen(&format!("{anywhere}{{ env = \"NOWHERE\" }}\n"));
+    assert!(warnings.contains("no token for `[listen]`") && warnings.contains("NOWHERE"), "{warnings}");
+    fs::write(folder.path().join("open"), "t0ken").expect("written");
+    let (_, warnings) = listen(&format!("{anywhere}{{ file = \"open\" }}\n"));
+    assert!(warnings.contains("others on this system may read") && !warnings.contains("t0ken"), "{warnings}");
+    for (address, loopback) in [
+        ("127.0.0.1:1", true),
+        ("127.255.0.1:1", true),
+        ("[::1]:1", true),
+        ("[::ffff:127.0.0.1]:1", true),
+        ("0.0.0.0:1", false),
+        ("[::]:1", false),
+        ("10.0.0.1:1", false),
+        ("[::ffff:10.0.0.1]:1", false),
+        ("[::127.0.0.1]:1", false),
+    ] {
+        assert_eq!(is_loopback(listen_address(address).expect("an address")), loopback, "{address}");
+    }
+}
+
+#[test]
 fn a_tenant_that_no_route_touches_is_a_warning() {
     let folder = folder();
     let text = format!("{TENANTS}\n[[route]]\nhome = \"north\"\ntarget = \"south\"\nrules = \"staff\"\n");

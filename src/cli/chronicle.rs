@@ -49,7 +49,8 @@ pub(super) fn ended(report: &Report, exit: Exit, seconds: u64) {
     let applied: Vec<String> = applied.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
     let applied = if applied.is_empty() { "nothing".to_owned() } else { applied.join(", ") };
     let held: usize = report.drafted.plan.routes.iter().map(|r| r.held.len()).sum();
-    let (failed, waiting, postponed, exit) = (report.failed.len(), report.waiting, report.postponed, exit.code());
+    let (failed, waiting, exit) = (report.failed.len(), report.waiting, exit.code());
+    let postponed: u64 = report.postponed.values().sum();
     tell!(info, exit, seconds, applied, failed, held, waiting, postponed, "the cycle has ended");
 }
 

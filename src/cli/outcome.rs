@@ -43,7 +43,23 @@ pub(super) async fn end(
     Err(exit)
 }
 
-pub(super) fn summary(report: &Report) -> String {
+/// Puts down how far a long run has come, with what is to be told of it by now.
+pub(super) fn progress(
+    config: &Config,
+    store: &Store,
+    outgoing: &Outgoing,
+    so_far: &Ended<'_>,
+) -> Result<(), StoreError> {
+    let (run, now, summary) = (so_far.run, so_far.ended_at, summary(so_far.report));
+    let note = RunEnd { summary: &summary, ..RunEnd::default() };
+    if outgoing.is_closed() {
+        return store.note_progress(run, now, &note);
+    }
+    let (rows, announced) = alerts::rows(config, store, so_far)?;
+    store.note_progress(run, now, &RunEnd { alerts: &rows, announced: announced.as_deref(), ..note })
+}
+
+fn summary(report: &Report) -> String {
     let mut applied: BTreeMap<String, BTreeMap<&str, u64>> = BTreeMap::new();
     for ((route, kind), n) in &report.applied {
         applied.entry(route.to_string()).or_default().insert(kind.as_str(), *n);

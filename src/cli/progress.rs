@@ -43,7 +43,8 @@ impl Progress {
         }
         let Some(bars) = &self.bars else { return };
         match event {
-            Event::Anew { .. } | Event::Written { .. } | Event::Notice(_) | Event::Progress(_) => {}
+            Event::Anew { .. } | Event::Written { .. } | Event::Throttled { .. } => {}
+            Event::Notice(_) | Event::Progress(_) => {}
             Event::Page { tenant, items } => {
                 let mut readings = self.readings.borrow_mut();
                 let bar = readings.entry((*tenant).clone()).or_insert_with(|| {

@@ -40,6 +40,11 @@ pub(super) fn inert_lines(text: &str) -> String {
     text.split('\n').map(inert).collect::<Vec<_>>().join("\n")
 }
 
+/// The same on one line.
+pub(super) fn one_line(text: &str) -> String {
+    text.split('\n').map(inert).collect::<Vec<_>>().join("; ")
+}
+
 /// The same for a JSON document. Outside its texts stands nothing wild but line ends, so that it says what it said.
 pub(super) fn inert_json(document: &str) -> String {
     let mut safe = String::with_capacity(document.len());

@@ -1,8 +1,8 @@
 //! How is a schedule kept for months?
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 
 use clap::Args;
 use futures_util::future::{Either, select};
@@ -12,14 +12,16 @@ use tracing::Instrument;
 use super::alerts::{self, Ended};
 use super::chronicle::{self, tell};
 use super::clock::SystemClock;
+use super::listen::{self, Listener, Shared};
+use super::metrics::Metrics;
 use super::post::Outgoing;
 use super::service::Service;
 use super::session::{Order, Signals};
 use super::{Exit, Global, Output, outcome, session};
 use crate::config::{self, Config, delayed};
-use crate::engine::{Cycle, EngineError, Event, Focus, Report, longest_window_millis};
+use crate::engine::{Cycle, EngineError, Event, Focus, Report, longest_window_millis, standing};
 use crate::graph::RequestIds;
-use crate::model::{RouteName, TenantName, Trigger};
+use crate::model::{RouteName, TenantName, Timestamp, Trigger};
 use crate::notify::Bell;
 use crate::ports::Clock;
 use crate::store::Store;
@@ -28,16 +30,19 @@ use crate::store::Store;
 const STORE_PAUSE_SECONDS: u64 = 60;
 
 /// Signs of life come at least so often, whatever the service manager asks for.
-const PULSE_MILLIS: u64 = 5_000;
+const PULSE_MILLIS: u64 = 1_000;
+/// How often the metrics are told how things stand: as often as they are usually fetched.
+const REFRESH_SECONDS: u64 = 15;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     /// One cycle on all routes now, whatever the schedule says; the exit code is that of `sync`.
     #[arg(long)]
     once: bool,
-    /// Serve /healthz, /readyz and /metrics here, for example 127.0.0.1:9464.
+    /// Serve /healthz, /readyz and /metrics here, for example 127.0.0.1:9464. Any address but loopback needs a token: see
+    /// [listen] in the documentation of the configuration.
     #[arg(long, value_name = "ADDR")]
-    listen: Option<SocketAddr>,
+    listen: Option<String>,
     /// Whoever wrote the store on another machine is gone for good: take its place.
     #[arg(long)]
     take_over: bool,
@@ -57,6 +62,9 @@ struct Keeper<'a> {
     store: &'a Store,
     clock: SystemClock,
     ids: &'a RequestIds,
+    service: Service,
+    metrics: Metrics,
+    shared: Arc<Shared>,
 }
 
 /// A configuration with all that is made from it.
@@ -76,23 +84,36 @@ impl Ready {
 async fn keep(global: &Global, arguments: &Arguments, config: Config) -> Result<Exit, Exit> {
     let clock = SystemClock::start();
     let mut ready = Ready::new(config, clock)?;
+    let listen = listen::wanted(&ready.config, arguments.listen.as_deref())?;
     let store = session::store_to_write(&ready.config, "run", arguments.take_over, &clock)?;
     session::remember_units(&ready.config, &store, &ready.directories)?;
     let ids = RequestIds::random().map_err(session::failed)?;
     let mut signals = Signals::new(true)?;
-    let keeper = Keeper { arguments, store: &store, clock, ids: &ids };
+    let metrics = Metrics::new(Arc::new(move || clock.now()));
+    let shared = Arc::new(Shared::new(metrics.clone()));
+    let service = Service::start();
+    let keeper = Keeper { arguments, store: &store, clock, ids: &ids, service, metrics, shared };
     tell!(info, routes = ready.config.routes.len(), store = %ready.config.store.display(), "keeping the schedule");
+    let _listener = match listen {
+        Some((address, token)) => {
+            let shared = Arc::clone(&keeper.shared);
+            let (listener, address) = Listener::start(address, token, shared).map_err(session::failed)?;
+            tell!(info, %address, "listening for /healthz, /readyz and /metrics");
+            Some(listener)
+        }
+        None => None,
+    };
     let (_, idle) = watch::channel(false);
     if keeper.cycle_of(&ready, Focus::default(), idle, &|_| {}).pick_up().map_err(session::failed)? {
         tell!(warn, "the last run never ended: its process was killed; going on at once");
     }
-    let service = Service::start();
+    let service = &keeper.service;
     loop {
         service.ready(&format!("keeping the schedule of {} routes", ready.config.routes.len()));
         let (stop, stopped) = watch::channel(false);
         let order = {
             let mut work = pin!(keeper.work(&ready, stopped));
-            let mut pulse = pin!(pulse(&service, clock));
+            let mut pulse = pin!(keeper.pulse(&ready));
             let order = loop {
                 tokio::select! {
                     ended = &mut work => return ended,
@@ -130,16 +151,6 @@ async fn keep(global: &Global, arguments: &Arguments, config: Config) -> Result<
     }
 }
 
-/// Signs of life, from the loop that does the work: where it stalls, none come.
-async fn pulse(service: &Service, clock: SystemClock) {
-    let period =
-        service.watchdog_period().map_or(PULSE_MILLIS, |p| u64::try_from(p.as_millis()).unwrap_or(PULSE_MILLIS));
-    loop {
-        service.alive();
-        clock.sleep_until(clock.now().plus_millis(period.min(PULSE_MILLIS))).await;
-    }
-}
-
 /// The configuration as it is now, where it is sound; where not, the old one stays in force.
 fn reload(global: &Global, old: &Config, clock: SystemClock) -> Option<Ready> {
     let kept = "the old configuration stays in force";
@@ -164,6 +175,44 @@ fn reload(global: &Global, old: &Config, clock: SystemClock) -> Option<Ready> {
 }
 
 impl Keeper<'_> {
+    /// Signs of life, from the loop that does the work: where it stalls, none come. And now and then, how things stand.
+    async fn pulse(&self, ready: &Ready) {
+        let period = self.service.watchdog_period().and_then(|p| u64::try_from(p.as_millis()).ok());
+        let period = period.map_or(PULSE_MILLIS, |period| period.min(PULSE_MILLIS));
+        let mut refreshed = None;
+        loop {
+            self.service.alive();
+            self.shared.beat();
+            let now = self.clock.now();
+            if refreshed.is_none_or(|at| now.seconds_since(at) >= REFRESH_SECONDS) {
+                refreshed = Some(now);
+                self.refresh(ready);
+            }
+            self.clock.sleep_until(now.plus_millis(period)).await;
+        }
+    }
+
+    /// How things stand, for the metrics. A store that cannot be read now is met by the cycles, which say so.
+    fn refresh(&self, ready: &Ready) {
+        if let Ok(standing) = standing(&ready.config, self.store, self.clock.now()) {
+            self.metrics.refresh(&standing, self.clock.now());
+        }
+        if let Ok(outbox) = self.store.outbox_status() {
+            self.metrics.outbox(outbox.into_iter().map(|hook| (hook.webhook, hook.waiting)));
+        }
+        for (name, directory) in &ready.directories {
+            self.metrics.reads_throttled(name, directory.reader().throttled_reads());
+        }
+    }
+
+    /// What `/readyz` says after a cycle.
+    fn tell_ready(&self, report: &Report, broke_off: Option<&String>) {
+        let unread = report.drafted.readings.unread.keys();
+        let mut reasons: Vec<String> = unread.map(|t| format!("{t} was not read to its end")).collect();
+        reasons.extend(broke_off.map(|_| "the last cycle ended early".to_owned()));
+        self.shared.ready(if reasons.is_empty() { Ok(()) } else { Err(reasons) });
+    }
+
     /// Keeps the schedule until it is stopped.
     async fn work(&self, ready: &Ready, stop: watch::Receiver<bool>) -> Result<Exit, Exit> {
         let bell = Bell::default();
@@ -242,6 +291,17 @@ impl Keeper<'_> {
         }
     }
 
+    /// How far a long cycle has come. A store that does not take it is met by the cycle's next write.
+    fn progress(&self, ready: &Ready, bell: &Bell, started_at: Timestamp, report: &Report) {
+        let Some(run) = report.run else { return };
+        let (source, ended_at) = (ready.config.notify.source.as_str(), self.clock.now());
+        let (trigger, exit, reason, whole) = (Trigger::Schedule, outcome::exit(report), None, false);
+        let so_far = Ended { source, run, trigger, started_at, ended_at, exit, reason, report, whole };
+        if outcome::progress(&ready.config, self.store, &ready.outgoing, &so_far).is_ok() {
+            bell.ring();
+        }
+    }
+
     /// One cycle, from its row in the store to the end of it.
     async fn cycle(
         &self,
@@ -250,18 +310,20 @@ impl Keeper<'_> {
         stop: watch::Receiver<bool>,
         due: BTreeSet<RouteName>,
     ) -> Result<(Exit, bool), Exit> {
-        let (config, store) = (&ready.config, self.store);
+        let (config, store, started_at) = (&ready.config, self.store, self.clock.now());
         let hear = |event: Event<'_>| {
             alerts::hear(config, store, bell, self.clock.now(), &event);
-            if let Event::Notice(notice) = &event {
-                chronicle::heard(notice);
+            self.metrics.hear(&event);
+            match event {
+                Event::Notice(notice) => chronicle::heard(notice),
+                Event::Progress(report) => self.progress(ready, bell, started_at, report),
+                _ => {}
             }
         };
         let request_ids = || self.ids.next_id();
         let whole = due.len() == config.routes.len();
         let cycle = self.cycle_of(ready, Focus { due: Some(due.clone()), ..Focus::default() }, stop, &hear);
         let cycle = Cycle { request_ids: &request_ids, ..cycle };
-        let started_at = self.clock.now();
         let begun = store
             .forget_spent(started_at, longest_window_millis(config))
             .and_then(|()| store.begin_run(Trigger::Schedule, started_at))
@@ -293,11 +355,16 @@ impl Keeper<'_> {
                 chronicle::ended(&report, exit, ended_at.seconds_since(started_at));
             }
             let stopped = report.stopped;
+            if !stopped {
+                self.tell_ready(&report, reason.as_ref());
+            }
             let report = &report;
             let ended = Ended { source, run, trigger, started_at, ended_at, exit, reason, report, whole };
             // Where that fails it was said, and the next cycle tries its luck with the store.
             let exit = outcome::end(config, store, &self.clock, &ready.outgoing, &ended).await.unwrap_or(Exit::Failed);
             bell.ring();
+            self.metrics.cycle_ended(ended_at.millis_since(started_at) as f64 / 1_000.0, exit);
+            self.refresh(ready);
             Ok((exit, stopped))
         }
         .instrument(span)

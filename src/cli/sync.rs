@@ -140,7 +140,7 @@ fn show(report: &Report, out: &mut Output) {
     }
     for ((route, part), why) in &report.quarantined {
         complain(format_args!(
-            "{route}: {} are quarantined: {why}\nhint: put right what is refused; the next cycle lets one change through to see",
+            "{route}: {} are quarantined: {why}\nhint: put right what is refused; the next cycle lets a few changes through to see",
             part.as_str()
         ));
     }

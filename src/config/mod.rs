@@ -2,6 +2,7 @@
 
 mod cron_fields;
 mod limits;
+mod listen;
 mod load;
 mod notify;
 mod report;
@@ -21,6 +22,7 @@ use url::Url;
 use crate::model::{Attribute, RouteName, Selection, TenantName};
 use crate::rules::RuleSet;
 
+pub use listen::{Listen, is_loopback, listen_address};
 pub use load::{Loaded, load, load_with, name_fault, rules_dir};
 pub use notify::{AlertKind, Notify, Webhook};
 pub use report::{Located, Report};
@@ -47,6 +49,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// Who is told of what happens.
     pub notify: Notify,
+    /// Where `crosstie run` tells how it is.
+    pub listen: Listen,
 }
 
 /// When `crosstie run` starts its cycles.

@@ -198,6 +198,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
     /// it is the app's over all tenants, the others wait as well; where it is one of reads, no write does.
     fn throttled(&mut self, error: &DirectoryError, kind: AskKind, now: Timestamp) {
         let until = retry::again_at(error, self.throttles, now);
+        (self.run.cycle.watch)(Event::Throttled { tenant: &self.tenant.name });
         match error.throttle {
             Some(Throttle { what: ThrottledOperations::Read, .. }) => {}
             Some(Throttle { scope: ThrottleScope::Application, .. }) => {

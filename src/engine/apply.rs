@@ -88,11 +88,7 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
         let (cycle, missing) = (run.cycle, || EngineError::NoSuch(format!("no tenant {target}")));
         let tenant = cycle.config.tenants.get(target).ok_or_else(missing)?;
         let budgets = Budgets::of(cycle.config, tenant);
-        let meter = |budget: &super::Budget| -> Result<Meter, EngineError> {
-            let mut meter = Meter::new(&budget.windows);
-            meter.remember(cycle.store.spent(&budget.name)?);
-            Ok(meter)
-        };
+        let meter = |budget: &super::Budget| budget.meter(cycle.store);
         Ok(Worker {
             run,
             lanes,
@@ -226,8 +222,8 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
 
     /// What waits is left to the next plan: it is made anew from what is known then.
     pub(super) fn leave_the_rest(&mut self) {
-        let (jobs, questions) = self.lanes.queue.borrow_mut().clear();
-        self.run.report.borrow_mut().waiting += jobs;
+        let (undone, questions) = self.lanes.queue.borrow_mut().clear();
+        self.run.withhold(undone);
         for (asked, whose) in questions {
             self.lanes.asks.borrow_mut().remove(&asked);
             self.lanes.busy.borrow_mut().remove(&whose);

@@ -1,8 +1,9 @@
 //! Which windows is a write charged to?
 
 use crate::config::{Config, Limits, Tenant};
-use crate::quota::Window;
-use crate::store::AskKind;
+use crate::model::{TenantName, Timestamp};
+use crate::quota::{Meter, Window};
+use crate::store::{AskKind, Store, StoreError};
 
 /// Resource units are counted in any ten seconds (Graph throttling limits, 2026-02).
 const UNITS_MILLIS: u64 = 10_000;
@@ -27,6 +28,44 @@ pub struct Budgets {
     pub app: Budget,
     /// Resource units of this app in the tenant, which reads cost, and writes a little.
     pub units: Budget,
+}
+
+/// What is left in one window of a tenant's budget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetLeft {
+    /// Whose.
+    pub tenant: TenantName,
+    /// Which budget, by the word of [`Budgets::named`].
+    pub budget: &'static str,
+    /// Which window.
+    pub window: Window,
+    /// Writes, invitations or units that are left in it.
+    pub left: u32,
+}
+
+/// What is left in every window of every tenant's budgets.
+///
+/// # Errors
+/// The store's.
+pub fn budgets_left(config: &Config, store: &Store, now: Timestamp) -> Result<Vec<BudgetLeft>, StoreError> {
+    let mut all = Vec::new();
+    for tenant in config.tenants.values() {
+        for (word, budget) in Budgets::of(config, tenant).named() {
+            let left = budget.meter(store)?.left(now).into_iter();
+            let told = |(window, left)| BudgetLeft { tenant: tenant.name.clone(), budget: word, window, left };
+            all.extend(left.map(told));
+        }
+    }
+    Ok(all)
+}
+
+impl Budget {
+    /// Its windows, filled with what the store remembers as spent.
+    pub(super) fn meter(&self, store: &Store) -> Result<Meter, StoreError> {
+        let mut meter = Meter::new(&self.windows);
+        meter.remember(store.spent(&self.name)?);
+        Ok(meter)
+    }
 }
 
 impl Budgets {

@@ -47,6 +47,12 @@ pub fn put_off_seconds(tries: u32) -> u64 {
     if tries <= 1 { 0 } else { doubled(600, tries - 2, 43_200) }
 }
 
+/// How often in a row a tenant may fail at this door before it is left alone: a reading a few times, a target that nothing
+/// but faults come from has failed often enough by then.
+pub fn failures_allowed(door: Door) -> u32 {
+    if door == Door::Reading { READINGS_MAX } else { 1 }
+}
+
 /// How much a refusal says of the route, as against the person.
 pub(super) fn weight(status: Option<u16>, kind: AskKind) -> u32 {
     match (status, kind) {
@@ -96,7 +102,7 @@ impl<D, C: Clock> Run<'_, D, C> {
         let (store, now) = (self.cycle.store, self.cycle.clock.now());
         let before = store.breaker(tenant, door)?;
         let failures = before.as_ref().map_or(0, |b| b.failures).saturating_add(1);
-        let allowed = if door == Door::Reading { READINGS_MAX } else { 1 };
+        let allowed = failures_allowed(door);
         let rest = failures.checked_sub(allowed).map_or(0, |over| rest_seconds(over + 1));
         let since = before.map_or(now, |b| b.since);
         let (open_until, reason) = (now.plus_seconds(rest), reason.to_owned());
@@ -117,7 +123,7 @@ impl<D, C: Clock> Run<'_, D, C> {
         let before = self.cycle.store.breaker(tenant, door)?;
         if self.cycle.store.close_breaker(tenant, door)? {
             tracing::info!(%tenant, door = door.as_str(), "the tenant works again");
-            if let Some(breaker) = before.filter(|b| door == Door::Writing || b.failures >= READINGS_MAX) {
+            if let Some(breaker) = before.filter(|b| b.failures >= failures_allowed(door)) {
                 self.tell(&Notice::TenantBack(of_tenant(tenant, door, &breaker)));
             }
         }
@@ -156,14 +162,15 @@ impl<D, C: Clock> Run<'_, D, C> {
         self.report.borrow_mut().quarantined.insert((route.clone(), part), quarantine.reason.clone());
         if let Some(lanes) = self.lanes.get(&route.target) {
             let left = lanes.queue.borrow_mut().leave_route(route, Some(part));
-            self.report.borrow_mut().waiting += left;
+            self.withhold([((route.clone(), part), left)].into());
         }
         self.whole.borrow_mut().remove(route);
         self.tell(&Notice::RouteQuarantined(of_route(route, part, &quarantine)));
         Ok(())
     }
 
-    /// A change of a quarantined part came to nothing: the next probe is later. One that had left before is no probe.
+    /// A change of a quarantined part came to nothing: the next probe is later. One that had left before is no probe, and
+    /// those that left together are one.
     pub(super) fn probe_failed(
         &self,
         route: &RouteName,
@@ -172,7 +179,9 @@ impl<D, C: Clock> Run<'_, D, C> {
     ) -> Result<(), EngineError> {
         let now = self.cycle.clock.now();
         let quarantine = self.cycle.store.quarantines(route)?.remove(&part);
-        if let Some(mut quarantine) = quarantine.filter(|q| begun.is_some_and(|begun| begun > q.since)) {
+        if let Some(mut quarantine) =
+            quarantine.filter(|q| begun.is_some_and(|begun| begun > q.since && begun >= q.probe_at))
+        {
             quarantine.probes = quarantine.probes.saturating_add(1);
             quarantine.probe_at = now.plus_seconds(probe_seconds(quarantine.probes));
             self.cycle.store.quarantine(route, part, &quarantine)?;

@@ -12,18 +12,27 @@ use crate::store::{Ask, AskKind, Pending, RoutePart};
 
 /// In the order in which a target gets them: who leaves never waits behind who comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Lane {
+pub enum Lane {
+    /// Accounts that are deleted or blocked, links that end.
     Leavers,
+    /// Accounts that are restored or unblocked.
     Restores,
+    /// Attributes of accounts that stand.
     Updates,
+    /// Accounts that are taken over.
     Joins,
+    /// Accounts that are made.
     Provisions,
+    /// References from one account to another.
     References,
 }
 
 impl Lane {
-    /// As people call it.
-    pub(super) fn name(self) -> &'static str {
+    /// All of them, in their order.
+    pub const ALL: [Lane; 6] =
+        [Lane::Leavers, Lane::Restores, Lane::Updates, Lane::Joins, Lane::Provisions, Lane::References];
+    /// As people, the store and metrics call it.
+    pub fn name(self) -> &'static str {
         match self {
             Lane::Leavers => "leavers",
             Lane::Restores => "restores",
@@ -103,6 +112,14 @@ pub(super) struct Job {
     serial: u64,
 }
 
+/// Jobs that wait for a plan that is made anew, by part of their route.
+pub(super) type Undone = BTreeMap<(RouteName, RoutePart), u64>;
+
+/// The part of its route that a quarantine of this change would stop.
+pub(super) fn part(change: &Change) -> RoutePart {
+    lane(change.action.kind(), None).part()
+}
+
 /// Whose job it is.
 pub(super) type Whose = (RouteName, ObjectId);
 
@@ -169,9 +186,9 @@ impl Queue {
         self.current.remove(whose).is_some()
     }
     /// Jobs of one part of a route must not be done any more. Answers how many there were.
-    pub(super) fn leave_route(&mut self, route: &RouteName, part: Option<RoutePart>) -> u64 {
+    pub(super) fn leave_route(&mut self, route: &RouteName, only: Option<RoutePart>) -> u64 {
         let goes = |job: &Job| {
-            let of_part = part.is_none_or(|part| job.lane().part() == part);
+            let of_part = only.is_none_or(|only| part(&job.change) == only);
             job.change.route == *route && of_part && job.looking.is_none()
         };
         let all: Vec<Whose> = self.jobs().filter(|job| goes(job)).map(Job::whose).collect();
@@ -240,9 +257,12 @@ impl Queue {
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.later.keys().next().map(|(at, _)| *at)
     }
-    /// Nothing waits any more. Answers what is left undone: how many jobs, and the open questions of some of them.
-    pub(super) fn clear(&mut self) -> (u64, Vec<(i64, Whose)>) {
-        let left = self.jobs().count() as u64;
+    /// Nothing waits any more. Answers what is left undone: how many jobs of which parts, and the open questions of some.
+    pub(super) fn clear(&mut self) -> (Undone, Vec<(i64, Whose)>) {
+        let mut left = Undone::new();
+        for job in self.jobs() {
+            *left.entry((job.change.route.clone(), part(&job.change))).or_default() += 1;
+        }
         let question = |job: &Job| job.looking.as_ref().map(|(asked, ..)| (*asked, job.whose()));
         let questions = self.jobs().filter_map(question).collect();
         self.ready.clear();
@@ -329,7 +349,8 @@ mod tests {
         queue.enter(job("a->t", "leaver", Action::Delete { account: "x".into() }));
         queue.enter(job("b->t", "other", provision()));
         assert_eq!(queue.leave_route(&RouteName::parse("a->t").unwrap(), Some(RoutePart::Others)), 1);
-        assert_eq!(queue.clear(), (2, Vec::new()));
+        let (undone, questions) = queue.clear();
+        assert_eq!((undone.len(), undone.values().sum::<u64>(), questions.len()), (2, 2, 0));
         assert!(queue.pop().is_none());
     }
 }

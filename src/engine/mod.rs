@@ -16,6 +16,7 @@ mod retry;
 mod run;
 mod schedule;
 mod stages;
+mod standing;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,13 +32,15 @@ use crate::plan::{self, Plan, PlannedRoute, Refusal};
 use crate::ports::{Clock, DirectoryError, DirectoryRead};
 use crate::store::{Ask, Door, RoutePart, Store, StoreError};
 
-pub use budgets::{Budget, Budgets, longest_window_millis, write_windows};
-pub use bulkheads::{probe_seconds, put_off_seconds, rest_seconds};
+pub use budgets::{Budget, BudgetLeft, Budgets, budgets_left, longest_window_millis, write_windows};
+pub use bulkheads::{failures_allowed, probe_seconds, put_off_seconds, rest_seconds};
 pub use draft::{RouteSummary, summaries};
 pub use explain::{Explained, Followed, InPlan, RouteExplained, TenantRead};
 pub use impact::{RulesChanged, Touched};
+pub use lanes::Lane;
 pub use retry::pause_seconds;
 pub use schedule::Tick;
+pub use standing::{LaneAhead, Standing, TargetAhead, ahead, standing};
 
 /// What ends a whole cycle.
 #[derive(Debug, thiserror::Error)]
@@ -151,6 +154,11 @@ pub enum Event<'a> {
         ask: &'a Ask,
         /// What came of it.
         outcome: &'a Outcome,
+    },
+    /// A tenant told us to wait.
+    Throttled {
+        /// Which tenant.
+        tenant: &'a TenantName,
     },
     /// Something that whoever does not watch should hear of.
     Notice(&'a Notice),
@@ -277,7 +285,7 @@ pub struct Report {
     /// Those among them that wait for a tenant or a quarantined route to work again.
     pub withheld: BTreeMap<(RouteName, RoutePart), u64>,
     /// Changes that failed before and are not tried yet.
-    pub postponed: u64,
+    pub postponed: BTreeMap<RouteName, u64>,
     /// Quarantined parts of routes, with the reason.
     pub quarantined: BTreeMap<(RouteName, RoutePart), String>,
     /// Code of ours gave up somewhere.
@@ -295,7 +303,7 @@ impl Report {
             && self.failed.is_empty()
             && self.unwritten.is_empty()
             && self.waiting == 0
-            && self.postponed == 0
+            && self.postponed.values().all(|n| *n == 0)
             && self.quarantined.is_empty()
     }
 }

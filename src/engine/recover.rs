@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Budgets, Cycle, EngineError, steps};
+use super::{Budgets, Cycle, EngineError, Event, steps};
 use crate::model::{
     Attribute, DeltaItem, Edits, News, ObjectId, Observed, Outcome, Presence, Selection, Standing, TenantName, Value,
     WriteError, folded, same_value,
@@ -54,6 +54,7 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
         };
         let tenant = self.config.tenants.get(tenant);
         let budgets = tenant.map(|t| Budgets::of(self.config, t).charged(ask.kind)).unwrap_or_default();
+        (self.watch)(Event::Written { ask, outcome: &outcome });
         let record = Record { asked: Some(id), ask: ask.clone(), outcome, at, account, learned, link, budgets };
         self.store.record(record)?;
         Ok(())

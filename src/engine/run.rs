@@ -10,7 +10,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 
 use super::apply::Worker;
-use super::lanes::{Job, Lanes};
+use super::lanes::{Job, Lanes, Undone};
 use super::{Budget, Budgets, Cycle, EngineError, Report};
 use crate::model::{ActionKind, Change, ObjectId, RouteName, RunId, TenantName, Timestamp, Trigger};
 use crate::ports::{Clock, DirectoryWrite};
@@ -138,6 +138,14 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
         lanes.woken.notify_one();
     }
 
+    /// These wait until their routes are planned anew.
+    pub(super) fn withhold(&self, undone: Undone) {
+        let mut report = self.report.borrow_mut();
+        for (part, jobs) in undone {
+            *report.withheld.entry(part).or_default() += jobs;
+        }
+    }
+
     /// Nothing more will be put in.
     pub(super) fn close(&self) {
         self.over.set(true);
@@ -206,14 +214,14 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
     fn crashed(&self, target: &TenantName, lanes: &Lanes) -> Result<(), EngineError> {
         let why = EngineError::Crashed(target.clone()).to_string();
         tracing::error!(%target, "{why}");
-        let (jobs, _) = lanes.queue.borrow_mut().clear();
+        let (undone, _) = lanes.queue.borrow_mut().clear();
+        self.withhold(undone);
         // What was under way is an open question now, and looked into before anything is asked again.
         lanes.busy.borrow_mut().clear();
         lanes.asks.borrow_mut().clear();
         lanes.resting.set(true);
         self.whole.borrow_mut().retain(|route| route.target != *target);
         let mut report = self.report.borrow_mut();
-        report.waiting += jobs;
         report.unwritten.insert(target.clone(), why.clone());
         report.crashed = true;
         drop(report);

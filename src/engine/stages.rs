@@ -7,6 +7,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::draft::Drafting;
 use super::follow::ROUNDS_MAX;
+use super::lanes;
 use super::observe::Ended;
 use super::run::Run;
 use super::schedule::Tick;
@@ -19,6 +20,10 @@ use crate::store::{Door, RoutePart};
 /// Tenants that are read within so many milliseconds of each other are planned together: one plan sees more than two, and
 /// an idle reading takes less. Whoever takes longer is waited for by its own routes only.
 const TOGETHER_MILLIS: u64 = 500;
+
+/// So many changes of a quarantined route are let through at a time. One might be of a person who is refused for reasons
+/// of their own.
+const PROBES: usize = 3;
 
 /// What the feeder waited for.
 enum Happened {
@@ -267,7 +272,8 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         approved: Option<&str>,
     ) -> Result<(), EngineError> {
         let cycle = self.cycle;
-        let news_of = self.whole.borrow().intersection(only).cloned().collect();
+        let news_of: BTreeSet<RouteName> = self.whole.borrow().intersection(only).cloned().collect();
+        let known = news_of.clone();
         let around = Some((&self.lanes, &self.let_through));
         let mut drafted = cycle.draft(readings, Drafting { only, news_of, around, tells: true }).await?;
         let digests = [drafted.digest.as_str(), drafted.refused_digest.as_str()];
@@ -278,6 +284,7 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         for route in &refused {
             self.stop_route(route);
         }
+        self.note_the_guard(&drafted)?;
         for refusal in &drafted.refusals {
             (cycle.watch)(Event::Notice(&super::Notice::RouteRefused(refusal.clone())));
         }
@@ -293,12 +300,26 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
                 people.entry(what).or_default().extend(new);
             }
             drop(all);
-            admitted.entry(plan.route.target.clone()).or_default().extend(self.admit(plan)?);
+            admitted
+                .entry(plan.route.target.clone())
+                .or_default()
+                .extend(self.admit(plan, known.contains(&plan.route))?);
         }
         (cycle.watch)(Event::Applying { changes: admitted.values().map(Vec::len).sum() });
         self.absorb(only, drafted);
         for (target, changes) in admitted {
             self.fill(&target, changes);
+        }
+        Ok(())
+    }
+
+    /// What the guard says of each route, for `status`. Of one person's changes alone it says nothing of the route.
+    fn note_the_guard(&self, drafted: &Drafted) -> Result<(), EngineError> {
+        let (store, now) = (self.cycle.store, self.cycle.clock.now());
+        for plan in drafted.plan.routes.iter().filter(|_| self.cycle.focus.user.is_none()) {
+            let why = drafted.refusals.iter().filter(|refusal| refusal.route == plan.route);
+            let why: Vec<String> = why.map(ToString::to_string).collect();
+            store.guarded(&plan.route, &why, now)?;
         }
         Ok(())
     }
@@ -311,24 +332,29 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         }
     }
 
-    /// Those changes of a plan that may be tried now: not those of whoever is put off, and of a quarantined part one, to
-    /// see whether it works again: somebody's who has not failed before.
-    fn admit(&self, plan: &plan::RoutePlan) -> Result<Vec<Change>, EngineError> {
+    /// Those changes of a plan that may be tried now: not those of whoever is put off, and of a quarantined part a few, to
+    /// see whether it works again: of people who have not failed before, where there are any.
+    fn admit(&self, plan: &plan::RoutePlan, only_news: bool) -> Result<Vec<Change>, EngineError> {
         let (store, now, route) = (self.cycle.store, self.cycle.clock.now(), &plan.route);
         let whole = |part| (route.clone(), part);
         let mut report = self.report.borrow_mut();
-        report.withheld.retain(|(r, _), _| r != route);
+        if !only_news {
+            report.withheld.retain(|(r, _), _| r != route);
+        }
         let left_alone = self.left_alone(&route.target, Door::Writing)?;
         let mut parts: BTreeMap<RoutePart, Vec<(u32, Change)>> = BTreeMap::new();
+        let mut put_off = 0;
         for change in &plan.changes {
             // Whoever starts a cycle by hand wants them tried.
             if self.polls && store.put_off_until(route, &change.home.id, now)?.is_some() {
-                report.postponed += 1;
+                put_off += 1;
                 continue;
             }
             let tries = store.tries(route, &change.home.id)?;
-            let part = super::lanes::Job::new(change.clone(), 0).lane().part();
-            parts.entry(part).or_default().push((tries, change.clone()));
+            parts.entry(lanes::part(change)).or_default().push((tries, change.clone()));
+        }
+        if !only_news {
+            report.postponed.insert(route.clone(), put_off);
         }
         let mut admitted = Vec::new();
         for (part, mut changes) in parts {
@@ -341,7 +367,7 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
             if let Some((probe_at, reason)) = self.probe_at(route, part)? {
                 report.quarantined.insert(whole(part), reason);
                 changes.sort_by_key(|(tries, _)| *tries);
-                let probes = usize::from(!self.polls || probe_at <= now);
+                let probes = if !self.polls || probe_at <= now { PROBES } else { 0 };
                 let held_back = changes.len().saturating_sub(probes);
                 report.withheld.insert(whole(part), held_back as u64);
                 changes.truncate(probes);

@@ -69,6 +69,8 @@ pub struct GraphClient<T, C> {
     pub(super) redirect_url: String,
     /// What the last answer to a write told.
     pub(super) write_pressure: Cell<Option<Pressure>>,
+    /// Answers to reads that told us to wait.
+    throttled_reads: Cell<u64>,
     pub(super) share: Share,
     tokens: TokenSource,
     transport: T,
@@ -135,6 +137,7 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
             tokens: TokenSource::new(tenant, proof, &origin)?,
             redirect_url: tenant.redirect_url.clone(),
             write_pressure: Cell::new(None),
+            throttled_reads: Cell::new(0),
             share: Share::new(tenant.limits.reads),
             origin,
             transport,
@@ -202,6 +205,9 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
     /// A throttle that counts for reads is all reads' concern: those that wait already wait with the one that met it. One
     /// that names no scope is taken for the kind of request that met it.
     fn heed_throttle(&self, refusal: &Answer, kind: Kind) {
+        if refusal.is_throttled() && kind != Kind::Write {
+            self.throttled_reads.set(self.throttled_reads.get().saturating_add(1));
+        }
         let of_reads = refusal.throttle.map_or(kind != Kind::Write, |t| t.what != ThrottledOperations::Write);
         if refusal.is_throttled() && of_reads {
             let now = self.clock.now();
@@ -216,6 +222,12 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
     /// The same for an item of a batch.
     pub(super) fn heed_item(&self, refusal: &Answer) {
         self.heed_throttle(refusal, Kind::Batch);
+    }
+
+    /// How many answers to reads have told us to wait since this client was made, items of batches included. Of those to
+    /// writes the engine hears.
+    pub fn throttled_reads(&self) -> u64 {
+        self.throttled_reads.get()
     }
 
     /// Takes over what was spent in resource units before a restart: instants and units, in order of time.

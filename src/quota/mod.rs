@@ -1,5 +1,6 @@
 //! May we write now? Exact sliding windows held as values; the caller brings the time.
 
+mod forecast;
 mod learned;
 mod shared;
 
@@ -7,6 +8,7 @@ use std::collections::VecDeque;
 
 use crate::model::Timestamp;
 
+pub use forecast::{Load, Target, forecast};
 pub use learned::Learned;
 pub use shared::AppBudget;
 
@@ -73,11 +75,14 @@ impl Ledger {
             _ => self.spent.push_back((bucket, writes)),
         }
     }
-    /// `squeezed`: less than the window allows, because others use it too.
-    fn permit(&self, in_flight: u32, urgency: Urgency, squeezed: Option<u32>) -> Permit {
+    /// What the window may hold for this urgency. `squeezed`: less than is allowed, because others use it too.
+    fn most(&self, urgency: Urgency, squeezed: Option<u32>) -> u32 {
         let max = squeezed.map_or(self.window.writes_max, |most| most.clamp(1, self.window.writes_max));
         let kept_back = if urgency == Urgency::Ordinary { max / KEPT_BACK } else { 0 };
-        if self.used + in_flight < max - kept_back {
+        max - kept_back
+    }
+    fn permit(&self, in_flight: u32, urgency: Urgency, squeezed: Option<u32>) -> Permit {
+        if self.used + in_flight < self.most(urgency, squeezed) {
             return Permit::Granted;
         }
         match self.spent.front() {

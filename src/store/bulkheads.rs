@@ -1,11 +1,11 @@
-//! Which tenants are left alone for a while, and which routes are quarantined?
+//! Which tenants are left alone for a while, and which routes are quarantined or refused by the guard?
 
 use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, params};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::codec::{signed, unsigned};
+use super::codec::{rfc3339, signed, unsigned};
 use super::{Store, StoreError};
 use crate::model::{RouteName, TenantName, Timestamp};
 
@@ -30,13 +30,15 @@ impl Door {
 }
 
 /// A tenant from which nothing but faults came.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Breaker {
     /// How often in a row.
     pub failures: u32,
     /// Since when.
+    #[serde(serialize_with = "rfc3339")]
     pub since: Timestamp,
     /// Nothing is asked of it before.
+    #[serde(serialize_with = "rfc3339")]
     pub open_until: Timestamp,
     /// The last fault.
     pub reason: String,
@@ -66,18 +68,34 @@ impl RoutePart {
 }
 
 /// A route on which the same error met one person after the other.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Quarantine {
     /// Since when.
+    #[serde(serialize_with = "rfc3339")]
     pub since: Timestamp,
     /// Probes that failed.
     pub probes: u32,
     /// When one change is let through to see whether it works again.
+    #[serde(serialize_with = "rfc3339")]
     pub probe_at: Timestamp,
     /// The error's code.
     pub code: String,
     /// The error, and how many it met.
     pub reason: String,
+}
+
+/// A route of which the guard let nothing through when it was planned last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Since when, RFC 3339 in UTC.
+    pub since: String,
+    /// The limits that its plan is over.
+    pub why: Vec<String>,
+}
+
+/// In `meta`: that the guard refused the route.
+fn refused_name(route: &RouteName) -> String {
+    format!("refused {route}")
 }
 
 fn time(r: &rusqlite::Row<'_>, i: usize) -> rusqlite::Result<Timestamp> {
@@ -179,6 +197,35 @@ impl Store {
     pub fn rest_no_longer(&self, tenant: &TenantName, door: Door) -> Result<bool, StoreError> {
         let sql = "UPDATE breakers SET open_until = 0 WHERE tenant = ?1 AND door = ?2 AND open_until > 0";
         Ok(self.connection.prepare_cached(sql)?.execute(params![self.tenant(tenant)?.id, door.as_str()])? > 0)
+    }
+
+    /// The guard's last word on the route, where it was a refusal.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn refused(&self, route: &RouteName) -> Result<Option<Refused>, StoreError> {
+        let text = Self::meta(&self.connection, &refused_name(route))?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    /// The guard has looked at the route: `why` it refuses it; nothing where it lets it through.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn guarded(&self, route: &RouteName, why: &[String], now: Timestamp) -> Result<(), StoreError> {
+        let before = self.refused(route)?;
+        if why.is_empty() {
+            let sql = "DELETE FROM meta WHERE name = ?1";
+            // Mostly there is nothing to forget, and then nothing is written.
+            return match before {
+                None => Ok(()),
+                Some(_) => self.connection.execute(sql, [refused_name(route)]).map(drop).map_err(StoreError::from),
+            };
+        }
+        let since = before.map_or_else(|| now.rfc3339(), |before| before.since);
+        let refused = Refused { since, why: why.to_vec() };
+        let text = serde_json::to_string(&refused).map_err(|e| StoreError::Damaged(e.to_string()))?;
+        Self::set_meta(&self.connection, &refused_name(route), &text)
     }
 
     /// When a schedule last came due for the route.

@@ -2,8 +2,10 @@
 
 use uuid::Uuid;
 
+use serde::Serializer;
+
 use super::StoreError;
-use crate::model::{Attributes, ObjectId, Presence};
+use crate::model::{Attributes, ObjectId, Presence, Timestamp};
 
 /// Never part of UTF-8: marks an id that is stored as text.
 const TEXT: u8 = 0xff;
@@ -90,5 +92,18 @@ mod tests {
             prop_assert_eq!(object(&id).len(), 16);
             prop_assert_eq!(object_id(&object(&id)).unwrap(), id);
         }
+    }
+}
+
+/// An instant as reports say it.
+pub(super) fn rfc3339<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&at.rfc3339())
+}
+
+/// The same where there may be none.
+pub(super) fn maybe_rfc3339<S: Serializer>(at: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => rfc3339(at, to),
+        None => to.serialize_none(),
     }
 }

@@ -38,7 +38,12 @@ impl Store {
     /// # Errors
     /// SQLite's.
     pub fn remember_link(&self, link: &Link) -> Result<(), StoreError> {
-        write(&self.connection, self.route(&link.route)?, self.tenant(&link.route.target)?.id, link)
+        let (route, target) = (self.route(&link.route)?, self.tenant(&link.route.target)?.id);
+        // The link and the count of links change together, also where no caller has opened a transaction.
+        if self.connection.is_autocommit() {
+            return self.transaction(|c| write(c, route, target, link));
+        }
+        write(&self.connection, route, target, link)
     }
 
     /// Links of the route with a known account.
@@ -79,7 +84,9 @@ impl Store {
                 link.account().map(codec::object)
             }
             LinkChange::Remove => {
+                let origin = known_origin(c, id, &key)?;
                 c.prepare_cached("DELETE FROM links WHERE route = ?1 AND home = ?2")?.execute(params![id, key])?;
+                recount(c, id, origin, None)?;
                 None
             }
         };
@@ -88,6 +95,14 @@ impl Store {
             mark_reports(c, id, &key)?;
         }
         Ok(())
+    }
+
+    /// Links of the route with a known account: how many were provisioned, and how many joined.
+    pub(super) fn link_counts(&self, route: i64) -> Result<[u64; 2], StoreError> {
+        match noted_counts(&self.connection, route)? {
+            Some(counts) => Ok(counts),
+            None => counted(&self.connection, route),
+        }
     }
 
     /// Whose account is it, on whichever route into the tenant?
@@ -124,7 +139,52 @@ fn read(r: &Row<'_>, route: &RouteName, home: &ObjectId) -> Result<Link, StoreEr
     })
 }
 
+/// In `meta`: how many links of a route have a known account, `PROVISIONED JOINED`. Whoever asks how things stand need not
+/// walk over all of them.
+fn counts_name(route: i64) -> String {
+    format!("links {route}")
+}
+
+/// `None`: nothing was noted yet, or nothing that can be read.
+fn noted_counts(c: &Connection, route: i64) -> Result<Option<[u64; 2]>, StoreError> {
+    let text = Store::meta(c, &counts_name(route))?;
+    let counts = text.as_deref().and_then(|text| text.split_once(' '));
+    Ok(counts.and_then(|(provisioned, joined)| Some([provisioned.parse().ok()?, joined.parse().ok()?])))
+}
+
+fn counted(c: &Connection, route: i64) -> Result<[u64; 2], StoreError> {
+    let sql = "SELECT count(*) FILTER (WHERE origin = 0), count(*) FILTER (WHERE origin = 1) FROM links \
+               WHERE route = ?1 AND account IS NOT NULL";
+    let row = |r: &Row<'_>| Ok([unsigned(r.get(0)?), unsigned(r.get(1)?)]);
+    Ok(c.prepare_cached(sql)?.query_row([route], row)?)
+}
+
+/// Where the link's account is known: 0 provisioned, 1 joined.
+fn known_origin(c: &Connection, route: i64, home: &[u8]) -> Result<Option<usize>, StoreError> {
+    let sql = "SELECT origin FROM links WHERE route = ?1 AND home = ?2 AND account IS NOT NULL";
+    let origin: Option<i64> = c.prepare_cached(sql)?.query_row(params![route, home], |r| r.get(0)).optional()?;
+    Ok(origin.map(|origin| usize::from(origin != 0)))
+}
+
+/// Notes that a link of one kind has become one of another, after it has. Without a note they are all counted, once.
+fn recount(c: &Connection, route: i64, before: Option<usize>, after: Option<usize>) -> Result<(), StoreError> {
+    if before == after {
+        return Ok(());
+    }
+    let counts = match noted_counts(c, route)? {
+        None => counted(c, route)?,
+        Some(mut counts) => {
+            before.and_then(|kind| counts.get_mut(kind)).into_iter().for_each(|n| *n = n.saturating_sub(1));
+            after.and_then(|kind| counts.get_mut(kind)).into_iter().for_each(|n| *n += 1);
+            counts
+        }
+    };
+    Store::set_meta(c, &counts_name(route), &format!("{} {}", counts[0], counts[1]))
+}
+
 fn write(c: &Connection, route: i64, target: i64, link: &Link) -> Result<(), StoreError> {
+    let key = codec::object(&link.home);
+    let before = known_origin(c, route, &key)?;
     let (account, origin, asked) = match &link.tie {
         Tie::Known { account, origin } => (Some(codec::object(account)), i64::from(*origin == Origin::Joined), None),
         Tie::Asked(asked) => (None, 0, Some(asked)),
@@ -137,7 +197,7 @@ fn write(c: &Connection, route: i64, target: i64, link: &Link) -> Result<(), Sto
                baseline = ?13, since = ?14";
     c.prepare_cached(sql)?.execute(params![
         route,
-        codec::object(&link.home),
+        key,
         target,
         account,
         origin,
@@ -151,5 +211,6 @@ fn write(c: &Connection, route: i64, target: i64, link: &Link) -> Result<(), Sto
         codec::attributes(&link.baseline)?,
         signed(link.since.0),
     ])?;
-    Ok(())
+    let known = matches!(link.tie, Tie::Known { .. });
+    recount(c, route, before, known.then_some(usize::from(origin != 0)))
 }

@@ -28,7 +28,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::{Attribute, RouteName, TenantName};
 
-pub use bulkheads::{Breaker, Door, Quarantine, RoutePart};
+pub use bulkheads::{Breaker, Door, Quarantine, Refused, RoutePart};
 pub use links::LinkChange;
 pub use log::{EditEntry, Filter, LogEntry, Party, Verified};
 pub use observations::LAG_ALLOWANCE_SECONDS;
@@ -38,7 +38,7 @@ pub use person::State;
 pub use readings::{Progress, Reading, Round};
 pub use rules::Remembered;
 pub use runs::RunRow;
-pub use status::{RouteStatus, StatusReport, TenantStatus, Unsettled};
+pub use status::{InLane, RouteStatus, StatusReport, TenantStatus, Unsettled, WriterStatus};
 pub use unsettled::{Among, Pending};
 pub use writer::{Gone, HEARTBEAT_SECONDS, SignedOn, TakenOver, Writer};
 pub use writes::{Ask, AskKind, Record};

@@ -99,6 +99,19 @@ impl Store {
         self.transaction(|c| insert(c, alerts, now))
     }
 
+    /// How far a run has come that has not ended: what it did, and what is told of it so far.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn note_progress(&self, run: RunId, now: Timestamp, so_far: &RunEnd<'_>) -> Result<(), StoreError> {
+        self.transaction(|c| {
+            let sql = "UPDATE runs SET summary = ?2 WHERE id = ?1 AND ended_at IS NULL";
+            c.execute(sql, params![signed(run.0), so_far.summary])?;
+            insert(c, so_far.alerts, now)?;
+            so_far.announced.map_or(Ok(()), |text| Self::set_meta(c, ANNOUNCED, text))
+        })
+    }
+
     /// What [`Store::end_run_with`] was last given as told of.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Which runs were there?
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::codec::{signed, unsigned};
 use super::{Store, StoreError};
@@ -46,6 +46,16 @@ impl Store {
         let sql = "UPDATE runs SET ended_at = ?2, exit_code = ?3, summary = ?4 WHERE id = ?1";
         self.connection.execute(sql, params![signed(run.0), signed(now.0), exit_code, summary])?;
         Ok(())
+    }
+
+    /// When the last run ended that was not cut short: whose exit code is not 1.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn last_success(&self) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT ended_at FROM runs WHERE ended_at IS NOT NULL AND exit_code <> 1 ORDER BY id DESC LIMIT 1";
+        let ended: Option<i64> = self.connection.prepare_cached(sql)?.query_row([], |r| r.get(0)).optional()?;
+        Ok(ended.map(|at| Timestamp(unsigned(at))))
     }
 
     /// The last runs, newest first.

@@ -22,5 +22,6 @@ mod rule_tests;
 mod run;
 mod secrets;
 mod signals;
+mod status;
 mod stores;
 mod support;

@@ -258,7 +258,9 @@ fn status_tells_how_things_stand() {
     assert!(place.run(&["status"]).code(0).out.contains("never"));
     place.run(&["sync"]).code(0);
     let status = place.run(&["status", "--format", "json"]).code(0).json();
-    has_exactly(&status, &["tenants", "routes", "budgets", "runs"]);
+    let keys = ["well", "needs", "tenants", "routes", "targets", "budgets", "log", "writer", "under_way", "runs"];
+    has_exactly(&status, &keys);
+    assert_eq!(status["log"]["entries"], json!(place.log().len()));
     let staff = sim.staff("north").len();
     let route = status["routes"].as_array().unwrap().iter().find(|r| r["route"] == "north->south").unwrap();
     assert_eq!(route["links"], json!(staff));

@@ -14,4 +14,5 @@ mod ownership;
 mod quota;
 mod replan;
 mod schedule;
+mod standing;
 mod values;

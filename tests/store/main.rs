@@ -11,6 +11,7 @@ mod outbox;
 mod pages;
 mod person;
 mod selections;
+mod standing;
 mod suspects;
 mod upgrade;
 mod writers;
