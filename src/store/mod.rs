@@ -212,31 +212,38 @@ impl Drop for Store {
 }
 
 impl Store {
-    /// Makes the tenants and routes of the configuration known, and rebuilds what depends on them.
+    /// Makes the tenants and routes of the configuration known, and rebuilds what depends on them. Those of an earlier
+    /// configuration count no more; where it fails, they stay.
     ///
     /// # Errors
     /// [`StoreError::OtherDirectory`] where a name has moved to another directory; SQLite's errors.
     pub fn set_up(&self, tenants: &[TenantSetup], routes: &[RouteName]) -> Result<(), StoreError> {
-        self.transaction(|c| {
+        let former = (self.tenants.take(), self.routes.take());
+        let done = self.transaction(|c| {
             for tenant in tenants {
                 self.set_up_tenant(c, tenant)?;
             }
-            for route in routes {
-                let (home, target) = (self.tenant(&route.home)?.id, self.tenant(&route.target)?.id);
-                c.execute("INSERT OR IGNORE INTO routes (home, target) VALUES (?1, ?2)", params![home, target])?;
-                let id =
-                    c.query_row("SELECT id FROM routes WHERE home = ?1 AND target = ?2", params![home, target], |r| {
-                        r.get::<_, i64>(0)
-                    })?;
-                self.routes.borrow_mut().insert(route.clone(), id);
-                if let Some(row) = self.tenants.borrow_mut().get_mut(&route.home)
-                    && !row.routes_out.contains(&id)
-                {
-                    Rc::make_mut(row).routes_out.push(id);
-                }
-            }
+            routes.iter().try_for_each(|route| self.set_up_route(c, route))?;
             self.remember_the_rest(c)
-        })
+        });
+        if done.is_err() {
+            self.tenants.replace(former.0);
+            self.routes.replace(former.1);
+        }
+        done
+    }
+
+    fn set_up_route(&self, c: &Connection, route: &RouteName) -> Result<(), StoreError> {
+        let row = params![self.tenant(&route.home)?.id, self.tenant(&route.target)?.id];
+        c.execute("INSERT OR IGNORE INTO routes (home, target) VALUES (?1, ?2)", row)?;
+        let id = c.query_row("SELECT id FROM routes WHERE home = ?1 AND target = ?2", row, |r| r.get::<_, i64>(0))?;
+        self.routes.borrow_mut().insert(route.clone(), id);
+        if let Some(row) = self.tenants.borrow_mut().get_mut(&route.home)
+            && !row.routes_out.contains(&id)
+        {
+            Rc::make_mut(row).routes_out.push(id);
+        }
+        Ok(())
     }
 
     /// Tenants and routes that the configuration does not name (any more). Their links and open questions are still ours;

@@ -19,6 +19,7 @@ mod locks;
 mod output;
 mod replan;
 mod rule_tests;
+mod run;
 mod secrets;
 mod signals;
 mod status;

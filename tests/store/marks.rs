@@ -211,6 +211,34 @@ fn whoever_fails_is_put_off_longer_each_time_and_tried_at_once_when_something_ch
     assert_eq!(store.try_again(Some(&route()), Some(&guid(1))).unwrap(), 1);
     assert_eq!((until(1, NOW), until(2, NOW)), (None, Some(NOW.plus_seconds(100))));
     assert_eq!(store.tries(&route(), &guid(1)).unwrap(), 0);
-    assert_eq!(store.try_again(None, None).unwrap(), 2);
+    assert_eq!(store.try_again(None, None).unwrap(), 1);
     assert_eq!(until(2, NOW), None);
+}
+
+/// A configuration that is read anew is set up on the store that is open already.
+#[test]
+fn a_route_that_was_left_out_for_a_while_has_everybody_considered_anew() {
+    let store = settled();
+    store.set_up(&setups(&["mail"]), &[route()]).unwrap();
+    read(&store, &south(), false, vec![seen(&guid(9), &[("displayName", "y")])], NOW);
+    assert_eq!(unsettled(&store, &back()), [], "nobody is marked for a route that is not there");
+    store.set_up(&setups(&["mail"]), &[route(), back()]).unwrap();
+    store.notice_rules(&back(), "staff=1").unwrap();
+    assert!(unsettled(&store, &back()).contains(&guid(9)), "who came meanwhile is never looked at");
+    // The one that stayed has lost nothing, and has nobody looked at without need.
+    store.notice_rules(&route(), "staff=1").unwrap();
+    assert_eq!(marked(&store), []);
+}
+
+#[test]
+fn a_set_up_that_is_refused_leaves_the_former_one_in_force() {
+    let store = settled();
+    let mut moved = setups(&["mail"]);
+    moved[1].directory = "another".to_owned();
+    let refused = store.set_up(&moved, &[route()]).unwrap_err();
+    assert!(refused.to_string().contains("south"), "{refused}");
+    read(&store, &north(), false, vec![seen(&guid(3), &[("displayName", "y")])], NOW);
+    assert_eq!(marked(&store), [guid(3)], "a change at home is not noticed any more");
+    read(&store, &south(), false, vec![seen(&guid(9), &[("displayName", "y")])], NOW);
+    assert_eq!(unsettled(&store, &back()), [guid(9)]);
 }

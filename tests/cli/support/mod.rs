@@ -94,7 +94,8 @@ impl Running {
         let read = |f: &Path| String::from_utf8_lossy(&std::fs::read(f).unwrap()).into_owned();
         Done { code: status.code(), out: read(out.path()), err: read(err.path()) }
     }
-    fn said(&self) -> String {
+    /// What it has said on stderr so far.
+    pub fn said(&self) -> String {
         self.files.as_ref().map(|(_, err)| std::fs::read_to_string(err.path()).unwrap()).unwrap_or_default()
     }
 }
