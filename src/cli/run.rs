@@ -242,7 +242,7 @@ impl Keeper<'_> {
     }
 
     /// Waits until a schedule comes due. `None`: asked to stop, or the store could not be asked.
-    async fn wait(&self, ready: &Ready, mut stop: watch::Receiver<bool>) -> Result<Option<BTreeSet<RouteName>>, Exit> {
+    async fn wait(&self, ready: &Ready, stop: watch::Receiver<bool>) -> Result<Option<BTreeSet<RouteName>>, Exit> {
         let tick = self.cycle_of(ready, Focus::default(), stop.clone(), &|_| {}).next_tick();
         let (at, routes) = match tick {
             Ok(Some(tick)) => {
@@ -261,15 +261,18 @@ impl Keeper<'_> {
         if at > self.clock.now() {
             tracing::debug!(at = %at.rfc3339(), "waiting for the next cycle");
         }
+        let stopped = self.pause_until(at, stop).await;
+        Ok(routes.filter(|_| !stopped))
+    }
+
+    /// Waits until `at`, or until somebody asks to stop. Answers whether somebody did.
+    async fn pause_until(&self, at: Timestamp, mut stop: watch::Receiver<bool>) -> bool {
         let stopped = pin!(async {
             if stop.wait_for(|stop| *stop).await.is_err() {
                 std::future::pending::<()>().await;
             }
         });
-        match select(pin!(self.clock.sleep_until(at)), stopped).await {
-            Either::Left(_) => Ok(routes),
-            Either::Right(_) => Ok(None),
-        }
+        matches!(select(pin!(self.clock.sleep_until(at)), stopped).await, Either::Right(_))
     }
 
     fn cycle_of<'c>(
@@ -321,7 +324,7 @@ impl Keeper<'_> {
             }
         };
         let request_ids = || self.ids.next_id();
-        let whole = due.len() == config.routes.len();
+        let (whole, told) = (due.len() == config.routes.len(), stop.clone());
         let cycle = self.cycle_of(ready, Focus { due: Some(due.clone()), ..Focus::default() }, stop, &hear);
         let cycle = Cycle { request_ids: &request_ids, ..cycle };
         let begun = store
@@ -333,8 +336,8 @@ impl Keeper<'_> {
             Ok(run) => run,
             Err(error) => {
                 chronicle::broke_off(&error);
-                self.clock.sleep_until(started_at.plus_seconds(STORE_PAUSE_SECONDS)).await;
-                return Ok((Exit::Failed, false));
+                let stopped = self.pause_until(started_at.plus_seconds(STORE_PAUSE_SECONDS), told).await;
+                return Ok((Exit::Failed, stopped));
             }
         };
         let span = tracing::info_span!(target: "crosstie::run", "run", id = run.0);

@@ -19,7 +19,10 @@ fn hostile(place: &Place, sim: &Sim) {
     odd["userPrincipalName"] = json!(format!("two\nlines\u{1b}[31m{}@south.fine-arts.example", "y".repeat(10_000)));
     odd["displayName"] = json!(loud);
     sim.add("south", &odd);
-    sim.fault("west", &json!({ "kind": "delta", "times": 1, "effect": { "do": "status", "status": 400, "message": loud } }));
+    sim.fault(
+        "west",
+        &json!({ "kind": "delta", "times": 1, "effect": { "do": "status", "status": 400, "message": loud } }),
+    );
 }
 
 #[test]
@@ -125,18 +128,34 @@ fn what_goes_wrong_at_the_start_is_json_too_where_that_was_asked_for() {
     let (place, sim) = school(30, SELDOM);
     std::fs::remove_file(place.path("secrets/south")).unwrap();
     let done = place.run(&["--log-format", "json", "run"]).code(64);
-    assert!(objects(&done.err).iter().any(|e| e["fields"]["message"].as_str().unwrap().contains("tenant south")), "{}", done.err);
+    assert!(
+        objects(&done.err).iter().any(|e| e["fields"]["message"].as_str().unwrap().contains("tenant south")),
+        "{}",
+        done.err
+    );
     place.secret("south", "south-secret\n");
     place.edit_rules("\"[jobTitle]\"", "\"[jobTitle\"");
     let done = place.run(&["--log-format", "json", "-q", "run"]).code(64);
-    assert!(objects(&done.err).iter().any(|e| e["fields"]["message"].as_str().unwrap().contains("staff.toml:")), "{}", done.err);
+    assert!(
+        objects(&done.err).iter().any(|e| e["fields"]["message"].as_str().unwrap().contains("staff.toml:")),
+        "{}",
+        done.err
+    );
     place.edit_rules("\"[jobTitle\"", "\"[jobTitle]\"");
     slow(&sim, "PATCH", 100);
     let first = place.start(&["run"]);
     eventually("the first write", || !sim.ledger().is_empty());
     let done = place.run(&["--log-format", "json", "run"]).code(1);
-    assert!(objects(&done.err).iter().any(|e| e["fields"]["message"].as_str().unwrap().contains("in use")), "{}", done.err);
+    assert!(
+        objects(&done.err).iter().any(|e| e["fields"]["message"].as_str().unwrap().contains("in use")),
+        "{}",
+        done.err
+    );
     first.kill();
     let done = place.run(&["--log-format", "json", "run", "--once"]).code(0);
-    assert!(objects(&done.err).iter().any(|e| e["fields"]["message"].as_str().unwrap().contains("process died")), "{}", done.err);
+    assert!(
+        objects(&done.err).iter().any(|e| e["fields"]["message"].as_str().unwrap().contains("process died")),
+        "{}",
+        done.err
+    );
 }

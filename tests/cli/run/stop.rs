@@ -51,7 +51,8 @@ fn beside_a_tenant_that_hangs_it_ends_soon_and_its_last_writes_are_found_out_lat
         fault["effect"] = json!({ "do": "hang", "applied": true });
         sim.fault("west", &fault);
         let run = place.start(&["run"]);
-        let hangs = || sim.get("tenants/west/faults")[0].is_object() && sim.ledger().iter().any(|w| w["tenant"] == "west");
+        let hangs =
+            || sim.get("tenants/west/faults")[0].is_object() && sim.ledger().iter().any(|w| w["tenant"] == "west");
         match hang["kind"].is_null() {
             true => eventually("a write that is not answered", hangs),
             false => eventually("writes of the others", || sim.ledger().len() > 10),
@@ -78,7 +79,9 @@ fn a_signal_while_it_stops_already_is_neither_lost_nor_deadly() {
         let (place, sim) = school(30, SELDOM);
         sim.fault("west", &json!({ "method": "PATCH", "effect": { "do": "hang", "applied": true } }));
         let run = place.start(&["run"]);
-        eventually("a write that is not answered", || sim.ledger().iter().any(|w| w["tenant"] == "west" && w["method"] == "PATCH"));
+        eventually("a write that is not answered", || {
+            sim.ledger().iter().any(|w| w["tenant"] == "west" && w["method"] == "PATCH")
+        });
         (place, sim, run)
     };
     // People press Ctrl-C twice; it must not be killed in the middle of a record.

@@ -21,7 +21,9 @@ fn on_a_full_disk_it_stays_and_goes_on_when_there_is_room() {
     until_said(&run, "the cycle ended early");
     let written = sim.ledger().len();
     assert!(written > 0, "the limit never struck in the middle of the writes");
-    eventually("another try", || lines_with(&run, "the cycle ended early") >= 2 || lines_with(&run, "trying again") >= 1);
+    eventually("another try", || {
+        lines_with(&run, "the cycle ended early") >= 2 || lines_with(&run, "trying again") >= 1
+    });
     assert!(!run.has_ended(), "{}", run.said());
     assert!(run.said().contains("is the disk full"), "{}", run.said());
     let lifted = Command::new("prlimit").args(["--fsize=unlimited:unlimited", "--pid", &run.id().to_string()]).status();
