@@ -137,17 +137,37 @@ async fn keep(global: &Global, arguments: &Arguments, config: Config) -> Result<
             }
             // Nobody listens any more only when the work is over.
             let _ = stop.send(true);
-            work.await?;
-            order
+            // Whoever asks for a stop while a reload is under way gets one; whoever asks twice is not answered sooner.
+            let mut stops = order.is_none();
+            loop {
+                tokio::select! {
+                    ended = &mut work => {
+                        ended?;
+                        break;
+                    }
+                    () = &mut pulse => {}
+                    again = signals.next() => stops |= again == Order::Stop,
+                }
+            }
+            order.filter(|_| !stops)
         };
         let Some(new) = order else {
             tell!(info, "stopped");
             return Ok(Exit::Done);
         };
-        ready = new;
-        session::set_up(&ready.config, &store)?;
+        // Only now is nobody at work with what the store knows of the old one.
+        match session::try_set_up(&new.config, &store) {
+            Ok(()) => {
+                ready = new;
+                tell!(info, routes = ready.config.routes.len(), "the new configuration is in force");
+            }
+            Err(error) => {
+                let why = error.to_string();
+                tell!(error, why, "the store does not take the new configuration; the old one stays in force");
+                session::try_set_up(&ready.config, &store).map_err(session::failed)?;
+            }
+        }
         session::remember_units(&ready.config, &store, &ready.directories)?;
-        tell!(info, routes = ready.config.routes.len(), "the new configuration is in force");
     }
 }
 

@@ -62,8 +62,8 @@ pub(super) fn store(config: &Config, mode: Mode) -> Result<Store, Exit> {
 }
 
 /// Makes the tenants and routes of a new configuration known to an open store.
-pub(super) fn set_up(config: &Config, store: &Store) -> Result<(), Exit> {
-    store.set_up(&setups(config), &routes(config)).map_err(failed)
+pub(super) fn try_set_up(config: &Config, store: &Store) -> Result<(), StoreError> {
+    store.set_up(&setups(config), &routes(config))
 }
 
 /// Opens it for a short word beside whoever writes it; `None` where there is none yet.

@@ -47,6 +47,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
 
     /// What became of the write is known: others may plan for this person again.
     fn told(&self, job: &Job, asked: i64) {
+        self.lanes.touched.borrow_mut().insert(job.whose());
         self.lanes.busy.borrow_mut().remove(&job.whose());
         self.lanes.asks.borrow_mut().remove(&asked);
     }
@@ -81,6 +82,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
         (self.faults, self.throttles) = (0, 0);
         if std::mem::take(&mut self.probing) {
             self.run.worked_at(&self.tenant.name, Door::Writing)?;
+            self.run.report.borrow_mut().unwritten.remove(&self.tenant.name);
         }
         let (route, part) = (&job.change.route, job.lane().part());
         self.streaks.remove(&(route.clone(), part));
@@ -158,8 +160,15 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
         self.fault(error, asked_at)?;
         let not_found = error.is_not_found() && kind != AskKind::Invite;
         if error.throttled {
-            self.throttled(error, kind, now);
-            self.lanes.queue.borrow_mut().push_front(job);
+            let until = self.throttled(error, kind, now);
+            // It is the first again when the pause is over; of a pause that is not of writes it waits out its own.
+            let of_reads = matches!(error.throttle, Some(Throttle { what: ThrottledOperations::Read, .. }));
+            let mut queue = self.lanes.queue.borrow_mut();
+            if of_reads {
+                queue.push_later(job, until)
+            } else {
+                queue.push_front(job)
+            }
             return Ok(());
         }
         job.tries += 1;
@@ -196,7 +205,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
 
     /// The tenant wants a pause, and perhaps leaves us less than we thought. Whose limit it was decides who pauses: where
     /// it is the app's over all tenants, the others wait as well; where it is one of reads, no write does.
-    fn throttled(&mut self, error: &DirectoryError, kind: AskKind, now: Timestamp) {
+    fn throttled(&mut self, error: &DirectoryError, kind: AskKind, now: Timestamp) -> Timestamp {
         let until = retry::again_at(error, self.throttles, now);
         (self.run.cycle.watch)(Event::Throttled { tenant: &self.tenant.name });
         match error.throttle {
@@ -220,6 +229,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
                 }
             }
         }
+        until
     }
 
     /// What the tenant says of how full its limits are: others may use them up before we are refused.
@@ -280,7 +290,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
 
     /// Something has happened to this person since the change was planned.
     pub(super) fn reconsider(&mut self, job: Job) -> Result<(), EngineError> {
-        self.lanes.queue.borrow_mut().leave(&job.whose());
+        self.lanes.queue.borrow_mut().over(&job);
         let generation = job.generation + u32::from(job.begun.is_some());
         if let Some(next) = self.run.cycle.again(&job.change, Some(&job.change))? {
             self.follow(next, generation);
@@ -308,7 +318,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
     pub(super) fn finish(&mut self, job: Job) -> Result<(), EngineError> {
         let (change, store) = (&job.change, self.run.cycle.store);
         (self.run.cycle.watch)(Event::Finished { route: &change.route, action: change.action.kind() });
-        self.lanes.queue.borrow_mut().leave(&job.whose());
+        self.lanes.queue.borrow_mut().over(&job);
         let Some(fault) = &job.failed else {
             if let Some(next) = self.run.cycle.again(change, None)? {
                 self.follow(next, job.generation + 1);

@@ -16,7 +16,7 @@ use crate::config::Tenant;
 use crate::model::{Action, Outcome, RouteName, Selection, TenantName, Tie, Timestamp};
 use crate::ports::{Clock, DirectoryError, DirectoryWrite, Write, Written};
 use crate::quota::{Learned, Meter, Permit};
-use crate::store::{Ask, Door, RoutePart};
+use crate::store::{Ask, AskKind, Door, RoutePart, Word};
 
 /// The most writes under way at once in one target. At 20 writes a second and answers within 1.2 s this fills the quota;
 /// more would only lengthen the tail of unanswered writes after a crash.
@@ -88,15 +88,22 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
         let (cycle, missing) = (run.cycle, || EngineError::NoSuch(format!("no tenant {target}")));
         let tenant = cycle.config.tenants.get(target).ok_or_else(missing)?;
         let budgets = Budgets::of(cycle.config, tenant);
-        let meter = |budget: &super::Budget| budget.meter(cycle.store);
+        let (now, open) = (cycle.clock.now(), cycle.store.open_asks(target)?);
+        // What was under way when a process died may have arrived, or may still.
+        let meter = |budget: &super::Budget, counts: fn(AskKind) -> bool| -> Result<Meter, EngineError> {
+            let mut meter = budget.meter(cycle.store, now)?;
+            let asked = open.iter().filter(|(_, ask)| counts(ask.kind)).count();
+            meter.remember(now, [(Meter::bucket(now), u32::try_from(asked).unwrap_or(u32::MAX))]);
+            Ok(meter)
+        };
         Ok(Worker {
             run,
             lanes,
             tenant,
             directory: cycle.door(target)?,
             selection: cycle.config.selection(target),
-            writes: meter(&budgets.writes)?,
-            invitations: meter(&budgets.invitations)?,
+            writes: meter(&budgets.writes, |kind| kind != AskKind::None)?,
+            invitations: meter(&budgets.invitations, |kind| kind == AskKind::Invite)?,
             app: run.app(&budgets.app).ok_or_else(missing)?,
             learned: Learned::new(budgets.writes.windows[0]),
             learned_invitations: Learned::new(budgets.invitations.windows[0]),
@@ -203,9 +210,18 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
             if let Some((asked, ask, looks)) = job.looking.clone() {
                 return Ok(Next::Fly(Box::new(Flight::Look { job, asked, ask, looks })));
             }
-            if job.failed.is_none() && self.run.cycle.store.has_news(&job.change.route, &job.change.home.id)? {
-                self.reconsider(job)?;
-                continue;
+            let word = self.run.cycle.store.word_on(&job.change.route, &job.change.home.id)?;
+            match word {
+                _ if job.failed.is_some() => {}
+                Word::Stands => {}
+                Word::News => {
+                    self.reconsider(job)?;
+                    continue;
+                }
+                Word::Withdrawn => {
+                    self.lanes.queue.borrow_mut().over(&job);
+                    continue;
+                }
             }
             if let Some(until) = self.obstacle(&job, now) {
                 let mut queue = self.lanes.queue.borrow_mut();
@@ -290,6 +306,15 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
         wait
     }
 
+    /// Permits that were taken for a write that does not leave: it is charged all the same, which is the safe side.
+    fn give_back(&mut self, kind: AskKind, now: Timestamp) {
+        self.writes.answered(now);
+        self.app.borrow_mut().budget.answered(self.tenant.name.as_str(), now);
+        if kind == AskKind::Invite {
+            self.invitations.answered(now);
+        }
+    }
+
     /// Commits the question and hands out the request; a step without one is recorded at once.
     fn depart(&mut self, mut job: Job, now: Timestamp) -> Result<Option<Flight>, EngineError> {
         let Some(step) = job.steps.front().cloned() else {
@@ -298,6 +323,12 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
         };
         let (ask, store) = (self.ask(&job, &step, now), self.run.cycle.store);
         let before = store.link(&ask.route(), &ask.home.id)?;
+        if ask.kind == AskKind::Invite && before.as_ref().is_some_and(|l| l.account().is_some()) {
+            // Whoever has an account is not invited, whatever was planned.
+            self.give_back(ask.kind, now);
+            self.reconsider(job)?;
+            return Ok(None);
+        }
         let Some(write) = step.write else {
             let link = steps::applied_link(&ask, before.as_ref(), ask.account.as_ref(), now);
             self.record(None, ask, Outcome::Applied, None, None, link)?;
@@ -310,6 +341,7 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
             Tie::Known { .. } => None,
         });
         job.begun.get_or_insert(now);
+        self.lanes.touched.borrow_mut().insert(job.whose());
         let readings = store.reading(&self.tenant.name)?.readings;
         let asked = store.ask(&ask, &steps::asked_link(&ask, before.as_ref(), readings))?;
         self.lanes.busy.borrow_mut().insert(job.whose(), job.change.clone());

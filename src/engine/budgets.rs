@@ -51,7 +51,7 @@ pub fn budgets_left(config: &Config, store: &Store, now: Timestamp) -> Result<Ve
     let mut all = Vec::new();
     for tenant in config.tenants.values() {
         for (word, budget) in Budgets::of(config, tenant).named() {
-            let left = budget.meter(store)?.left(now).into_iter();
+            let left = budget.meter(store, now)?.left(now).into_iter();
             let told = |(window, left)| BudgetLeft { tenant: tenant.name.clone(), budget: word, window, left };
             all.extend(left.map(told));
         }
@@ -61,9 +61,9 @@ pub fn budgets_left(config: &Config, store: &Store, now: Timestamp) -> Result<Ve
 
 impl Budget {
     /// Its windows, filled with what the store remembers as spent.
-    pub(super) fn meter(&self, store: &Store) -> Result<Meter, StoreError> {
+    pub(super) fn meter(&self, store: &Store, now: Timestamp) -> Result<Meter, StoreError> {
         let mut meter = Meter::new(&self.windows);
-        meter.remember(store.spent(&self.name)?);
+        meter.remember(now, store.spent(&self.name)?);
         Ok(meter)
     }
 }

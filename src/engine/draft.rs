@@ -70,6 +70,23 @@ impl Drafting<'_> {
         }
         standing
     }
+    /// Leaves out for whom something was asked meanwhile: the plan has not seen it. Answers who they are.
+    fn drop_touched(&self, plan: &mut Plan) -> Vec<Whose> {
+        let mut dropped = Vec::new();
+        let Some((lanes, _)) = self.around else { return dropped };
+        for route in &mut plan.routes {
+            let Some(lanes) = lanes.get(&route.route.target) else { continue };
+            let touched = lanes.touched.borrow();
+            let name = route.route.clone();
+            let is_old = |home: &ObjectId| touched.contains(&(name.clone(), home.clone()));
+            dropped
+                .extend(route.changes.iter().filter(|c| is_old(&c.home.id)).map(|c| (name.clone(), c.home.id.clone())));
+            dropped.extend(route.held.iter().filter(|h| is_old(&h.home.id)).map(|h| (name.clone(), h.home.id.clone())));
+            route.changes.retain(|change| !is_old(&change.home.id));
+            route.held.retain(|held| !is_old(&held.home.id));
+        }
+        dropped
+    }
     /// The person's job must not be done.
     fn withdraw(&self, whose: &Whose) {
         if let Some(lanes) = self.around.and_then(|(lanes, _)| lanes.get(&whose.0.target)) {
@@ -183,6 +200,9 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         drafted.user_known = self.keep_the_user(&mut drafted.plan)?;
         if !self.focus.offline {
             self.hold_privileged(&mut drafted.plan).await;
+        }
+        for (route, home) in drafting.drop_touched(&mut drafted.plan) {
+            self.store.unsettle(&route, &home)?;
         }
         for route in &self.config.routes {
             if let Some(plan) = drafted.plan.routes.iter().find(|p| p.route == route.name) {

@@ -36,11 +36,14 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             Decision::Hold(hold) => explain("held", &hold.to_string())?,
             Decision::Waiting(until) => explain("waiting", &until.rfc3339())?,
             Decision::Do(change) => {
-                let kind = change.action.kind();
+                let kind = plan::counted_as(&change);
                 let guarded = matches!(kind, ActionKind::Delete | ActionKind::Disable | ActionKind::Join);
                 let was_let_through =
-                    |p: &Change| p.action.kind() == kind && p.action.account() == change.action.account();
-                if !guarded || planned_change.is_some_and(was_let_through) {
+                    |p: &Change| plan::counted_as(p) == kind && p.action.account() == change.action.account();
+                // What finishes a provisioning was let through with it.
+                let is_new =
+                    change.action.kind() == ActionKind::Update && case.link.as_ref().is_some_and(|l| !l.initialised);
+                if !guarded || is_new || planned_change.is_some_and(was_let_through) {
                     self.store.pend(&route.name, home, &lanes::pending(&change), now)?;
                     return Ok(Some(change));
                 }
@@ -55,6 +58,9 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
     /// What follows in a target whose lanes are empty: references to accounts that this run has made. Answers whether
     /// there was anything.
     pub(super) async fn follow_up(&self, target: &TenantName, readings: Readings) -> Result<bool, EngineError> {
+        if let Some(lanes) = self.lanes.get(target) {
+            lanes.touched.borrow_mut().clear();
+        }
         let into = self.whole.borrow().iter().filter(|r| r.target == *target).cloned().collect();
         let (only, news_of): (BTreeSet<RouteName>, BTreeSet<RouteName>) = (into, self.whole.borrow().clone());
         let around = Some((&self.lanes, &self.let_through));

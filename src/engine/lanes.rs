@@ -153,12 +153,16 @@ pub(super) struct Lanes {
     pub(super) busy: RefCell<BTreeMap<Whose, Change>>,
     /// Open questions of this run; those of the store that are not here are an earlier run's.
     pub(super) asks: RefCell<BTreeSet<i64>>,
+    /// People for whom something was asked since the plan that is being made was begun: what it says of them is old.
+    pub(super) touched: RefCell<BTreeSet<Whose>>,
     /// Something was put in, or nothing will be any more.
     pub(super) woken: Notify,
     /// Nothing waits and nothing flies.
     pub(super) idle: Cell<bool>,
     /// The tenant is left alone: what comes in goes out again until somebody fills the lanes anew.
     pub(super) resting: Cell<bool>,
+    /// Nobody empties them any more in this run.
+    pub(super) dead: Cell<bool>,
 }
 
 /// Everything that waits for one target.
@@ -199,8 +203,16 @@ impl Queue {
         let ready = self.ready.values().flat_map(BTreeMap::values).flatten();
         ready.chain(self.later.values()).filter(|job| self.counts(job))
     }
+    /// A question that was not answered is looked into, whatever was planned since.
     fn counts(&self, job: &Job) -> bool {
-        self.current.get(&job.whose()) == Some(&job.serial)
+        job.looking.is_some() || self.current.get(&job.whose()) == Some(&job.serial)
+    }
+    /// This job is over. Where there is a newer one of the same person, that one stays.
+    pub(super) fn over(&mut self, job: &Job) {
+        let whose = job.whose();
+        if self.current.get(&whose) == Some(&job.serial) {
+            self.current.remove(&whose);
+        }
     }
     /// The lane whose turn it is.
     pub(super) fn first_lane(&self) -> Option<Lane> {

@@ -10,12 +10,12 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 
 use super::apply::Worker;
-use super::lanes::{Job, Lanes, Undone};
+use super::lanes::{self, Job, Lanes, Undone};
 use super::{Budget, Budgets, Cycle, EngineError, Report};
 use crate::model::{ActionKind, Change, ObjectId, RouteName, RunId, TenantName, Timestamp, Trigger};
 use crate::ports::{Clock, DirectoryWrite};
-use crate::quota::{AppBudget, Learned};
-use crate::store::{Door, RoutePart};
+use crate::quota::{AppBudget, Learned, Meter};
+use crate::store::{AskKind, Door, RoutePart};
 
 /// A worker that has died so often in one run dies of something that does not go away.
 const CRASHES_MAX: u32 = 3;
@@ -54,8 +54,14 @@ pub(super) struct Run<'r, D, C> {
     /// Routes to be planned again, on what was read already.
     pub(super) again: RefCell<BTreeSet<RouteName>>,
     pub(super) quarantined: RefCell<BTreeSet<(RouteName, RoutePart)>>,
-    /// Whom the guard has let through so far: many small steps count as one.
+    /// Whom the guard has let through of late: many small steps count as one.
     pub(super) let_through: RefCell<BTreeMap<RouteName, LetThrough>>,
+    /// Since when these are counted.
+    pub(super) counted_since: RefCell<BTreeMap<RouteName, Timestamp>>,
+    /// Routes that a person has let through.
+    pub(super) approved: RefCell<BTreeSet<RouteName>>,
+    /// Routes for which the schedule has come due while the run was under way.
+    pub(super) polled: RefCell<BTreeSet<RouteName>>,
 }
 
 impl<'r, D, C: Clock> Run<'r, D, C> {
@@ -65,7 +71,7 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
         id: RunId,
         polls: bool,
     ) -> Result<Self, EngineError> {
-        let (store, config) = (cycle.store, cycle.config);
+        let (store, config, now) = (cycle.store, cycle.config, cycle.clock.now());
         let mut apps: BTreeMap<String, RefCell<App>> = BTreeMap::new();
         for tenant in config.tenants.values() {
             let budgets = Budgets::of(config, tenant);
@@ -73,13 +79,18 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
             let name = budgets.app.name;
             if !apps.contains_key(&name) {
                 let mut budget = AppBudget::new(window);
-                budget.remember_all(store.spent(&name)?);
+                budget.remember_all(now, store.spent(&name)?);
                 let app = App { budget, learned: Learned::new(window), paused_until: Timestamp(0) };
                 apps.insert(name.clone(), RefCell::new(app));
             }
             if let Some(app) = apps.get(&name) {
                 let spent = store.spent(&budgets.writes.name)?;
-                app.borrow_mut().budget.remember(tenant.name.as_str(), &spent);
+                let asked = store.open_asks(&tenant.name)?.iter().filter(|(_, ask)| ask.kind != AskKind::None).count();
+                let asked = [(Meter::bucket(now), u32::try_from(asked).unwrap_or(u32::MAX))];
+                let budget = &mut app.borrow_mut().budget;
+                budget.remember(tenant.name.as_str(), now, &spent);
+                budget.remember(tenant.name.as_str(), now, &asked);
+                budget.remember_all(now, asked);
             }
         }
         let mut quarantined = BTreeSet::new();
@@ -103,6 +114,9 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
             again: RefCell::default(),
             quarantined: RefCell::new(quarantined),
             let_through: RefCell::default(),
+            counted_since: RefCell::default(),
+            approved: RefCell::default(),
+            polled: RefCell::default(),
         })
     }
 
@@ -125,6 +139,13 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
         let (Some(lanes), now) = (self.lanes.get(target), self.cycle.clock.now()) else { return };
         if changes.is_empty() {
             return;
+        }
+        if lanes.dead.get() {
+            let mut undone = Undone::new();
+            for change in &changes {
+                *undone.entry((change.route.clone(), lanes::part(change))).or_default() += 1;
+            }
+            return self.withhold(undone);
         }
         if let Some(tenant) = self.cycle.config.tenants.get(target)
             && let Some(app) = self.app(&Budgets::of(self.cycle.config, tenant).app)
@@ -201,6 +222,7 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
 
     /// A worker that dies of a fault of ours takes nobody with it: its tenant is left alone for a while, loudly.
     async fn worker(&self, target: &TenantName, lanes: &Lanes) -> Result<(), EngineError> {
+        // Whoever dies so often is not started again in this run.
         for _ in 0..CRASHES_MAX {
             let work = async { Worker::new(self, target, lanes)?.work().await };
             match AssertUnwindSafe(work).catch_unwind().await {
@@ -208,7 +230,10 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
                 Err(_) => self.crashed(target, lanes)?,
             }
         }
-        Err(EngineError::Crashed(target.clone()))
+        lanes.dead.set(true);
+        lanes.idle.set(true);
+        self.changed.notify_one();
+        Ok(())
     }
 
     fn crashed(&self, target: &TenantName, lanes: &Lanes) -> Result<(), EngineError> {
@@ -220,6 +245,11 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         lanes.busy.borrow_mut().clear();
         lanes.asks.borrow_mut().clear();
         lanes.resting.set(true);
+        if let Some(tenant) = self.cycle.config.tenants.get(target)
+            && let Some(app) = self.app(&Budgets::of(self.cycle.config, tenant).app)
+        {
+            app.borrow_mut().budget.lost(target.as_str(), self.cycle.clock.now());
+        }
         self.whole.borrow_mut().retain(|route| route.target != *target);
         let mut report = self.report.borrow_mut();
         report.unwritten.insert(target.clone(), why.clone());

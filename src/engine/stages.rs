@@ -25,6 +25,9 @@ const TOGETHER_MILLIS: u64 = 500;
 /// of their own.
 const PROBES: usize = 3;
 
+/// So long does the guard count together what it lets through within one run.
+const COUNTED_SECONDS: u64 = 3_600;
+
 /// What the feeder waited for.
 enum Happened {
     Read(Ended),
@@ -68,16 +71,15 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
     /// # Errors
     /// As [`Cycle::sync`].
     pub async fn keep(&self, run: RunId) -> Result<Report, EngineError> {
-        let report = self.one_run(Run::new(self, Trigger::Schedule, run, true)?, None).await?;
-        if report.stopped {
-            self.due_again(&self.route_names())?;
-        }
-        Ok(report)
+        self.one_run(Run::new(self, Trigger::Schedule, run, true)?, None).await
     }
 
     async fn one_run(&self, run: Run<'_, D, C>, approved: Option<&str>) -> Result<Report, EngineError> {
         self.store.forget_claims()?;
         run.through(Feeder::new(&run).feed(approved)).await?;
+        if run.polls && run.report.borrow().stopped {
+            self.due_again(&(&self.route_names() | &*run.polled.borrow()))?;
+        }
         let mut report = run.report.into_inner();
         if !report.stopped {
             self.must_be_known(report.drafted.user_known)?;
@@ -173,11 +175,16 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
             if idle && !self.planning.contains(&route.target) {
                 // Nothing waits there: a whole plan costs nothing, and looks again at whoever is held.
                 self.run.whole.borrow_mut().remove(route);
-                self.run.let_through.borrow_mut().remove(route);
             }
+            self.run.count_anew(route, idle);
         }
         let tenants = routes.iter().flat_map(|r| [r.home.clone(), r.target.clone()]);
-        let tenants = tenants.filter(|t| !self.under_way.contains(t)).collect();
+        // One that was read for a route that still waits for its other side is not read again before that is planned: where
+        // readings take longer than the schedule's pauses the two would never be ready together.
+        let waited_for = |t: &TenantName| self.open.iter().any(|r| r.home == *t || r.target == *t);
+        let kept = |t: &TenantName| self.ended.contains(t) && waited_for(t);
+        let tenants = tenants.filter(|t| !self.under_way.contains(t) && !kept(t)).collect();
+        self.run.polled.borrow_mut().extend(routes.iter().cloned());
         self.open.extend(routes);
         self.read(tenants)?;
         (cycle.watch)(Event::Progress(&self.run.report.borrow()));
@@ -225,6 +232,7 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
         let ready = self.open.iter().filter(|r| read(r) && !self.planning.contains(&r.target));
         let ready: BTreeSet<RouteName> = ready.cloned().collect();
         if ready.is_empty() || (approved.is_some() && ready.len() < self.open.len()) {
+            self.together_until = None;
             return;
         }
         let now = self.run.cycle.clock.now();
@@ -275,11 +283,13 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         let news_of: BTreeSet<RouteName> = self.whole.borrow().intersection(only).cloned().collect();
         let known = news_of.clone();
         let around = Some((&self.lanes, &self.let_through));
+        only.iter().filter_map(|r| self.lanes.get(&r.target)).for_each(|lanes| lanes.touched.borrow_mut().clear());
         let mut drafted = cycle.draft(readings, Drafting { only, news_of, around, tells: true }).await?;
         let digests = [drafted.digest.as_str(), drafted.refused_digest.as_str()];
         if approved.is_some_and(|approved| digests.contains(&approved)) {
-            drafted.refusals.clear();
+            self.approved.borrow_mut().extend(drafted.refusals.iter().map(|r| r.route.clone()));
         }
+        drafted.refusals.retain(|refusal| !self.approved.borrow().contains(&refusal.route));
         let refused: BTreeSet<RouteName> = drafted.refusals.iter().map(|r| r.route.clone()).collect();
         for route in &refused {
             self.stop_route(route);
@@ -294,16 +304,9 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         let mut admitted: BTreeMap<TenantName, Vec<Change>> = BTreeMap::new();
         for plan in passed {
             self.whole.borrow_mut().insert(plan.route.clone());
-            let mut all = self.let_through.borrow_mut();
-            let people = all.entry(plan.route.clone()).or_default();
-            for (what, new) in plan::guarded(plan) {
-                people.entry(what).or_default().extend(new);
-            }
-            drop(all);
-            admitted
-                .entry(plan.route.target.clone())
-                .or_default()
-                .extend(self.admit(plan, known.contains(&plan.route))?);
+            let changes = self.admit(plan, known.contains(&plan.route))?;
+            self.count(plan, &changes);
+            admitted.entry(plan.route.target.clone()).or_default().extend(changes);
         }
         (cycle.watch)(Event::Applying { changes: admitted.values().map(Vec::len).sum() });
         self.absorb(only, drafted);
@@ -322,6 +325,28 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
             store.guarded(&plan.route, &why, now)?;
         }
         Ok(())
+    }
+
+    /// The guard counts whom it lets through for an hour, so that many small steps of one run are one large one: a backlog
+    /// that takes longer does not make it refuse what separate cycles would do. Where nothing waits each plan stands alone.
+    fn count_anew(&self, route: &RouteName, idle: bool) {
+        let now = self.cycle.clock.now();
+        let since = self.counted_since.borrow().get(route).copied();
+        if idle || since.is_some_and(|since| now.seconds_since(since) >= COUNTED_SECONDS) {
+            self.let_through.borrow_mut().remove(route);
+            self.counted_since.borrow_mut().remove(route);
+        }
+    }
+
+    fn count(&self, plan: &plan::RoutePlan, admitted: &[Change]) {
+        let homes: BTreeSet<_> = admitted.iter().map(|change| &change.home.id).collect();
+        let mut all = self.let_through.borrow_mut();
+        let people = all.entry(plan.route.clone()).or_default();
+        for (what, new) in plan::guarded(plan) {
+            people.entry(what).or_default().extend(new.into_iter().filter(|home| homes.contains(home)));
+        }
+        let now = self.cycle.clock.now();
+        self.counted_since.borrow_mut().entry(plan.route.clone()).or_insert(now);
     }
 
     /// The guard has refused it: what waits of it is not made either.

@@ -91,8 +91,8 @@ pub fn ahead(
             }
         }
         let target = Target {
-            writes: budgets.writes.meter(store)?,
-            invitations: budgets.invitations.meter(store)?,
+            writes: budgets.writes.meter(store, now)?,
+            invitations: budgets.invitations.meter(store, now)?,
             spent: store.spent(&budgets.writes.name)?,
             from: left_alone_until(report, &tenant.name, Door::Writing).unwrap_or(now),
             lanes: loads,
@@ -104,7 +104,7 @@ pub fn ahead(
         let app = Budgets::of(config, tenant).app;
         let Some(of_app) = apps.remove(&app.name) else { continue };
         let (places, targets): (Vec<usize>, Vec<Target>) = of_app.into_iter().unzip();
-        for (place, done) in places.into_iter().zip(quota::forecast(now, app.meter(store)?, targets)) {
+        for (place, done) in places.into_iter().zip(quota::forecast(now, app.meter(store, now)?, targets)) {
             for (lane, at) in all[place].lanes.iter_mut().zip(done) {
                 lane.done_at = (lane.all.changes > lane.stopped).then_some(at);
             }

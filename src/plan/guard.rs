@@ -52,7 +52,7 @@ pub fn guarded(plan: &RoutePlan) -> BTreeMap<(String, ActionKind), BTreeSet<Obje
         _ => true,
     };
     for change in plan.changes.iter().filter(counted) {
-        people.entry((change.rules.clone(), kind(change))).or_default().insert(change.home.id.clone());
+        people.entry((change.rules.clone(), counted_as(change))).or_default().insert(change.home.id.clone());
     }
     people
 }
@@ -62,8 +62,8 @@ pub fn population_counts(plan: &RoutePlan) -> BTreeMap<(String, ActionKind), u64
     guarded(plan).into_iter().map(|(what, people)| (what, people.len() as u64)).collect()
 }
 
-/// A block is a block, also where a mapping of `accountEnabled` brings it.
-fn kind(change: &Change) -> ActionKind {
+/// As what the guard counts a change: a block is a block, also where a mapping of `accountEnabled` brings it.
+pub fn counted_as(change: &Change) -> ActionKind {
     let blocks = Edit::Set(Value::Bool(false));
     match &change.action {
         Action::Update { edits, .. } if edits.get(Attribute::ACCOUNT_ENABLED) == Some(&blocks) => ActionKind::Disable,

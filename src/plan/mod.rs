@@ -26,7 +26,7 @@ pub use decide::Decision;
 pub use differ::{Difference, differences, judgement};
 pub use digest::{change_line, digest, held_line};
 pub use explain::explain;
-pub use guard::{Refusal, guarded, population_counts, refusals};
+pub use guard::{Refusal, counted_as, guarded, population_counts, refusals};
 pub use impact::{Comparison, Touch};
 pub use mapping::{INVITED_WITH, Wanted};
 pub use matching::Situation;

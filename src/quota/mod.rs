@@ -116,10 +116,12 @@ impl Meter {
         Timestamp((now.0 / BUCKET_MILLIS + 1) * BUCKET_MILLIS)
     }
 
-    /// Takes over what was spent before a restart; `spent` in order of time.
-    pub fn remember(&mut self, spent: impl IntoIterator<Item = (Timestamp, u32)>) {
-        for (bucket, writes) in spent {
-            self.ledgers.iter_mut().for_each(|l| l.spend(bucket, writes));
+    /// Takes over what was spent before a restart; `spent` in order of time. Nothing can have been spent later than now,
+    /// whatever the clock said.
+    pub fn remember(&mut self, now: Timestamp, spent: impl IntoIterator<Item = (Timestamp, u32)>) {
+        let latest = Self::bucket(now);
+        for (bucket, writes) in spent.into_iter().filter(|(_, writes)| *writes > 0) {
+            self.ledgers.iter_mut().for_each(|l| l.spend(bucket.min(latest), writes));
         }
     }
 
@@ -241,7 +243,7 @@ mod tests {
                     rows.push((Meter::bucket(now), 1));
                 }
                 let mut rebuilt = Meter::new(&SMALL);
-                rebuilt.remember(rows.iter().copied());
+                rebuilt.remember(now, rows.iter().copied());
                 prop_assert_eq!(rebuilt.look(now, Urgency::Urgent), meter.look(now, Urgency::Urgent));
             }
         }

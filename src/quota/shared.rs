@@ -34,14 +34,15 @@ impl AppBudget {
     }
 
     /// Takes over what the app spent in one tenant before a restart; in order of time.
-    pub fn remember(&mut self, tenant: &str, spent: &[(Timestamp, u32)]) {
-        let share = self.share(tenant);
-        spent.iter().for_each(|(at, writes)| share.spent.spend(*at, *writes));
+    pub fn remember(&mut self, tenant: &str, now: Timestamp, spent: &[(Timestamp, u32)]) {
+        let (share, latest) = (self.share(tenant), Meter::bucket(now));
+        let real = spent.iter().filter(|(_, writes)| *writes > 0);
+        real.for_each(|(at, writes)| share.spent.spend((*at).min(latest), *writes));
     }
 
     /// Takes over what it spent everywhere.
-    pub fn remember_all(&mut self, spent: impl IntoIterator<Item = (Timestamp, u32)>) {
-        self.meter.remember(spent);
+    pub fn remember_all(&mut self, now: Timestamp, spent: impl IntoIterator<Item = (Timestamp, u32)>) {
+        self.meter.remember(now, spent);
     }
 
     fn share(&mut self, tenant: &str) -> &mut Share {
@@ -96,6 +97,13 @@ impl AppBudget {
         let share = self.share(tenant);
         share.in_flight = share.in_flight.saturating_sub(1);
         share.spent.spend(Meter::bucket(now), 1);
+    }
+
+    /// Nobody will answer the tenant's writes that are under way any more.
+    pub fn lost(&mut self, tenant: &str, now: Timestamp) {
+        for _ in 0..self.share(tenant).in_flight {
+            self.answered(tenant, now);
+        }
     }
 
     /// Writes of the app in one tenant within the window, those under way included.

@@ -39,7 +39,7 @@ pub use readings::{Progress, Reading, Round};
 pub use rules::Remembered;
 pub use runs::RunRow;
 pub use status::{InLane, RouteStatus, StatusReport, TenantStatus, Unsettled, WriterStatus};
-pub use unsettled::{Among, Pending};
+pub use unsettled::{Among, Pending, Word};
 pub use writer::{Gone, HEARTBEAT_SECONDS, SignedOn, TakenOver, Writer};
 pub use writes::{Ask, AskKind, Record};
 

@@ -17,6 +17,17 @@ pub enum Among {
     News(Timestamp),
 }
 
+/// The last word about somebody for whom a change was planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// It is to be made.
+    Stands,
+    /// Something has happened since: the person has to be considered again.
+    News,
+    /// The person is held, or in a grace period: it must not be made.
+    Withdrawn,
+}
+
 /// A change that waits to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
@@ -47,14 +58,20 @@ impl Store {
         mark_one(&self.connection, self.route(route)?, &codec::object(home))
     }
 
-    /// Has anything happened to this user since the last word about it?
+    /// What the last word about this user makes of a change that was planned for it.
     ///
     /// # Errors
     /// SQLite's.
-    pub fn has_news(&self, route: &RouteName, home: &ObjectId) -> Result<bool, StoreError> {
-        let sql = "SELECT state = '' FROM unsettled WHERE route = ?1 AND home = ?2";
+    pub fn word_on(&self, route: &RouteName, home: &ObjectId) -> Result<Word, StoreError> {
+        let sql = "SELECT state FROM unsettled WHERE route = ?1 AND home = ?2";
         let row = params![self.route(route)?, codec::object(home)];
-        Ok(self.connection.prepare_cached(sql)?.query_row(row, |r| r.get(0)).optional()?.unwrap_or(false))
+        let state: Option<String> = self.connection.prepare_cached(sql)?.query_row(row, |r| r.get(0)).optional()?;
+        Ok(match state.as_deref() {
+            Some("pending" | "failed") => Word::Stands,
+            Some("held" | "waiting") => Word::Withdrawn,
+            // Something has happened since, or somebody found nothing to do.
+            _ => Word::News,
+        })
     }
 
     /// Why this user is not settled: `held` or `waiting`, with a reason for `status`.

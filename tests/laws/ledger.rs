@@ -52,7 +52,7 @@ proptest! {
                 Event::Restart => if open == 0 {
                     rows.sort_unstable();
                     meter = Meter::new(&WINDOWS);
-                    meter.remember(rows.iter().copied());
+                    meter.remember(now, rows.iter().copied());
                 },
             }
         }

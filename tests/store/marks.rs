@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crosstie::model::{ObjectId, Removal, Standing};
 use crosstie::plan::{PlannedRoute, Resolved};
 use crosstie::rules::RuleSet;
-use crosstie::store::{Among, LinkChange, Pending, Record, Store};
+use crosstie::store::{Among, LinkChange, Pending, Record, Store, Word};
 
 use super::bench::*;
 
@@ -178,9 +178,9 @@ fn while_lanes_drain_only_what_is_new_is_considered() {
     assert_eq!(news(LATER), [guid(3)], "whose grace is over");
     // News makes each of them a case again, whatever was said of it before.
     for n in 1..4 {
-        assert!(!store.has_news(&route(), &guid(n)).unwrap());
+        assert_ne!(store.word_on(&route(), &guid(n)).unwrap(), Word::News);
         read(&store, &north(), false, vec![seen(&guid(n), &[("displayName", "new")])], NOW);
-        assert!(store.has_news(&route(), &guid(n)).unwrap());
+        assert_eq!(store.word_on(&route(), &guid(n)).unwrap(), Word::News);
     }
     assert_eq!(news(NOW), [guid(1), guid(2), guid(3)]);
     let status = store.status(&[north()], &[route()]).unwrap();

@@ -16,7 +16,8 @@ fn load(urgency: Urgency, writes: u64, invitations: u64) -> Load {
 
 fn meter(windows: &[Window], spent: &[(u64, u32)]) -> Meter {
     let mut meter = Meter::new(windows);
-    meter.remember(spent.iter().map(|(ago, writes)| (Meter::bucket(Timestamp(NOW.0 - ago)), *writes)));
+    meter
+        .remember(Timestamp(NOW.0), spent.iter().map(|(ago, writes)| (Meter::bucket(Timestamp(NOW.0 - ago)), *writes)));
     meter
 }
 
