@@ -14,7 +14,7 @@ use crate::store::{RunEnd, Store, StoreError};
 
 /// What a whole cycle leads to.
 pub(super) fn exit(report: &Report) -> Exit {
-    let exit = if report.complete() { Exit::Done } else { Exit::Incomplete };
+    let exit = if report.complete() && !report.stopped { Exit::Done } else { Exit::Incomplete };
     let exit = if report.drafted.refusals.is_empty() { exit } else { exit.and(Exit::Refused) };
     if report.crashed { exit.and(Exit::Failed) } else { exit }
 }

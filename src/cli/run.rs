@@ -24,7 +24,7 @@ use crate::graph::RequestIds;
 use crate::model::{RouteName, TenantName, Timestamp, Trigger};
 use crate::notify::Bell;
 use crate::ports::Clock;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// After a fault of the store that kept even the next time from being known. Disks that are full are emptied by people.
 const STORE_PAUSE_SECONDS: u64 = 60;
@@ -187,6 +187,9 @@ fn reload(global: &Global, old: &Config, clock: SystemClock) -> Option<Ready> {
         tell!(error, %old, %new, "the store cannot be moved by a reload, only by a restart; {kept}");
         return None;
     }
+    if new.listen != old.listen {
+        tell!(warn, "[listen] has changed: that holds from the next restart on, not from a reload");
+    }
     let ready = Ready::new(new, clock).ok();
     if ready.is_none() {
         tell!(error, "the new configuration cannot be used, for the reason told before; {kept}");
@@ -347,6 +350,10 @@ impl Keeper<'_> {
         let (whole, told) = (due.len() == config.routes.len(), stop.clone());
         let cycle = self.cycle_of(ready, Focus { due: Some(due.clone()), ..Focus::default() }, stop, &hear);
         let cycle = Cycle { request_ids: &request_ids, ..cycle };
+        // A store that is not ours any more ends the process: nothing that it does could be remembered.
+        if let Err(error @ (StoreError::TakenOver { .. } | StoreError::Gone { .. })) = store.heartbeat(started_at) {
+            return Err(session::failed(error));
+        }
         let begun = store
             .forget_spent(started_at, longest_window_millis(config))
             .and_then(|()| store.begin_run(Trigger::Schedule, started_at))

@@ -100,7 +100,8 @@ pub(super) async fn alive<T>(
         loop {
             clock.sleep_until(clock.now().plus_seconds(HEARTBEAT_SECONDS)).await;
             // Whatever else fails is met by the work itself, or is gone at the next beat.
-            if let Err(error @ StoreError::TakenOver { .. }) = store.heartbeat(clock.now()) {
+            if let Err(error @ (StoreError::TakenOver { .. } | StoreError::Gone { .. })) = store.heartbeat(clock.now())
+            {
                 break error;
             }
         }

@@ -104,7 +104,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
     }
 
     fn look_later(&mut self, mut job: Job, asked: i64, ask: Ask, error: &DirectoryError) -> Result<(), EngineError> {
-        tracing::info!(tenant = %self.tenant.name, user = %ask.home.user_principal_name, code = error.detail.code, "no answer came: looking whether it happened");
+        tracing::info!(tenant = %self.tenant.name, user = ask.home.user_principal_name, code = error.detail.code, "no answer came: looking whether it happened");
         self.fault(error, ask.at)?;
         job.looking = Some((asked, ask, 0));
         let at = self.now().plus_seconds(retry::pause_seconds(1));
@@ -208,6 +208,8 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
     fn throttled(&mut self, error: &DirectoryError, kind: AskKind, now: Timestamp) -> Timestamp {
         let until = retry::again_at(error, self.throttles, now);
         (self.run.cycle.watch)(Event::Throttled { tenant: &self.tenant.name });
+        let (tenant, why, pause) = (&self.tenant.name, &error.detail.message, until.rfc3339());
+        tracing::warn!(%tenant, until = pause, scope = ?error.throttle, why, "the tenant wants a pause of writes");
         match error.throttle {
             Some(Throttle { what: ThrottledOperations::Read, .. }) => {}
             Some(Throttle { scope: ThrottleScope::Application, .. }) => {
@@ -367,7 +369,14 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
         let cycle = self.run.cycle;
         let (at, budgets) = (self.now(), Budgets::of(cycle.config, self.tenant).charged(ask.kind));
         (cycle.watch)(Event::Written { ask: &ask, outcome: &outcome });
-        tracing::info!(tenant = %self.tenant.name, user = %ask.home.user_principal_name, action = %ask.action, request_id = %ask.request_id, ?outcome, "write");
+        let (user, action) = (&ask.home.user_principal_name, ask.action);
+        let (became, code) = match &outcome {
+            Outcome::Applied => ("applied", ""),
+            Outcome::Failed(error) => ("failed", error.code.as_str()),
+            Outcome::Unknown(error) => ("unknown", error.code.as_str()),
+        };
+        // Names are data: as bare values they could end the line and begin another.
+        tracing::info!(tenant = %self.tenant.name, user, %action, request_id = ask.request_id, outcome = became, code, "write");
         cycle.store.record(Record { asked, ask, outcome, at, account, learned, link, budgets })?;
         Ok(())
     }

@@ -42,9 +42,8 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             return self.offline_readings();
         }
         let tenants = self.tenants();
-        let mut ended = BTreeSet::new();
         for one in join_all(tenants.iter().map(|t| self.read(t))).await {
-            self.note(one, &mut readings, &mut ended)?;
+            self.note(one, &mut readings)?;
         }
         Ok(readings)
     }
@@ -73,10 +72,8 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         &self,
         Ended { tenant, anew_for, result }: Ended,
         readings: &mut Readings,
-        ended: &mut BTreeSet<TenantName>,
     ) -> Result<(), EngineError> {
         (self.watch)(Event::Read { tenant: &tenant });
-        ended.insert(tenant.clone());
         if !anew_for.is_empty() {
             readings.anew.insert(tenant.clone(), anew_for);
         }
@@ -209,7 +206,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                     }
                     Err(error) => {
                         let (code, why) = (&error.detail.code, &error.detail.message);
-                        tracing::warn!(%tenant, user = %object, code, why, "could not look at a user: nothing is concluded");
+                        tracing::warn!(%tenant, user = object.as_str(), code, why, "could not look at a user: nothing is concluded");
                         doubtful += 1;
                     }
                 }

@@ -45,9 +45,9 @@ struct Feeder<'f, D, C> {
     reading: FuturesUnordered<LocalBoxFuture<'f, Ended>>,
     /// Tenants that are being read.
     under_way: BTreeSet<TenantName>,
-    ended: BTreeSet<TenantName>,
-    /// Routes that wait for their plan.
-    open: BTreeSet<RouteName>,
+    /// Routes that wait for their plan, and for which of their two tenants: each has to be read to its end once since. Where
+    /// readings take longer than the schedule's pauses, one side may be read again already when the other one ends.
+    open: BTreeMap<RouteName, BTreeSet<TenantName>>,
     working: FuturesUnordered<LocalBoxFuture<'f, Happened>>,
     /// Targets for which a plan is being made.
     planning: BTreeSet<TenantName>,
@@ -96,8 +96,7 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
             readings: Readings::default(),
             reading: FuturesUnordered::new(),
             under_way: BTreeSet::new(),
-            ended: BTreeSet::new(),
-            open: run.cycle.route_names(),
+            open: run.cycle.route_names().iter().map(waiting).collect(),
             working: FuturesUnordered::new(),
             planning: BTreeSet::new(),
             rounds: BTreeMap::new(),
@@ -108,7 +107,9 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
     async fn feed(mut self, approved: Option<&'f str>) -> Result<(), EngineError> {
         self.read(self.run.cycle.tenants())?;
         loop {
-            self.open.append(&mut self.run.again.borrow_mut());
+            for route in std::mem::take(&mut *self.run.again.borrow_mut()) {
+                self.open.entry(route).or_default();
+            }
             self.plan_what_is_ready(approved);
             self.follow_where_idle();
             let tick = if self.run.polls { self.run.cycle.next_tick()? } else { None };
@@ -179,13 +180,11 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
             self.run.count_anew(route, idle);
         }
         let tenants = routes.iter().flat_map(|r| [r.home.clone(), r.target.clone()]);
-        // One that was read for a route that still waits for its other side is not read again before that is planned: where
-        // readings take longer than the schedule's pauses the two would never be ready together.
-        let waited_for = |t: &TenantName| self.open.iter().any(|r| r.home == *t || r.target == *t);
-        let kept = |t: &TenantName| self.ended.contains(t) && waited_for(t);
-        let tenants = tenants.filter(|t| !self.under_way.contains(t) && !kept(t)).collect();
+        let tenants = tenants.filter(|t| !self.under_way.contains(t)).collect();
         self.run.polled.borrow_mut().extend(routes.iter().cloned());
-        self.open.extend(routes);
+        for (route, sides) in routes.iter().map(waiting) {
+            self.open.entry(route).or_insert(sides);
+        }
         self.read(tenants)?;
         (cycle.watch)(Event::Progress(&self.run.report.borrow()));
         Ok(())
@@ -193,13 +192,11 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
 
     fn read(&mut self, tenants: BTreeSet<TenantName>) -> Result<(), EngineError> {
         for tenant in tenants {
-            self.readings.forget(&tenant);
             if let Some(why) = self.run.left_alone(&tenant, Door::Reading)? {
                 self.readings.unread.insert(tenant.clone(), why);
-                self.ended.insert(tenant);
+                self.has_ended(&tenant);
                 continue;
             }
-            self.ended.remove(&tenant);
             self.under_way.insert(tenant.clone());
             let run = self.run;
             self.reading.push(Box::pin(async move {
@@ -219,18 +216,26 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
     fn note(&mut self, ended: Ended) -> Result<(), EngineError> {
         let tenant = ended.tenant.clone();
         self.under_way.remove(&tenant);
-        self.run.cycle.note(ended, &mut self.readings, &mut self.ended)?;
+        // What the last reading came to holds until this one has ended.
+        self.readings.forget(&tenant);
+        self.run.cycle.note(ended, &mut self.readings)?;
+        self.has_ended(&tenant);
         match self.readings.unread.get(&tenant) {
             Some(why) => self.run.failed_at(&tenant, Door::Reading, why),
             None => self.run.worked_at(&tenant, Door::Reading),
         }
     }
 
+    fn has_ended(&mut self, tenant: &TenantName) {
+        for sides in self.open.values_mut() {
+            sides.remove(tenant);
+        }
+    }
+
     /// Begins the plans of routes whose two tenants have both been read, or could not be: those into one target together.
     fn plan_what_is_ready(&mut self, approved: Option<&'f str>) {
-        let read = |r: &RouteName| self.ended.contains(&r.home) && self.ended.contains(&r.target);
-        let ready = self.open.iter().filter(|r| read(r) && !self.planning.contains(&r.target));
-        let ready: BTreeSet<RouteName> = ready.cloned().collect();
+        let read = self.open.iter().filter(|(_, sides)| sides.is_empty()).map(|(route, _)| route);
+        let ready: BTreeSet<RouteName> = read.filter(|r| !self.planning.contains(&r.target)).cloned().collect();
         if ready.is_empty() || (approved.is_some() && ready.len() < self.open.len()) {
             self.together_until = None;
             return;
@@ -269,6 +274,11 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
             }
         }
     }
+}
+
+/// A route waits for both of its tenants.
+fn waiting(route: &RouteName) -> (RouteName, BTreeSet<TenantName>) {
+    (route.clone(), [route.home.clone(), route.target.clone()].into())
 }
 
 impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {

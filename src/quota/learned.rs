@@ -4,9 +4,14 @@
 use super::Window;
 use crate::model::Timestamp;
 
-/// After a refusal the window stays as small for so many of its lengths, before it grows again. Whoever tries too soon
-/// is refused too often; four windows of 150 s are ten minutes, in which another app's job has a chance to end.
-const HELD_WINDOWS: u64 = 4;
+/// After a refusal the window stays a twentieth below what it held for so many of its lengths, before it grows again.
+const HELD_WINDOWS: u64 = 2;
+/// It grows back to just below what it held when it was refused, and stays there for so many lengths before it tries for
+/// more. Whoever tries too soon is refused too often; twelve windows of 150 s are half an hour, in which another app's job
+/// has a chance to end.
+const CEILING_WINDOWS: u64 = 12;
+/// Just below: one part in so many.
+const BELOW: u32 = 64;
 /// The first step by which it grows, and the least that it shrinks to: one write in so many. Each quiet window doubles
 /// the step, so that a window that was refused at 70 % is whole again some ten windows later.
 const STEP: u32 = 100;
@@ -29,12 +34,14 @@ pub struct Learned {
     held_until: Timestamp,
     step: u32,
     deaf_until: Timestamp,
+    /// What it held when it was refused, and until when that is kept to.
+    ceiling: Option<(u32, Timestamp)>,
 }
 
 impl Learned {
     /// Nothing is known: the window is ours.
     pub fn new(window: Window) -> Self {
-        Self { window, most: None, held_until: Timestamp(0), step: 1, deaf_until: Timestamp(0) }
+        Self { window, most: None, held_until: Timestamp(0), step: 1, deaf_until: Timestamp(0), ceiling: None }
     }
 
     /// Which window it is.
@@ -52,6 +59,8 @@ impl Learned {
         }
         self.deaf_until = now.plus_millis(BLIP_MILLIS);
         let half = self.most.unwrap_or(self.window.writes_max) / 2;
+        let until = now.plus_millis(CEILING_WINDOWS.saturating_mul(self.window.millis));
+        self.ceiling = Some((used.max(half), until));
         self.shrink(now, (used - used / 20).max(half), HELD_WINDOWS);
     }
 
@@ -70,7 +79,7 @@ impl Learned {
     }
 
     fn shrink(&mut self, now: Timestamp, most: u32, windows: u64) {
-        self.step = (self.window.writes_max / STEP).max(1);
+        self.step = self.first_step();
         self.most = Some(most.clamp(self.step, self.window.writes_max.max(1)));
         self.held_until = now.plus_millis(windows.saturating_mul(self.window.millis));
     }
@@ -80,12 +89,18 @@ impl Learned {
         while let Some(most) = self.most
             && now >= self.held_until
         {
-            let grown = most.saturating_add(self.step);
+            let kept_to = self.ceiling.filter(|(_, until)| self.held_until < *until);
+            let ceiling = kept_to.map_or(u32::MAX, |(held, _)| held - held / BELOW);
+            let grown = most.saturating_add(self.step).min(ceiling.max(most));
+            self.step = if grown == ceiling { self.first_step() } else { self.step.saturating_mul(2) };
             self.most = Some(grown).filter(|grown| *grown < self.window.writes_max);
-            self.step = self.step.saturating_mul(2);
             self.held_until = self.held_until.plus_millis(self.window.millis.max(1));
         }
         self.most
+    }
+
+    fn first_step(&self) -> u32 {
+        (self.window.writes_max / STEP).max(1)
     }
 }
 
@@ -116,14 +131,25 @@ mod tests {
         let mut learned = Learned::new(ENTRA);
         learned.refused(START, 2_100);
         let at = |windows: u64| START.plus_seconds(150 * windows);
-        let mut seen: Vec<Option<u32>> = (0..12).map(|n| learned.most(at(n))).collect();
+        let mut seen: Vec<Option<u32>> = (0..24).map(|n| learned.most(at(n))).collect();
         seen.dedup();
-        let most = [Some(1_995), Some(2_025), Some(2_085), Some(2_205), Some(2_445), Some(2_925), None];
+        // Up to just below what was refused, and half an hour after that beyond it.
+        let most = [
+            Some(1_995),
+            Some(2_025),
+            Some(2_068),
+            Some(2_098),
+            Some(2_158),
+            Some(2_278),
+            Some(2_518),
+            Some(2_998),
+            None,
+        ];
         assert_eq!(seen, most);
         // Whoever asks late sees the same.
         let mut late = Learned::new(ENTRA);
         late.refused(START, 2_100);
-        assert_eq!(late.most(at(6)), Some(2_205));
+        assert_eq!(late.most(at(6)), Some(2_068));
         assert_eq!(late.most(at(1_000_000)), None);
     }
 

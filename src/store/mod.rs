@@ -119,6 +119,14 @@ pub enum StoreError {
         /// The file.
         path: String,
     },
+    /// The file that was opened is not there any more.
+    #[error(
+        "{path} was deleted or replaced while it was written; what was written since is lost with it\nhint: nothing more is written; restore the store from a backup before the next start"
+    )]
+    Gone {
+        /// The file.
+        path: String,
+    },
     /// The file is no store of ours.
     #[error("{path} is not a crosstie store: {what}\nhint: check [store] path; nothing was changed")]
     NotAStore {

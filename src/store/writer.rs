@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -117,6 +118,18 @@ pub(super) struct Claim {
     taken_over: Option<TakenOver>,
 }
 
+impl Claim {
+    /// The file that was locked is still the one that others would find. Deleted or replaced, it is nobody's any more: what
+    /// is written to it is lost, and whoever comes next is let in.
+    fn is_in_place(&self) -> bool {
+        let name = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+        let ours = self.lock.metadata().map(name);
+        let there = std::fs::metadata(beside(Path::new(&self.path), "-lock")).map(name);
+        let file = Path::new(&self.path).exists();
+        file && matches!((ours, there), (Ok(ours), Ok(there)) if ours == there)
+    }
+}
+
 /// Takes the operating system's lock.
 pub(super) fn lock(path: &Path) -> Result<Claim, StoreError> {
     let lock_path = beside(path, "-lock");
@@ -206,9 +219,13 @@ impl Store {
     /// Gives a sign of life: to be called every [`HEARTBEAT_SECONDS`] while the store is open to be written.
     ///
     /// # Errors
-    /// [`StoreError::TakenOver`] where somebody else writes by now: then nothing more must be written. SQLite's errors.
+    /// [`StoreError::TakenOver`] where somebody else writes by now, [`StoreError::Gone`] where the file is not the one that
+    /// was opened any more: then nothing more must be written. SQLite's errors.
     pub fn heartbeat(&self, now: Timestamp) -> Result<(), StoreError> {
         let Some(claim) = &self.claim else { return Ok(()) };
+        if !claim.is_in_place() {
+            return Err(StoreError::Gone { path: claim.path.clone() });
+        }
         let Some(was) = claim.row.borrow().clone() else { return Ok(()) };
         let mut signed_on: SignedOn = serde_json::from_str(&was).map_err(|e| StoreError::Damaged(e.to_string()))?;
         signed_on.seen = now.rfc3339();
