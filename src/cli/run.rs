@@ -1,5 +1,6 @@
 //! How is a schedule kept for months?
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,17 +18,14 @@ use super::metrics::Metrics;
 use super::post::Outgoing;
 use super::service::Service;
 use super::session::{Order, Signals};
-use super::{Exit, Global, Output, outcome, session};
+use super::{Exit, Global, Output, outcome, output, session};
 use crate::config::{self, Config, delayed};
-use crate::engine::{Cycle, EngineError, Event, Focus, Report, longest_window_millis, standing};
+use crate::engine::{Cycle, EngineError, Event, Focus, Report, longest_window_millis, pause_seconds, standing};
 use crate::graph::RequestIds;
 use crate::model::{RouteName, TenantName, Timestamp, Trigger};
 use crate::notify::Bell;
 use crate::ports::Clock;
-use crate::store::Store;
-
-/// After a fault of the store that kept even the next time from being known. Disks that are full are emptied by people.
-const STORE_PAUSE_SECONDS: u64 = 60;
+use crate::store::{Store, StoreError};
 
 /// Signs of life come at least so often, whatever the service manager asks for.
 const PULSE_MILLIS: u64 = 1_000;
@@ -65,6 +63,9 @@ struct Keeper<'a> {
     service: Service,
     metrics: Metrics,
     shared: Arc<Shared>,
+    /// How often in a row the store kept a cycle from beginning, and until when it is left alone for that.
+    store_faults: Cell<u32>,
+    not_before: Cell<Timestamp>,
 }
 
 /// A configuration with all that is made from it.
@@ -86,13 +87,16 @@ async fn keep(global: &Global, arguments: &Arguments, config: Config) -> Result<
     let mut ready = Ready::new(config, clock)?;
     let listen = listen::wanted(&ready.config, arguments.listen.as_deref())?;
     let store = session::store_to_write(&ready.config, "run", arguments.take_over, &clock)?;
-    session::remember_units(&ready.config, &store, &ready.directories)?;
+    output::say_it_in_the_log();
+    session::remember_units(&ready.config, &store, &ready.directories).map_err(session::failed)?;
     let ids = RequestIds::random().map_err(session::failed)?;
     let mut signals = Signals::new(true)?;
     let metrics = Metrics::new(Arc::new(move || clock.now()));
     let shared = Arc::new(Shared::new(metrics.clone()));
     let service = Service::start();
-    let keeper = Keeper { arguments, store: &store, clock, ids: &ids, service, metrics, shared };
+    let (store_faults, not_before) = (Cell::new(0), Cell::new(Timestamp(0)));
+    let keeper =
+        Keeper { arguments, store: &store, clock, ids: &ids, service, metrics, shared, store_faults, not_before };
     tell!(info, routes = ready.config.routes.len(), store = %ready.config.store.display(), "keeping the schedule");
     let _listener = match listen {
         Some((address, token)) => {
@@ -111,13 +115,13 @@ async fn keep(global: &Global, arguments: &Arguments, config: Config) -> Result<
     loop {
         service.ready(&format!("keeping the schedule of {} routes", ready.config.routes.len()));
         let (stop, stopped) = watch::channel(false);
-        let order = {
+        let new = {
             let mut work = pin!(keeper.work(&ready, stopped));
             let mut pulse = pin!(keeper.pulse(&ready));
             let order = loop {
                 tokio::select! {
-                    ended = &mut work => return ended,
-                    () = &mut pulse => {}
+                    // An order that came while the last one was carried out goes before new work.
+                    biased;
                     order = signals.next() => match order {
                         Order::Stop => break None,
                         Order::Reload => {
@@ -128,6 +132,8 @@ async fn keep(global: &Global, arguments: &Arguments, config: Config) -> Result<
                             service.ready("the new configuration is not sound: keeping the old one");
                         }
                     },
+                    ended = &mut work => return ended,
+                    () = &mut pulse => {}
                 }
             };
             let why = if order.is_some() { "a new configuration" } else { "a signal" };
@@ -137,39 +143,61 @@ async fn keep(global: &Global, arguments: &Arguments, config: Config) -> Result<
             }
             // Nobody listens any more only when the work is over.
             let _ = stop.send(true);
-            work.await?;
-            order
+            let exit = work.await?;
+            match order {
+                Some(new) => new,
+                None => {
+                    tell!(info, "stopped");
+                    // One cycle was asked for; of a schedule nothing is left undone.
+                    return Ok(if arguments.once { exit } else { Exit::Done });
+                }
+            }
         };
-        let Some(new) = order else {
-            tell!(info, "stopped");
-            return Ok(Exit::Done);
-        };
-        ready = new;
-        session::set_up(&ready.config, &store)?;
-        session::remember_units(&ready.config, &store, &ready.directories)?;
-        tell!(info, routes = ready.config.routes.len(), "the new configuration is in force");
+        match keeper.take_over(&new) {
+            Ok(()) => {
+                ready = new;
+                tell!(info, routes = ready.config.routes.len(), "the new configuration is in force");
+            }
+            Err(error) => {
+                let why = error.to_string();
+                tell!(error, why, "the store does not take the new configuration; {KEPT}");
+            }
+        }
     }
 }
 
+/// What becomes of a new configuration that is of no use.
+const KEPT: &str = "the old configuration stays in force";
+
 /// The configuration as it is now, where it is sound; where not, the old one stays in force.
 fn reload(global: &Global, old: &Config, clock: SystemClock) -> Option<Ready> {
-    let kept = "the old configuration stays in force";
     let new = match config::load(&global.config) {
-        Ok(loaded) => loaded.config,
+        Ok(loaded) => {
+            if !loaded.warnings.is_empty() {
+                chronicle::warned(&loaded.warnings);
+            }
+            loaded.config
+        }
         Err(report) => {
-            let why = report.render(false);
-            tell!(error, why, "the new configuration is not sound; {kept}");
+            let why = chronicle::brief(&report);
+            tell!(error, why, "the new configuration is not sound; {KEPT}");
             return None;
         }
     };
     if new.store != old.store {
         let (old, new) = (old.store.display(), new.store.display());
-        tell!(error, %old, %new, "the store cannot be moved by a reload, only by a restart; {kept}");
+        tell!(error, %old, %new, "the store cannot be moved by a reload, only by a restart; {KEPT}");
+        return None;
+    }
+    let missing = session::missing(&new);
+    if !missing.is_empty() {
+        let why = missing.join("; ");
+        tell!(error, why, "the new configuration cannot be used; {KEPT}");
         return None;
     }
     let ready = Ready::new(new, clock).ok();
     if ready.is_none() {
-        tell!(error, "the new configuration cannot be used, for the reason told before; {kept}");
+        tell!(error, "the new configuration cannot be used, for the reason told before; {KEPT}");
     }
     ready
 }
@@ -213,6 +241,27 @@ impl Keeper<'_> {
         self.shared.ready(if reasons.is_empty() { Ok(()) } else { Err(reasons) });
     }
 
+    /// The store and the connections are made ready for a configuration that comes in place of another.
+    fn take_over(&self, new: &Ready) -> Result<(), StoreError> {
+        session::remember_units(&new.config, self.store, &new.directories)?;
+        session::set_up(&new.config, self.store)
+    }
+
+    /// Disks that are full are emptied by people, and whoever holds the file lets go of it soon: it is tried again after a
+    /// pause that grows.
+    fn store_failed(&self, error: &EngineError) {
+        let faults = self.store_faults.get().saturating_add(1);
+        self.store_faults.set(faults);
+        let seconds = pause_seconds(faults);
+        self.not_before.set(self.clock.now().plus_seconds(seconds));
+        let why = error.to_string();
+        if self.arguments.once {
+            tell!(error, why, "the cycle could not begin");
+        } else {
+            tell!(error, why, seconds, "the next cycle cannot begin; trying again soon");
+        }
+    }
+
     /// Keeps the schedule until it is stopped.
     async fn work(&self, ready: &Ready, stop: watch::Receiver<bool>) -> Result<Exit, Exit> {
         let bell = Bell::default();
@@ -234,9 +283,9 @@ impl Keeper<'_> {
                 }
                 continue;
             };
-            let (exit, stopped) = self.cycle(ready, bell, stop.clone(), due).await?;
+            let (exit, stopped) = self.cycle(ready, bell, stop.clone(), due).await;
             if stopped || self.arguments.once {
-                return Ok(exit);
+                return Ok(if stopped { exit.and(Exit::Failed) } else { exit });
             }
         }
     }
@@ -247,15 +296,15 @@ impl Keeper<'_> {
         let (at, routes) = match tick {
             Ok(Some(tick)) => {
                 let draw = uuid::Uuid::parse_str(&self.ids.next_id()).map_or(0, |id| id.as_u64_pair().1);
-                (delayed(tick.at, ready.config.jitter_seconds, draw), Some(tick.routes))
+                let at = delayed(tick.at, ready.config.jitter_seconds, draw);
+                (at.max(self.not_before.get()), Some(tick.routes))
             }
             Ok(None) => {
                 return Err(session::failed("no schedule ever comes due again\nhint: crosstie check says which"));
             }
             Err(error) => {
-                let why = error.to_string();
-                tell!(error, why, "the store cannot be asked when the next cycle is due; trying again in a minute");
-                (self.clock.now().plus_seconds(STORE_PAUSE_SECONDS), None)
+                self.store_failed(&error);
+                (self.not_before.get(), None)
             }
         };
         if at > self.clock.now() {
@@ -309,13 +358,14 @@ impl Keeper<'_> {
         bell: &Bell,
         stop: watch::Receiver<bool>,
         due: BTreeSet<RouteName>,
-    ) -> Result<(Exit, bool), Exit> {
+    ) -> (Exit, bool) {
         let (config, store, started_at) = (&ready.config, self.store, self.clock.now());
         let hear = |event: Event<'_>| {
             alerts::hear(config, store, bell, self.clock.now(), &event);
             self.metrics.hear(&event);
             match event {
                 Event::Notice(notice) => chronicle::heard(notice),
+                Event::Anew { tenant, attributes } => chronicle::read_anew(tenant, attributes),
                 Event::Progress(report) => self.progress(ready, bell, started_at, report),
                 _ => {}
             }
@@ -332,12 +382,11 @@ impl Keeper<'_> {
         let run = match begun {
             Ok(run) => run,
             Err(error) => {
-                chronicle::broke_off(&error);
-                self.clock.sleep_until(started_at.plus_seconds(STORE_PAUSE_SECONDS)).await;
-                return Ok((Exit::Failed, false));
+                self.store_failed(&error);
+                return (Exit::Failed, false);
             }
         };
-        let span = tracing::info_span!(target: "crosstie::run", "run", id = run.0);
+        self.store_faults.set(0);
         async {
             tell!(info, routes = due.len(), "a cycle begins");
             let (report, exit, reason) = match cycle.keep(run).await {
@@ -365,9 +414,9 @@ impl Keeper<'_> {
             bell.ring();
             self.metrics.cycle_ended(ended_at.millis_since(started_at) as f64 / 1_000.0, exit);
             self.refresh(ready);
-            Ok((exit, stopped))
+            (exit, stopped)
         }
-        .instrument(span)
+        .instrument(chronicle::span(run))
         .await
     }
 }

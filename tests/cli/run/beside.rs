@@ -30,7 +30,9 @@ fn a_second_writer_is_told_who_keeps_the_schedule_and_whoever_looks_is_let_in() 
         place.run(&["status", "--format", "json"]).code(0).json();
         place.run(&["log", "--format", "jsonl"]).code(0).lines();
         place.run(&["log", "verify"]).code(0);
-        for verb in [&["plan"] as &[&str], &["plan", "--offline"], &["explain", &name], &["explain", &name, "--offline"]] {
+        for verb in
+            [&["plan"] as &[&str], &["plan", "--offline"], &["explain", &name], &["explain", &name, "--offline"]]
+        {
             let done = place.run(verb);
             assert!(matches!(done.code, Some(0 | 2)), "{verb:?}: {done:?}");
         }
@@ -93,7 +95,9 @@ fn a_quarantined_route_is_probed_at_once_when_a_person_says_so() {
     until_said(&run, "the route is quarantined");
     allow("everyone");
     pass(&run, 1);
-    let there = || (0..14).filter(|n| !sim.accounts("south", &format!("newcomer{n}@north.fine-arts.example")).is_empty()).count();
+    let there = || {
+        (0..14).filter(|n| !sim.accounts("south", &format!("newcomer{n}@north.fine-arts.example")).is_empty()).count()
+    };
     assert_eq!(there(), 0, "did not wait");
     let done = place.run(&["retry", "--route", "north->south"]).code(0);
     assert!(done.out.contains("failed changes, 1 quarantined route\n"), "{}", done.out);

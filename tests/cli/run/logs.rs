@@ -19,7 +19,10 @@ fn hostile(place: &Place, sim: &Sim) {
     odd["userPrincipalName"] = json!(format!("two\nlines\u{1b}[31m{}@south.fine-arts.example", "y".repeat(10_000)));
     odd["displayName"] = json!(loud);
     sim.add("south", &odd);
-    sim.fault("west", &json!({ "kind": "delta", "times": 1, "effect": { "do": "status", "status": 400, "message": loud } }));
+    sim.fault(
+        "west",
+        &json!({ "kind": "delta", "times": 1, "effect": { "do": "status", "status": 400, "message": loud } }),
+    );
 }
 
 #[test]
@@ -70,7 +73,7 @@ fn json_lines_are_objects_and_those_of_a_run_name_it() {
 
 #[test]
 fn levels_say_what_help_says() {
-    let help = place_help();
+    let help = help();
     let said = |verbosity: &[&str]| {
         let (place, sim) = school(30, SELDOM);
         sim.fault("west", &json!({ "kind": "patch", "times": 1, "effect": { "do": "status", "status": 400 } }));
@@ -95,7 +98,7 @@ fn levels_say_what_help_says() {
     }
 }
 
-fn place_help() -> String {
+fn help() -> String {
     let help = Running::start({
         let mut command = crate::support::crosstie();
         command.args(["run", "--help"]);
@@ -120,23 +123,28 @@ fn the_run_is_named_at_every_verbosity_also_in_text() {
     assert!(["1", "2", "3"].iter().all(|id| named.contains(*id)), "{named:?}");
 }
 
+#[track_caller]
+fn says(done: &Done, part: &str) {
+    assert!(objects(&done.err).iter().any(|event| event["fields"].to_string().contains(part)), "{}", done.err);
+}
+
 #[test]
 fn what_goes_wrong_at_the_start_is_json_too_where_that_was_asked_for() {
     let (place, sim) = school(30, SELDOM);
     std::fs::remove_file(place.path("secrets/south")).unwrap();
     let done = place.run(&["--log-format", "json", "run"]).code(64);
-    assert!(objects(&done.err).iter().any(|e| e["fields"]["message"].as_str().unwrap().contains("tenant south")), "{}", done.err);
+    says(&done, "tenant south");
     place.secret("south", "south-secret\n");
     place.edit_rules("\"[jobTitle]\"", "\"[jobTitle\"");
     let done = place.run(&["--log-format", "json", "-q", "run"]).code(64);
-    assert!(objects(&done.err).iter().any(|e| e["fields"]["message"].as_str().unwrap().contains("staff.toml:")), "{}", done.err);
+    says(&done, "staff.toml:");
     place.edit_rules("\"[jobTitle\"", "\"[jobTitle]\"");
     slow(&sim, "PATCH", 100);
     let first = place.start(&["run"]);
     eventually("the first write", || !sim.ledger().is_empty());
     let done = place.run(&["--log-format", "json", "run"]).code(1);
-    assert!(objects(&done.err).iter().any(|e| e["fields"]["message"].as_str().unwrap().contains("in use")), "{}", done.err);
+    says(&done, "in use");
     first.kill();
     let done = place.run(&["--log-format", "json", "run", "--once"]).code(0);
-    assert!(objects(&done.err).iter().any(|e| e["fields"]["message"].as_str().unwrap().contains("process died")), "{}", done.err);
+    says(&done, "process died");
 }
