@@ -88,7 +88,11 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
         let (cycle, missing) = (run.cycle, || EngineError::NoSuch(format!("no tenant {target}")));
         let tenant = cycle.config.tenants.get(target).ok_or_else(missing)?;
         let budgets = Budgets::of(cycle.config, tenant);
-        let meter = |budget: &super::Budget| budget.meter(cycle.store);
+        let meter = |budget: &super::Budget| -> Result<Meter, EngineError> {
+            let mut meter = budget.meter(cycle.store)?;
+            meter.remember(budgets.unanswered(budget, cycle.store, target, cycle.clock.now())?);
+            Ok(meter)
+        };
         Ok(Worker {
             run,
             lanes,

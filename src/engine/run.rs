@@ -69,17 +69,20 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
         let mut apps: BTreeMap<String, RefCell<App>> = BTreeMap::new();
         for tenant in config.tenants.values() {
             let budgets = Budgets::of(config, tenant);
-            let window = budgets.app.windows[0];
-            let name = budgets.app.name;
-            if !apps.contains_key(&name) {
+            let (name, window) = (&budgets.app.name, budgets.app.windows[0]);
+            if !apps.contains_key(name) {
                 let mut budget = AppBudget::new(window);
-                budget.remember_all(store.spent(&name)?);
+                budget.remember_all(store.spent(name)?);
                 let app = App { budget, learned: Learned::new(window), paused_until: Timestamp(0) };
                 apps.insert(name.clone(), RefCell::new(app));
             }
-            if let Some(app) = apps.get(&name) {
-                let spent = store.spent(&budgets.writes.name)?;
-                app.borrow_mut().budget.remember(tenant.name.as_str(), &spent);
+            if let Some(app) = apps.get(name) {
+                let mut spent = store.spent(&budgets.writes.name)?;
+                let open = budgets.unanswered(&budgets.app, store, &tenant.name, cycle.clock.now())?;
+                spent.extend(open);
+                let mut app = app.borrow_mut();
+                app.budget.remember_all(open);
+                app.budget.remember(tenant.name.as_str(), &spent);
             }
         }
         let mut quarantined = BTreeSet::new();
@@ -216,6 +219,11 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         tracing::error!(%target, "{why}");
         let (undone, _) = lanes.queue.borrow_mut().clear();
         self.withhold(undone);
+        if let Some(tenant) = self.cycle.config.tenants.get(target)
+            && let Some(app) = self.app(&Budgets::of(self.cycle.config, tenant).app)
+        {
+            app.borrow_mut().budget.forsaken(target.as_str(), self.cycle.clock.now());
+        }
         // What was under way is an open question now, and looked into before anything is asked again.
         lanes.busy.borrow_mut().clear();
         lanes.asks.borrow_mut().clear();
