@@ -11,10 +11,24 @@ const LINE_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of one text in a JSON line that would be longer than [`LINE_BYTES_MAX`].
 const TEXT_BYTES_MAX: usize = 1_024;
 
+/// What the formatter sets: plain, bold, dim, italic, and a colour for each level. Whatever else stands in a line came in with a
+/// value, and could hide what follows.
+const STYLES: [&str; 9] = [
+    "\u{1b}[0m",
+    "\u{1b}[1m",
+    "\u{1b}[2m",
+    "\u{1b}[3m",
+    "\u{1b}[31m",
+    "\u{1b}[32m",
+    "\u{1b}[33m",
+    "\u{1b}[34m",
+    "\u{1b}[35m",
+];
+
 /// Stands between the formatter, which hands over each event in one piece, and stderr.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lines {
-    /// The formatter sets colours. It lets through none that stand in values.
+    /// The formatter sets colours, and leaves those alone that stand in values.
     pub(super) coloured: bool,
     /// Each line is a JSON object, and stays one.
     pub(super) json: bool,
@@ -59,9 +73,10 @@ impl Lines {
 /// What moves the cursor, ends a line or turns the direction of writing is shown instead of done.
 fn visible(text: &str, coloured: bool) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
         let turns = matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-        if (c.is_control() && !(coloured && c == '\u{1b}')) || turns {
+        let styles = coloured && STYLES.iter().any(|style| text.get(at..).is_some_and(|rest| rest.starts_with(style)));
+        if (c.is_control() && !styles) || turns {
             out.extend(c.escape_default());
         } else {
             out.push(c);
@@ -134,17 +149,18 @@ mod tests {
         String::from_utf8(bytes).unwrap()
     }
 
-    const LOUD: &str = "one\ntwo\r\u{1b}[2J\u{1b}[31m \u{9b}31m \u{202e} \u{2028} ü";
+    const LOUD: &str = "one\ntwo\r\u{1b}[2J\u{1b}[8m\u{1b}]0;title\u{7} \u{9b}31m \u{202e} \u{2028} ü";
 
     #[test]
     fn an_event_is_one_line_and_hostile_names_do_nothing() {
         for coloured in [false, true] {
             let text = logged(Lines { coloured, json: false }, LOUD);
             assert_eq!(text.lines().count(), 2, "{text:?}");
-            for loud in ["\u{1b}[2J", "\u{1b}[31m ", "\r", "\u{9b}", "\u{202e}", "\u{2028}"] {
+            for loud in ["\u{1b}[2J", "\u{1b}[8m", "\u{1b}]", "\u{7}", "\r", "\u{9b}", "\u{202e}", "\u{2028}"] {
                 assert!(!text.contains(loud), "{loud:?} in {text:?}");
             }
             assert!(text.contains("two") && text.contains('ü'), "{text:?}");
+            assert_eq!(text.contains("\u{1b}[31mERROR\u{1b}[0m"), coloured, "{text:?}");
         }
         let json = logged(Lines { coloured: false, json: true }, LOUD);
         let objects: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -111,47 +111,10 @@ async fn keep(global: &Global, arguments: &Arguments, config: Config) -> Result<
     if keeper.cycle_of(&ready, Focus::default(), idle, &|_| {}).pick_up().map_err(session::failed)? {
         tell!(warn, "the last run never ended: its process was killed; going on at once");
     }
-    let service = &keeper.service;
     loop {
-        service.ready(&format!("keeping the schedule of {} routes", ready.config.routes.len()));
-        let (stop, stopped) = watch::channel(false);
-        let new = {
-            let mut work = pin!(keeper.work(&ready, stopped));
-            let mut pulse = pin!(keeper.pulse(&ready));
-            let order = loop {
-                tokio::select! {
-                    // An order that came while the last one was carried out goes before new work.
-                    biased;
-                    order = signals.next() => match order {
-                        Order::Stop => break None,
-                        Order::Reload => {
-                            service.reloading();
-                            if let Some(new) = reload(global, &ready.config, clock) {
-                                break Some(new);
-                            }
-                            service.ready("the new configuration is not sound: keeping the old one");
-                        }
-                    },
-                    ended = &mut work => return ended,
-                    () = &mut pulse => {}
-                }
-            };
-            let why = if order.is_some() { "a new configuration" } else { "a signal" };
-            tell!(info, why, "stopping after the writes that are under way");
-            if order.is_none() {
-                service.stopping("finishing the writes that are under way");
-            }
-            // Nobody listens any more only when the work is over.
-            let _ = stop.send(true);
-            let exit = work.await?;
-            match order {
-                Some(new) => new,
-                None => {
-                    tell!(info, "stopped");
-                    // One cycle was asked for; of a schedule nothing is left undone.
-                    return Ok(if arguments.once { exit } else { Exit::Done });
-                }
-            }
+        let new = match keeper.until_told(global, &ready, &mut signals).await? {
+            Told::Over(exit) => return Ok(exit),
+            Told::Anew(new) => *new,
         };
         match keeper.take_over(&new) {
             Ok(()) => {
@@ -164,6 +127,14 @@ async fn keep(global: &Global, arguments: &Arguments, config: Config) -> Result<
             }
         }
     }
+}
+
+/// Why one configuration is worked with no longer.
+enum Told {
+    /// The process is to end.
+    Over(Exit),
+    /// There is another one.
+    Anew(Box<Ready>),
 }
 
 /// What becomes of a new configuration that is of no use.
@@ -239,6 +210,49 @@ impl Keeper<'_> {
         let mut reasons: Vec<String> = unread.map(|t| format!("{t} was not read to its end")).collect();
         reasons.extend(broke_off.map(|_| "the last cycle ended early".to_owned()));
         self.shared.ready(if reasons.is_empty() { Ok(()) } else { Err(reasons) });
+    }
+
+    /// Keeps the schedule of one configuration until a signal ends that.
+    async fn until_told(&self, global: &Global, ready: &Ready, signals: &mut Signals) -> Result<Told, Exit> {
+        let service = &self.service;
+        service.ready(&format!("keeping the schedule of {} routes", ready.config.routes.len()));
+        let (stop, stopped) = watch::channel(false);
+        let mut work = pin!(self.work(ready, stopped));
+        let mut pulse = pin!(self.pulse(ready));
+        let new = loop {
+            tokio::select! {
+                // An order that came while the last one was carried out goes before new work.
+                biased;
+                order = signals.next() => match order {
+                    Order::Stop => break None,
+                    Order::Reload => {
+                        service.reloading();
+                        if let Some(new) = reload(global, &ready.config, self.clock) {
+                            break Some(Box::new(new));
+                        }
+                        service.ready("the new configuration is not sound: keeping the old one");
+                    }
+                },
+                ended = &mut work => return ended.map(Told::Over),
+                () = &mut pulse => {}
+            }
+        };
+        let why = if new.is_some() { "a new configuration" } else { "a signal" };
+        tell!(info, why, "stopping after the writes that are under way");
+        if new.is_none() {
+            service.stopping("finishing the writes that are under way");
+        }
+        // Nobody listens any more only when the work is over.
+        let _ = stop.send(true);
+        let exit = work.await?;
+        Ok(match new {
+            Some(new) => Told::Anew(new),
+            None => {
+                tell!(info, "stopped");
+                // One cycle was asked for; of a schedule nothing is left undone.
+                Told::Over(if self.arguments.once { exit } else { Exit::Done })
+            }
+        })
     }
 
     /// The store and the connections are made ready for a configuration that comes in place of another.
