@@ -434,3 +434,6 @@ impl Keeper<'_> {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,11 @@ use crate::store::{Door, RoutePart};
 /// A worker that has died so often in one run dies of something that does not go away.
 const CRASHES_MAX: u32 = 3;
 
+/// The end of work for a tenant; `None`: code of ours gave up in it, which takes nothing else with it.
+pub(super) async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(work).catch_unwind().await.ok()
+}
+
 /// One app's writes over all its tenants.
 #[derive(Debug)]
 pub(super) struct App {
@@ -206,9 +211,9 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
     async fn worker(&self, target: &TenantName, lanes: &Lanes) -> Result<(), EngineError> {
         for _ in 0..CRASHES_MAX {
             let work = async { Worker::new(self, target, lanes)?.work().await };
-            match AssertUnwindSafe(work).catch_unwind().await {
-                Ok(result) => return result,
-                Err(_) => self.crashed(target, lanes)?,
+            match caught(work).await {
+                Some(result) => return result,
+                None => self.crashed(target, lanes)?,
             }
         }
         Err(EngineError::Crashed(target.clone()))
