@@ -2,17 +2,55 @@
 //!
 //! One line an event, each readable alone; what a tenant said is in fields, where a line end cannot make two lines of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Exit;
+use crate::config;
 use crate::engine::{EngineError, Notice, Report};
-use crate::model::{ActionKind, RouteName};
+use crate::model::{ActionKind, Attribute, RouteName, RunId, TenantName};
+
+/// Findings that one line names; `crosstie check` shows all, each with its place in the file.
+const FINDINGS_MAX: usize = 3;
 
 /// Lines of these are shown without `-v`.
 macro_rules! tell {
     ($level:ident, $($what:tt)+) => { tracing::$level!(target: "crosstie::run", $($what)+) };
 }
 pub(super) use tell;
+
+/// Every line of a run is told within it, and so names it. As important as the most important of them: at no verbosity is a
+/// line shown without the run that it belongs to.
+pub(super) fn span(run: RunId) -> tracing::Span {
+    tracing::error_span!(target: "crosstie::run", "run", id = run.0)
+}
+
+/// Findings in few words: errors where there are some, warnings else.
+pub(super) fn brief(report: &config::Report) -> String {
+    let findings = report.findings();
+    let found: Vec<_> = findings.iter().filter(|l| l.finding.is_error() == report.is_error()).collect();
+    let one = |l: &&config::Located<'_>| {
+        let place = format!("{}:{}:{}", l.file.display(), l.line, l.column);
+        let hint = l.finding.hint.as_ref().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
+        format!("{place}: {}{hint}", l.finding.message)
+    };
+    let mut all = found.iter().take(FINDINGS_MAX).map(|l| one(l)).collect::<Vec<_>>().join("; ");
+    if found.len() > FINDINGS_MAX {
+        all += &format!("; and {} more", found.len() - FINDINGS_MAX);
+    }
+    all
+}
+
+/// A configuration that is sound and odd.
+pub(super) fn warned(warnings: &config::Report) {
+    let why = brief(warnings);
+    tell!(warn, why, "the configuration is sound, and `crosstie check` warns");
+}
+
+/// A tenant is read from the start because the rules ask for more than before.
+pub(super) fn read_anew(tenant: &TenantName, attributes: &BTreeSet<Attribute>) {
+    let attributes = attributes.iter().map(Attribute::as_str).collect::<Vec<_>>().join(", ");
+    tell!(info, %tenant, attributes, "the rules ask for more than the tenant was asked for: reading it anew");
+}
 
 /// A run has ended: one line with what came of it, and one for each thing that is not as it should be.
 pub(super) fn ended(report: &Report, exit: Exit, seconds: u64) {

@@ -15,6 +15,7 @@ mod import;
 mod init;
 mod listen;
 mod log;
+mod log_lines;
 mod metrics;
 mod notify;
 mod outcome;

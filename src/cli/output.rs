@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing_subscriber::EnvFilter;
 
+use super::log_lines::Lines;
 use super::{Exit, Global, LogFormat};
 
 /// The stream that data go to. Writing never panics: a reader that went away ends the output quietly, any other fault
@@ -80,14 +82,40 @@ pub(super) enum Format {
     Json,
 }
 
+/// What is said on stderr goes into the log, too: nobody sits in front of it, or machines read it. As there is one stderr,
+/// there is one of this.
+static INTO_THE_LOG: AtomicBool = AtomicBool::new(false);
+
+/// From now on whatever is said is a line of the log: a schedule is kept, and what it says is read later, among lines.
+pub(super) fn say_it_in_the_log() {
+    INTO_THE_LOG.store(true, Ordering::Relaxed);
+}
+
+/// Nobody is spoken to: see [`say_it_in_the_log`].
+pub(super) fn in_the_log() -> bool {
+    INTO_THE_LOG.load(Ordering::Relaxed)
+}
+
 /// Says on stderr what went wrong. The text reads alone and ends with a `hint:` line where there is a way out.
 pub(super) fn complain(text: fmt::Arguments<'_>) {
+    if in_the_log() {
+        let text = text.to_string();
+        match text.split_once("\nhint: ") {
+            Some((what, hint)) => tracing::error!(target: "crosstie::run", hint, "{what}"),
+            None => tracing::error!(target: "crosstie::run", "{text}"),
+        }
+        return;
+    }
     let red = anstyle::Style::new().bold().fg_color(Some(anstyle::AnsiColor::Red.into()));
     let _ = writeln!(anstream::stderr().lock(), "{red}error{red:#}: {text}");
 }
 
 /// Says something on stderr as it is.
 pub(super) fn say(text: fmt::Arguments<'_>) {
+    if in_the_log() {
+        tracing::warn!(target: "crosstie::run", "{text}");
+        return;
+    }
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
@@ -106,11 +134,16 @@ pub(super) fn start_logging(global: &Global) {
         (false, 2) => "crosstie=debug,info",
         (false, _) => "trace",
     };
+    let json = global.log_format == LogFormat::Json;
+    let coloured = !json && anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+    if json {
+        say_it_in_the_log();
+    }
     let lines = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(level))
-        .with_writer(io::stderr)
+        .with_writer(Lines { coloured, json })
         .with_target(false)
-        .with_ansi(anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never);
+        .with_ansi(coloured);
     // A second subscriber in one process can only be a test's: the first one stays.
     let _ = match global.log_format {
         LogFormat::Text => lines.try_init(),

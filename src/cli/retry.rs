@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::check::count;
 use super::{Exit, Global, Output, session};
 use crate::config::Config;
 use crate::model::RouteName;
@@ -41,9 +42,13 @@ pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> E
         if people + routes + tenants == 0 {
             out.line(format_args!("nothing waits that could be tried again"));
         } else {
-            let what = [(people, "failed changes"), (routes, "quarantined routes"), (tenants, "tenants left alone")];
-            let what: Vec<String> =
-                what.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+            let count = |n: u64, thing| count(usize::try_from(n).unwrap_or(usize::MAX), thing);
+            let what = [
+                (people, count(people, "failed change")),
+                (routes, count(routes, "quarantined route")),
+                (tenants, count(tenants, "tenant") + " left alone"),
+            ];
+            let what: Vec<String> = what.into_iter().filter(|(n, _)| *n > 0).map(|(_, what)| what).collect();
             out.line(format_args!("tried again with the next cycle: {}", what.join(", ")));
         }
         Ok(Exit::Done)

@@ -1,5 +1,6 @@
 //! How is a schedule kept for months?
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,17 +18,14 @@ use super::metrics::Metrics;
 use super::post::Outgoing;
 use super::service::Service;
 use super::session::{Order, Signals};
-use super::{Exit, Global, Output, outcome, session};
+use super::{Exit, Global, Output, outcome, output, session};
 use crate::config::{self, Config, delayed};
-use crate::engine::{Cycle, EngineError, Event, Focus, Report, longest_window_millis, standing};
+use crate::engine::{Cycle, EngineError, Event, Focus, Report, longest_window_millis, pause_seconds, standing};
 use crate::graph::RequestIds;
 use crate::model::{RouteName, TenantName, Timestamp, Trigger};
 use crate::notify::Bell;
 use crate::ports::Clock;
 use crate::store::{Store, StoreError};
-
-/// After a fault of the store that kept even the next time from being known. Disks that are full are emptied by people.
-const STORE_PAUSE_SECONDS: u64 = 60;
 
 /// Signs of life come at least so often, whatever the service manager asks for.
 const PULSE_MILLIS: u64 = 1_000;
@@ -65,6 +63,9 @@ struct Keeper<'a> {
     service: Service,
     metrics: Metrics,
     shared: Arc<Shared>,
+    /// How often in a row the store kept a cycle from beginning, and until when it is left alone for that.
+    store_faults: Cell<u32>,
+    not_before: Cell<Timestamp>,
 }
 
 /// A configuration with all that is made from it.
@@ -86,13 +87,16 @@ async fn keep(global: &Global, arguments: &Arguments, config: Config) -> Result<
     let mut ready = Ready::new(config, clock)?;
     let listen = listen::wanted(&ready.config, arguments.listen.as_deref())?;
     let store = session::store_to_write(&ready.config, "run", arguments.take_over, &clock)?;
-    session::remember_units(&ready.config, &store, &ready.directories)?;
+    output::say_it_in_the_log();
+    session::remember_units(&ready.config, &store, &ready.directories).map_err(session::failed)?;
     let ids = RequestIds::random().map_err(session::failed)?;
     let mut signals = Signals::new(true)?;
     let metrics = Metrics::new(Arc::new(move || clock.now()));
     let shared = Arc::new(Shared::new(metrics.clone()));
     let service = Service::start();
-    let keeper = Keeper { arguments, store: &store, clock, ids: &ids, service, metrics, shared };
+    let (store_faults, not_before) = (Cell::new(0), Cell::new(Timestamp(0)));
+    let keeper =
+        Keeper { arguments, store: &store, clock, ids: &ids, service, metrics, shared, store_faults, not_before };
     tell!(info, routes = ready.config.routes.len(), store = %ready.config.store.display(), "keeping the schedule");
     let _listener = match listen {
         Some((address, token)) => {
@@ -107,84 +111,59 @@ async fn keep(global: &Global, arguments: &Arguments, config: Config) -> Result<
     if keeper.cycle_of(&ready, Focus::default(), idle, &|_| {}).pick_up().map_err(session::failed)? {
         tell!(warn, "the last run never ended: its process was killed; going on at once");
     }
-    let service = &keeper.service;
     loop {
-        service.ready(&format!("keeping the schedule of {} routes", ready.config.routes.len()));
-        let (stop, stopped) = watch::channel(false);
-        let order = {
-            let mut work = pin!(keeper.work(&ready, stopped));
-            let mut pulse = pin!(keeper.pulse(&ready));
-            let order = loop {
-                tokio::select! {
-                    ended = &mut work => return ended,
-                    () = &mut pulse => {}
-                    order = signals.next() => match order {
-                        Order::Stop => break None,
-                        Order::Reload => {
-                            service.reloading();
-                            if let Some(new) = reload(global, &ready.config, clock) {
-                                break Some(new);
-                            }
-                            service.ready("the new configuration is not sound: keeping the old one");
-                        }
-                    },
-                }
-            };
-            let why = if order.is_some() { "a new configuration" } else { "a signal" };
-            tell!(info, why, "stopping after the writes that are under way");
-            if order.is_none() {
-                service.stopping("finishing the writes that are under way");
-            }
-            // Nobody listens any more only when the work is over.
-            let _ = stop.send(true);
-            // Whoever asks for a stop while a reload is under way gets one; whoever asks twice is not answered sooner.
-            let mut stops = order.is_none();
-            loop {
-                tokio::select! {
-                    ended = &mut work => {
-                        ended?;
-                        break;
-                    }
-                    () = &mut pulse => {}
-                    again = signals.next() => stops |= again == Order::Stop,
-                }
-            }
-            order.filter(|_| !stops)
+        let new = match keeper.until_told(global, &ready, &mut signals).await? {
+            Told::Over(exit) => return Ok(exit),
+            Told::Anew(new) => *new,
         };
-        let Some(new) = order else {
-            tell!(info, "stopped");
-            return Ok(Exit::Done);
-        };
-        // Only now is nobody at work with what the store knows of the old one.
-        match session::try_set_up(&new.config, &store) {
+        match keeper.take_over(&new) {
             Ok(()) => {
                 ready = new;
                 tell!(info, routes = ready.config.routes.len(), "the new configuration is in force");
             }
             Err(error) => {
                 let why = error.to_string();
-                tell!(error, why, "the store does not take the new configuration; the old one stays in force");
-                session::try_set_up(&ready.config, &store).map_err(session::failed)?;
+                tell!(error, why, "the store does not take the new configuration; {KEPT}");
             }
         }
-        session::remember_units(&ready.config, &store, &ready.directories)?;
     }
 }
 
+/// Why one configuration is worked with no longer.
+enum Told {
+    /// The process is to end.
+    Over(Exit),
+    /// There is another one.
+    Anew(Box<Ready>),
+}
+
+/// What becomes of a new configuration that is of no use.
+const KEPT: &str = "the old configuration stays in force";
+
 /// The configuration as it is now, where it is sound; where not, the old one stays in force.
 fn reload(global: &Global, old: &Config, clock: SystemClock) -> Option<Ready> {
-    let kept = "the old configuration stays in force";
     let new = match config::load(&global.config) {
-        Ok(loaded) => loaded.config,
+        Ok(loaded) => {
+            if !loaded.warnings.is_empty() {
+                chronicle::warned(&loaded.warnings);
+            }
+            loaded.config
+        }
         Err(report) => {
-            let why = report.render(false);
-            tell!(error, why, "the new configuration is not sound; {kept}");
+            let why = chronicle::brief(&report);
+            tell!(error, why, "the new configuration is not sound; {KEPT}");
             return None;
         }
     };
     if new.store != old.store {
         let (old, new) = (old.store.display(), new.store.display());
-        tell!(error, %old, %new, "the store cannot be moved by a reload, only by a restart; {kept}");
+        tell!(error, %old, %new, "the store cannot be moved by a reload, only by a restart; {KEPT}");
+        return None;
+    }
+    let missing = session::missing(&new);
+    if !missing.is_empty() {
+        let why = missing.join("; ");
+        tell!(error, why, "the new configuration cannot be used; {KEPT}");
         return None;
     }
     if new.listen != old.listen {
@@ -192,7 +171,7 @@ fn reload(global: &Global, old: &Config, clock: SystemClock) -> Option<Ready> {
     }
     let ready = Ready::new(new, clock).ok();
     if ready.is_none() {
-        tell!(error, "the new configuration cannot be used, for the reason told before; {kept}");
+        tell!(error, "the new configuration cannot be used, for the reason told before; {KEPT}");
     }
     ready
 }
@@ -236,6 +215,70 @@ impl Keeper<'_> {
         self.shared.ready(if reasons.is_empty() { Ok(()) } else { Err(reasons) });
     }
 
+    /// Keeps the schedule of one configuration until a signal ends that.
+    async fn until_told(&self, global: &Global, ready: &Ready, signals: &mut Signals) -> Result<Told, Exit> {
+        let service = &self.service;
+        service.ready(&format!("keeping the schedule of {} routes", ready.config.routes.len()));
+        let (stop, stopped) = watch::channel(false);
+        let mut work = pin!(self.work(ready, stopped));
+        let mut pulse = pin!(self.pulse(ready));
+        let new = loop {
+            tokio::select! {
+                // An order that came while the last one was carried out goes before new work.
+                biased;
+                order = signals.next() => match order {
+                    Order::Stop => break None,
+                    Order::Reload => {
+                        service.reloading();
+                        if let Some(new) = reload(global, &ready.config, self.clock) {
+                            break Some(Box::new(new));
+                        }
+                        service.ready("the new configuration is not sound: keeping the old one");
+                    }
+                },
+                ended = &mut work => return ended.map(Told::Over),
+                () = &mut pulse => {}
+            }
+        };
+        let why = if new.is_some() { "a new configuration" } else { "a signal" };
+        tell!(info, why, "stopping after the writes that are under way");
+        if new.is_none() {
+            service.stopping("finishing the writes that are under way");
+        }
+        // Nobody listens any more only when the work is over.
+        let _ = stop.send(true);
+        let exit = work.await?;
+        Ok(match new {
+            Some(new) => Told::Anew(new),
+            None => {
+                tell!(info, "stopped");
+                // One cycle was asked for; of a schedule nothing is left undone.
+                Told::Over(if self.arguments.once { exit } else { Exit::Done })
+            }
+        })
+    }
+
+    /// The store and the connections are made ready for a configuration that comes in place of another.
+    fn take_over(&self, new: &Ready) -> Result<(), StoreError> {
+        session::remember_units(&new.config, self.store, &new.directories)?;
+        session::set_up(&new.config, self.store)
+    }
+
+    /// Disks that are full are emptied by people, and whoever holds the file lets go of it soon: it is tried again after a
+    /// pause that grows.
+    fn store_failed(&self, error: &EngineError) {
+        let faults = self.store_faults.get().saturating_add(1);
+        self.store_faults.set(faults);
+        let seconds = pause_seconds(faults);
+        self.not_before.set(self.clock.now().plus_seconds(seconds));
+        let why = error.to_string();
+        if self.arguments.once {
+            tell!(error, why, "the cycle could not begin");
+        } else {
+            tell!(error, why, seconds, "the next cycle cannot begin; trying again soon");
+        }
+    }
+
     /// Keeps the schedule until it is stopped.
     async fn work(&self, ready: &Ready, stop: watch::Receiver<bool>) -> Result<Exit, Exit> {
         let bell = Bell::default();
@@ -257,9 +300,14 @@ impl Keeper<'_> {
                 }
                 continue;
             };
-            let (exit, stopped) = self.cycle(ready, bell, stop.clone(), due).await?;
+            // A store that is not ours any more ends the process: nothing that it does could be remembered.
+            let beat = self.store.heartbeat(self.clock.now());
+            if let Err(error @ (StoreError::TakenOver { .. } | StoreError::Gone { .. })) = beat {
+                return Err(session::failed(error));
+            }
+            let (exit, stopped) = self.cycle(ready, bell, stop.clone(), due).await;
             if stopped || self.arguments.once {
-                return Ok(exit);
+                return Ok(if stopped { exit.and(Exit::Failed) } else { exit });
             }
         }
     }
@@ -270,15 +318,15 @@ impl Keeper<'_> {
         let (at, routes) = match tick {
             Ok(Some(tick)) => {
                 let draw = uuid::Uuid::parse_str(&self.ids.next_id()).map_or(0, |id| id.as_u64_pair().1);
-                (delayed(tick.at, ready.config.jitter_seconds, draw), Some(tick.routes))
+                let at = delayed(tick.at, ready.config.jitter_seconds, draw);
+                (at.max(self.not_before.get()), Some(tick.routes))
             }
             Ok(None) => {
                 return Err(session::failed("no schedule ever comes due again\nhint: crosstie check says which"));
             }
             Err(error) => {
-                let why = error.to_string();
-                tell!(error, why, "the store cannot be asked when the next cycle is due; trying again in a minute");
-                (self.clock.now().plus_seconds(STORE_PAUSE_SECONDS), None)
+                self.store_failed(&error);
+                (self.not_before.get(), None)
             }
         };
         if at > self.clock.now() {
@@ -335,25 +383,22 @@ impl Keeper<'_> {
         bell: &Bell,
         stop: watch::Receiver<bool>,
         due: BTreeSet<RouteName>,
-    ) -> Result<(Exit, bool), Exit> {
+    ) -> (Exit, bool) {
         let (config, store, started_at) = (&ready.config, self.store, self.clock.now());
         let hear = |event: Event<'_>| {
             alerts::hear(config, store, bell, self.clock.now(), &event);
             self.metrics.hear(&event);
             match event {
                 Event::Notice(notice) => chronicle::heard(notice),
+                Event::Anew { tenant, attributes } => chronicle::read_anew(tenant, attributes),
                 Event::Progress(report) => self.progress(ready, bell, started_at, report),
                 _ => {}
             }
         };
         let request_ids = || self.ids.next_id();
-        let (whole, told) = (due.len() == config.routes.len(), stop.clone());
+        let whole = due.len() == config.routes.len();
         let cycle = self.cycle_of(ready, Focus { due: Some(due.clone()), ..Focus::default() }, stop, &hear);
         let cycle = Cycle { request_ids: &request_ids, ..cycle };
-        // A store that is not ours any more ends the process: nothing that it does could be remembered.
-        if let Err(error @ (StoreError::TakenOver { .. } | StoreError::Gone { .. })) = store.heartbeat(started_at) {
-            return Err(session::failed(error));
-        }
         let begun = store
             .forget_spent(started_at, longest_window_millis(config))
             .and_then(|()| store.begin_run(Trigger::Schedule, started_at))
@@ -362,12 +407,11 @@ impl Keeper<'_> {
         let run = match begun {
             Ok(run) => run,
             Err(error) => {
-                chronicle::broke_off(&error);
-                let stopped = self.pause_until(started_at.plus_seconds(STORE_PAUSE_SECONDS), told).await;
-                return Ok((Exit::Failed, stopped));
+                self.store_failed(&error);
+                return (Exit::Failed, false);
             }
         };
-        let span = tracing::info_span!(target: "crosstie::run", "run", id = run.0);
+        self.store_faults.set(0);
         async {
             tell!(info, routes = due.len(), "a cycle begins");
             let (report, exit, reason) = match cycle.keep(run).await {
@@ -395,9 +439,12 @@ impl Keeper<'_> {
             bell.ring();
             self.metrics.cycle_ended(ended_at.millis_since(started_at) as f64 / 1_000.0, exit);
             self.refresh(ready);
-            Ok((exit, stopped))
+            (exit, stopped)
         }
-        .instrument(span)
+        .instrument(chronicle::span(run))
         .await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,10 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::chronicle::{self, tell};
 use super::clock::SystemClock;
 use super::identity;
-use super::output::{complain, say};
+use super::output::{complain, in_the_log, say};
 use super::progress::Progress;
 use super::{Exit, Global};
 use crate::config::{self, Config, Credential, Tenant};
@@ -28,12 +29,21 @@ pub(super) fn configuration(global: &Global) -> Result<Config, Exit> {
     match config::load(&global.config) {
         Ok(loaded) => {
             if !loaded.warnings.is_empty() && !global.quiet {
-                say(format_args!("{}", loaded.warnings.render(true).trim_end()));
+                if in_the_log() {
+                    chronicle::warned(&loaded.warnings);
+                } else {
+                    say(format_args!("{}", loaded.warnings.render(true).trim_end()));
+                }
             }
             Ok(loaded.config)
         }
         Err(report) => {
-            say(format_args!("{}", report.render(true).trim_end()));
+            if in_the_log() {
+                let why = chronicle::brief(&report);
+                tell!(error, why, "the configuration is not sound");
+            } else {
+                say(format_args!("{}", report.render(true).trim_end()));
+            }
             Err(Exit::Usage)
         }
     }
@@ -61,8 +71,8 @@ pub(super) fn store(config: &Config, mode: Mode) -> Result<Store, Exit> {
     opened().map_err(failed)
 }
 
-/// Makes the tenants and routes of a new configuration known to an open store.
-pub(super) fn try_set_up(config: &Config, store: &Store) -> Result<(), StoreError> {
+/// Makes the tenants and routes of a new configuration known to an open store. Where that fails, it is as before.
+pub(super) fn set_up(config: &Config, store: &Store) -> Result<(), StoreError> {
     store.set_up(&setups(config), &routes(config))
 }
 
@@ -100,8 +110,7 @@ pub(super) async fn alive<T>(
         loop {
             clock.sleep_until(clock.now().plus_seconds(HEARTBEAT_SECONDS)).await;
             // Whatever else fails is met by the work itself, or is gone at the next beat.
-            if let Err(error @ (StoreError::TakenOver { .. } | StoreError::Gone { .. })) = store.heartbeat(clock.now())
-            {
+            if let Err(error @ StoreError::TakenOver { .. }) = store.heartbeat(clock.now()) {
                 break error;
             }
         }
@@ -144,17 +153,18 @@ pub(super) fn route(config: &Config, text: Option<&str>) -> Result<Option<RouteN
     }
 }
 
+/// Secrets that are not to be had now.
+pub(super) fn missing(config: &Config) -> Vec<String> {
+    let tenants = config.missing_secrets().into_iter().map(|(tenant, error)| format!("tenant {tenant}: {error}"));
+    let webhooks = config.missing_webhook_secrets().into_iter().map(|(hook, error)| format!("webhook {hook}: {error}"));
+    tenants.chain(webhooks).collect()
+}
+
 /// One connection for each tenant. A credential that is not to be had is a configuration error: nothing was sent yet.
 pub(super) fn connect(config: &Config, clock: SystemClock) -> Result<BTreeMap<TenantName, Reader>, Exit> {
-    let missing = config.missing_secrets();
-    for (tenant, error) in &missing {
-        complain(format_args!("tenant {tenant}: {error}"));
-    }
-    let unsigned = config.missing_webhook_secrets();
-    for (webhook, error) in &unsigned {
-        complain(format_args!("webhook {webhook}: {error}"));
-    }
-    if !missing.is_empty() || !unsigned.is_empty() {
+    let missing = missing(config);
+    if !missing.is_empty() {
+        missing.iter().for_each(|what| complain(format_args!("{what}")));
         return Err(Exit::Usage);
     }
     let transport = HttpTransport::new().map_err(failed)?;
@@ -176,10 +186,10 @@ pub(super) fn remember_units(
     config: &Config,
     store: &Store,
     directories: &BTreeMap<TenantName, Writer>,
-) -> Result<(), Exit> {
+) -> Result<(), StoreError> {
     for (name, directory) in directories {
         if let Some(tenant) = config.tenants.get(name) {
-            let spent = store.spent(&Budgets::of(config, tenant).units.name).map_err(failed)?;
+            let spent = store.spent(&Budgets::of(config, tenant).units.name)?;
             directory.reader().remember_units(&spent);
         }
     }

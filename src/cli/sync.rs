@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
+use tracing::Instrument;
 
 use super::alerts::{self, Ended};
 use super::clock::SystemClock;
 use super::output::complain;
 use super::post::Outgoing;
 use super::progress::Progress;
-use super::{Exit, Global, Output, outcome, plan, render, session};
+use super::{Exit, Global, Output, chronicle, outcome, plan, render, session};
 use crate::config::Config;
 use crate::engine::{Cycle, EngineError, Focus, Report, longest_window_millis};
 use crate::graph::RequestIds;
@@ -63,7 +64,7 @@ pub(super) async fn cycle(
     let directories = session::writers(session::connect(config, clock)?);
     let outgoing = Outgoing::open(config)?;
     let store = session::store_to_write(config, "sync", arguments.take_over, &clock)?;
-    session::remember_units(config, &store, &directories)?;
+    session::remember_units(config, &store, &directories).map_err(session::failed)?;
     let (progress, ids) = (Progress::new(global), RequestIds::random().map_err(session::failed)?);
     let bell = Bell::default();
     store.forget_spent(clock.now(), longest_window_millis(config)).map_err(session::failed)?;
@@ -85,7 +86,7 @@ pub(super) async fn cycle(
         };
         let work = async {
             let work = cycle.sync(Trigger::Manual, run, arguments.approve.as_deref());
-            let result = session::alive(&store, &clock, work).await;
+            let result = session::alive(&store, &clock, work).instrument(chronicle::span(run)).await;
             progress.clear();
             // Where the store is somebody else's by now, nothing more is written to it, not even that this run is over.
             let result = result.map_err(session::failed)?;

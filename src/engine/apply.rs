@@ -88,12 +88,9 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
         let (cycle, missing) = (run.cycle, || EngineError::NoSuch(format!("no tenant {target}")));
         let tenant = cycle.config.tenants.get(target).ok_or_else(missing)?;
         let budgets = Budgets::of(cycle.config, tenant);
-        let (now, open) = (cycle.clock.now(), cycle.store.open_asks(target)?);
-        // What was under way when a process died may have arrived, or may still.
-        let meter = |budget: &super::Budget, counts: fn(AskKind) -> bool| -> Result<Meter, EngineError> {
-            let mut meter = budget.meter(cycle.store, now)?;
-            let asked = open.iter().filter(|(_, ask)| counts(ask.kind)).count();
-            meter.remember(now, [(Meter::bucket(now), u32::try_from(asked).unwrap_or(u32::MAX))]);
+        let meter = |budget: &super::Budget| -> Result<Meter, EngineError> {
+            let mut meter = budget.meter(cycle.store, cycle.clock.now())?;
+            meter.remember(cycle.clock.now(), budgets.unanswered(budget, cycle.store, target, cycle.clock.now())?);
             Ok(meter)
         };
         Ok(Worker {
@@ -102,8 +99,8 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
             tenant,
             directory: cycle.door(target)?,
             selection: cycle.config.selection(target),
-            writes: meter(&budgets.writes, |kind| kind != AskKind::None)?,
-            invitations: meter(&budgets.invitations, |kind| kind == AskKind::Invite)?,
+            writes: meter(&budgets.writes)?,
+            invitations: meter(&budgets.invitations)?,
             app: run.app(&budgets.app).ok_or_else(missing)?,
             learned: Learned::new(budgets.writes.windows[0]),
             learned_invitations: Learned::new(budgets.invitations.windows[0]),

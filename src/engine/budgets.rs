@@ -92,6 +92,22 @@ impl Budgets {
         [("writes", self.writes), ("invitations", self.invitations), ("app", self.app), ("reads", self.units)]
     }
 
+    /// Writes of one of these budgets that were asked of the tenant and never answered, because the process was killed or
+    /// the worker died: each may have been carried out. They left before `now`, and count as if it were now; `None`: there
+    /// are none.
+    pub(super) fn unanswered(
+        &self,
+        budget: &Budget,
+        store: &Store,
+        tenant: &TenantName,
+        now: Timestamp,
+    ) -> Result<Option<(Timestamp, u32)>, StoreError> {
+        let charged = |kind| self.clone().charged(kind).contains(&budget.name);
+        let asks = store.open_asks(tenant)?.into_iter().filter(|(_, ask)| charged(ask.kind)).count();
+        let writes = u32::try_from(asks).unwrap_or(u32::MAX);
+        Ok((writes > 0).then_some((Meter::bucket(now), writes)))
+    }
+
     /// The names of those that a write of this kind is charged to.
     pub(super) fn charged(self, kind: AskKind) -> Vec<String> {
         match kind {

@@ -64,7 +64,7 @@ pub enum EngineError {
     NoSuch(String),
     /// Code of ours gave up.
     #[error(
-        "{0}: an internal error ended its lanes; what was answered is recorded\nhint: please report it with the lines before this one"
+        "{0}: an internal error ended what was under way there; what was answered is recorded\nhint: please report it with the lines before this one"
     )]
     Crashed(TenantName),
 }

@@ -26,6 +26,14 @@ pub(super) struct Ended {
     pub(super) result: Result<(u64, Result<(), String>), EngineError>,
 }
 
+impl Ended {
+    /// Code of ours gave up in it.
+    pub(super) fn crashed(tenant: TenantName) -> Self {
+        let result = Err(EngineError::Crashed(tenant.clone()));
+        Self { tenant, anew_for: BTreeSet::new(), result }
+    }
+}
+
 /// Where a reading begins.
 struct Start {
     round: Round,

@@ -14,11 +14,16 @@ use super::lanes::{self, Job, Lanes, Undone};
 use super::{Budget, Budgets, Cycle, EngineError, Report};
 use crate::model::{ActionKind, Change, ObjectId, RouteName, RunId, TenantName, Timestamp, Trigger};
 use crate::ports::{Clock, DirectoryWrite};
-use crate::quota::{AppBudget, Learned, Meter};
-use crate::store::{AskKind, Door, RoutePart};
+use crate::quota::{AppBudget, Learned};
+use crate::store::{Door, RoutePart};
 
 /// A worker that has died so often in one run dies of something that does not go away.
 const CRASHES_MAX: u32 = 3;
+
+/// The end of work for a tenant; `None`: code of ours gave up in it, which takes nothing else with it.
+pub(super) async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(work).catch_unwind().await.ok()
+}
 
 /// One app's writes over all its tenants.
 #[derive(Debug)]
@@ -75,22 +80,20 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
         let mut apps: BTreeMap<String, RefCell<App>> = BTreeMap::new();
         for tenant in config.tenants.values() {
             let budgets = Budgets::of(config, tenant);
-            let window = budgets.app.windows[0];
-            let name = budgets.app.name;
-            if !apps.contains_key(&name) {
+            let (name, window) = (&budgets.app.name, budgets.app.windows[0]);
+            if !apps.contains_key(name) {
                 let mut budget = AppBudget::new(window);
-                budget.remember_all(now, store.spent(&name)?);
+                budget.remember_all(now, store.spent(name)?);
                 let app = App { budget, learned: Learned::new(window), paused_until: Timestamp(0) };
                 apps.insert(name.clone(), RefCell::new(app));
             }
-            if let Some(app) = apps.get(&name) {
-                let spent = store.spent(&budgets.writes.name)?;
-                let asked = store.open_asks(&tenant.name)?.iter().filter(|(_, ask)| ask.kind != AskKind::None).count();
-                let asked = [(Meter::bucket(now), u32::try_from(asked).unwrap_or(u32::MAX))];
-                let budget = &mut app.borrow_mut().budget;
-                budget.remember(tenant.name.as_str(), now, &spent);
-                budget.remember(tenant.name.as_str(), now, &asked);
-                budget.remember_all(now, asked);
+            if let Some(app) = apps.get(name) {
+                let mut spent = store.spent(&budgets.writes.name)?;
+                let open = budgets.unanswered(&budgets.app, store, &tenant.name, cycle.clock.now())?;
+                spent.extend(open);
+                let mut app = app.borrow_mut();
+                app.budget.remember_all(now, open);
+                app.budget.remember(tenant.name.as_str(), now, &spent);
             }
         }
         let mut quarantined = BTreeSet::new();
@@ -225,9 +228,9 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         // Whoever dies so often is not started again in this run.
         for _ in 0..CRASHES_MAX {
             let work = async { Worker::new(self, target, lanes)?.work().await };
-            match AssertUnwindSafe(work).catch_unwind().await {
-                Ok(result) => return result,
-                Err(_) => self.crashed(target, lanes)?,
+            match caught(work).await {
+                Some(result) => return result,
+                None => self.crashed(target, lanes)?,
             }
         }
         lanes.dead.set(true);
@@ -241,15 +244,15 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         tracing::error!(%target, "{why}");
         let (undone, _) = lanes.queue.borrow_mut().clear();
         self.withhold(undone);
+        if let Some(tenant) = self.cycle.config.tenants.get(target)
+            && let Some(app) = self.app(&Budgets::of(self.cycle.config, tenant).app)
+        {
+            app.borrow_mut().budget.forsaken(target.as_str(), self.cycle.clock.now());
+        }
         // What was under way is an open question now, and looked into before anything is asked again.
         lanes.busy.borrow_mut().clear();
         lanes.asks.borrow_mut().clear();
         lanes.resting.set(true);
-        if let Some(tenant) = self.cycle.config.tenants.get(target)
-            && let Some(app) = self.app(&Budgets::of(self.cycle.config, tenant).app)
-        {
-            app.borrow_mut().budget.lost(target.as_str(), self.cycle.clock.now());
-        }
         self.whole.borrow_mut().retain(|route| route.target != *target);
         let mut report = self.report.borrow_mut();
         report.unwritten.insert(target.clone(), why.clone());

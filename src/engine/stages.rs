@@ -9,7 +9,7 @@ use super::draft::Drafting;
 use super::follow::ROUNDS_MAX;
 use super::lanes;
 use super::observe::Ended;
-use super::run::Run;
+use super::run::{Run, caught};
 use super::schedule::Tick;
 use super::{Cycle, Drafted, EngineError, Event, Readings, Report};
 use crate::model::{Change, RouteName, RunId, TenantName, Timestamp, Trigger};
@@ -200,14 +200,17 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
             self.under_way.insert(tenant.clone());
             let run = self.run;
             self.reading.push(Box::pin(async move {
-                let mut ended = run.cycle.read(&tenant).await;
-                // Whatever happened to the writes of an earlier run had time to show, and the reading is over.
-                if ended.result.is_ok()
-                    && let Err(error) = run.cycle.recover(&tenant, &run.under_way(&tenant)).await
-                {
-                    ended.result = Err(error);
-                }
-                ended
+                let read = async {
+                    let mut ended = run.cycle.read(&tenant).await;
+                    // Whatever happened to the writes of an earlier run had time to show, and the reading is over.
+                    if ended.result.is_ok()
+                        && let Err(error) = run.cycle.recover(&tenant, &run.under_way(&tenant)).await
+                    {
+                        ended.result = Err(error);
+                    }
+                    ended
+                };
+                caught(read).await.unwrap_or_else(|| Ended::crashed(tenant.clone()))
             }));
         }
         Ok(())
@@ -216,6 +219,10 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
     fn note(&mut self, ended: Ended) -> Result<(), EngineError> {
         let tenant = ended.tenant.clone();
         self.under_way.remove(&tenant);
+        if let Err(error @ EngineError::Crashed(_)) = &ended.result {
+            tracing::error!(%tenant, "{error}");
+            self.run.report.borrow_mut().crashed = true;
+        }
         // What the last reading came to holds until this one has ended.
         self.readings.forget(&tenant);
         self.run.cycle.note(ended, &mut self.readings)?;
@@ -257,8 +264,11 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
             self.planning.extend(targets.iter().cloned());
             self.rounds.extend(targets.iter().map(|t| (t.clone(), ROUNDS_MAX)));
             let (run, readings) = (self.run, self.readings.clone());
-            self.working
-                .push(Box::pin(async move { Happened::Staged(targets, run.stage(readings, &routes, approved).await) }));
+            self.working.push(Box::pin(async move {
+                let staged = caught(run.stage(readings, &routes, approved)).await;
+                let crashed = || routes.first().map_or(Ok(()), |route| Err(EngineError::Crashed(route.target.clone())));
+                Happened::Staged(targets, staged.unwrap_or_else(crashed))
+            }));
         }
     }
 
@@ -269,7 +279,11 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
             if may && lanes.idle.get() && !lanes.resting.get() && self.planning.insert(target.clone()) {
                 let (run, readings) = (self.run, self.readings.clone());
                 self.working.push(Box::pin(async move {
-                    Happened::Followed(target.clone(), run.follow_up(target, readings).await)
+                    let followed = caught(run.follow_up(target, readings)).await;
+                    Happened::Followed(
+                        target.clone(),
+                        followed.unwrap_or_else(|| Err(EngineError::Crashed(target.clone()))),
+                    )
                 }));
             }
         }

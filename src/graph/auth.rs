@@ -249,7 +249,12 @@ impl TokenSource {
         }
         let answered = RefCell::new(None);
         let send = |request: oauth2::HttpRequest| async {
-            let answer = transport.send(request.map(Bytes::from), LIMITS).await?;
+            let path = request.uri().path().to_owned();
+            let answer = transport.send(request.map(Bytes::from), LIMITS).await;
+            let status = answer.as_ref().map(|answer| answer.status().as_u16()).ok();
+            let why = answer.as_ref().err().map(|error| error.message.as_str());
+            tracing::debug!(tenant = %self.tenant, path, status, why, "a token was asked for");
+            let answer = answer?;
             answered.replace(Some((answer.status().as_u16(), retry_after(answer.headers(), now))));
             Ok::<_, TransportError>(answer.map(|body| body.to_vec()))
         };

@@ -193,7 +193,22 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
             Kind::Write => self.share.write(&self.clock).await,
             Kind::Read | Kind::Batch => self.share.read(&self.clock, call.units).await,
         };
-        let answer = self.transport.send(request, call.limits).await?;
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let (asked_at, id) = (self.clock.now(), request.headers().get("client-request-id").cloned());
+        let answer = self.transport.send(request, call.limits).await;
+        let (millis, id) = (self.clock.now().millis_since(asked_at), id.as_ref().and_then(|id| id.to_str().ok()));
+        match &answer {
+            Ok(answer) => {
+                let status = answer.status().as_u16();
+                // Without the query: where a watermark stands is nobody's business, and long.
+                tracing::debug!(tenant = %self.name, %method, path, request_id = id, status, millis, "request");
+            }
+            Err(error) => {
+                let why = &error.message;
+                tracing::debug!(tenant = %self.name, %method, path, request_id = id, why, millis, "request without an answer");
+            }
+        }
+        let answer = answer?;
         let told = load::resource_units(answer.headers()).filter(|_| call.kind != Kind::Batch);
         under_way.answered(told);
         if call.kind == Kind::Write {

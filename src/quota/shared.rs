@@ -99,8 +99,8 @@ impl AppBudget {
         share.spent.spend(Meter::bucket(now), 1);
     }
 
-    /// Nobody will answer the tenant's writes that are under way any more.
-    pub fn lost(&mut self, tenant: &str, now: Timestamp) {
+    /// Nobody waits any more for the answers to what is under way into the tenant.
+    pub fn forsaken(&mut self, tenant: &str, now: Timestamp) {
         for _ in 0..self.share(tenant).in_flight {
             self.answered(tenant, now);
         }
@@ -168,6 +168,16 @@ mod tests {
         let all: u32 = counts.iter().sum();
         // 350 in 3 s for 60 s, less 1 % that is kept back and the buckets' rounding.
         assert!((6_000..=7_000).contains(&all), "{all}");
+    }
+
+    #[test]
+    fn what_nobody_waits_for_any_more_is_spent_and_no_other_tenants_is() {
+        let (mut app, start) = (AppBudget::new(Window { writes_max: 5, millis: 1_000 }), Timestamp(10_000));
+        ["a", "a", "b"].iter().for_each(|tenant| app.take(tenant, start));
+        app.forsaken("a", start);
+        assert_eq!((app.used("a", start), app.used("b", start), app.meter().used(start)), (2, 1, 3));
+        let later = start.plus_millis(1_200);
+        assert_eq!((app.used("a", later), app.used("b", later), app.meter().used(later)), (0, 1, 1));
     }
 
     #[test]

@@ -38,6 +38,9 @@ fn secrets_tokens_and_redeem_links_are_in_no_output_and_no_file() {
         sim.control("POST", "expire-tokens", &json!(null));
         let code = run(&["-vvv", "--log-format", format, "sync"]);
         assert!(matches!(code, Some(0 | 4)), "{code:?}");
+        sim.add("west", &super::support::teacher("west", &format!("one.more.{format}")));
+        let code = run(&["-vvv", "--log-format", format, "run", "--once"]);
+        assert!(matches!(code, Some(0 | 4)), "{code:?}");
         for verb in ["check", "status", "log"] {
             run(&["-vvv", "--log-format", format, verb]);
         }

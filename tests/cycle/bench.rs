@@ -11,7 +11,7 @@ use crosstie::config::{self, Config, Credential};
 use crosstie::engine::{Cycle, Drafted, EngineError, Event, Explained, Focus, Notice, Report};
 use crosstie::graph::{GraphClient, GraphWriter, Proof, RequestIds, RouterTransport};
 use crosstie::model::{Attribute, TenantName, Timestamp, Trigger};
-use crosstie::ports::Clock;
+use crosstie::ports::{Clock, DirectoryWrite};
 use crosstie::sim::{App, Directory, Entry, Settings, TenantSpec, World, router};
 use crosstie::store::{Filter, LogEntry, Mode, Store, TenantSetup, Verified};
 use serde_json::{Value, json};
@@ -115,6 +115,8 @@ pub(crate) struct Bench {
 pub(crate) struct Served {
     pub(crate) runs: Vec<Report>,
     pub(crate) notices: Vec<Notice>,
+    /// Why runs ended before their end.
+    pub(crate) broken_off: Vec<String>,
 }
 
 pub(crate) type Writer = GraphWriter<Wire, TestClock>;
@@ -241,13 +243,24 @@ impl Bench {
     }
     /// A process that keeps a schedule, as `run` does, until the story is told. Answers what it told of each of its runs.
     pub(crate) async fn serve<T>(&self, story: impl Future<Output = T>) -> (T, Served) {
+        let (told, served) = self.serve_through(|door| door, story).await;
+        assert!(served.broken_off.is_empty(), "{:?}", served.broken_off);
+        (told, served)
+    }
+    /// The same through other doors than the tenants' own.
+    pub(crate) async fn serve_through<D: DirectoryWrite, T>(
+        &self,
+        door: impl Fn(Writer) -> D,
+        story: impl Future<Output = T>,
+    ) -> (T, Served) {
         let process = self.processes.replace_with(|n| *n + 1);
         let config = self.config();
-        let directories = self.directories(&config, process);
+        let directories = self.directories(&config, process).into_iter().map(|(t, own)| (t, door(own))).collect();
         let store = self.store(Mode::Write);
         let ids = RequestIds::seeded(1_000 + process);
         let (asking, stop) = tokio::sync::watch::channel(false);
         let (runs, notices) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
+        let (broken_off, mut first) = (RefCell::new(Vec::new()), true);
         let watch = |event: Event<'_>| {
             if let Event::Notice(notice) = event {
                 notices.borrow_mut().push(notice.clone());
@@ -265,7 +278,7 @@ impl Bench {
                     watch: &watch,
                     stop: stop.clone(),
                 };
-                if runs.borrow().is_empty() {
+                if std::mem::take(&mut first) {
                     cycle.pick_up().unwrap();
                 }
                 let tick = cycle.next_tick().unwrap().unwrap();
@@ -278,9 +291,12 @@ impl Bench {
                 cycle.ticked(&tick.routes).unwrap();
                 let cycle = Cycle { focus: Focus { due: Some(tick.routes), ..Focus::default() }, ..cycle };
                 let run = store.begin_run(Trigger::Schedule, self.clock.now()).unwrap();
-                let report = cycle.keep(run).await.unwrap();
+                let ended = cycle.keep(run).await;
                 store.end_run(run, self.clock.now(), 0, "{}").unwrap();
-                runs.borrow_mut().push(report);
+                match ended {
+                    Ok(report) => runs.borrow_mut().push(report),
+                    Err(error) => broken_off.borrow_mut().push(error.to_string()),
+                }
             }
         };
         let tell = async {
@@ -289,7 +305,8 @@ impl Bench {
             told
         };
         let (told, ()) = futures_util::future::join(tell, keep).await;
-        (told, Served { runs: runs.into_inner(), notices: notices.into_inner() })
+        let broken_off = broken_off.into_inner();
+        (told, Served { runs: runs.into_inner(), notices: notices.into_inner(), broken_off })
     }
     /// The same, killed after so many seconds: what is under way then is lost.
     pub(crate) async fn serve_until_killed(&self, seconds: u64) {

@@ -42,7 +42,7 @@ impl Size {
     fn rate(&self) -> f64 {
         f64::from(self.writes) / f64::from(self.window_seconds)
     }
-    fn configured(&self, bench: &Bench, tenants: &[&str], cron: &str) {
+    pub(crate) fn configured(&self, bench: &Bench, tenants: &[&str], cron: &str) {
         let mut text = format!(
             "[limits]\napp_writes = {}\napp_window_seconds = {}\n[schedule]\ncron = \"{cron}\"\n",
             self.app_writes, self.app_window_seconds
@@ -72,12 +72,12 @@ fn seconds(bench: &Bench, at: Timestamp) -> f64 {
     at.millis_since(bench.clock.start()) as f64 / 1_000.0
 }
 
-fn refused(bench: &Bench) -> u64 {
+pub(crate) fn refused(bench: &Bench) -> u64 {
     bench.world.throttled().iter().map(|t| t.refused).sum()
 }
 
 /// No window of any tenant or app was ever fuller than it may be; answers the fullest share of a limit.
-fn fullest(bench: &Bench) -> f64 {
+pub(crate) fn fullest(bench: &Bench) -> f64 {
     let mut fullest = 0.0;
     for peak in bench.world.peaks().into_iter().filter(|p| p.limit.count > 0) {
         let share = peak.most as f64 / peak.limit.count as f64;

@@ -11,6 +11,7 @@ mod figures;
 mod impact;
 mod lifecycle;
 mod ownership;
+mod panics;
 mod quota;
 mod replan;
 mod schedule;

@@ -1,5 +1,9 @@
 //! Are quotas used up and never overrun, shared fairly, and left to others?
 
+use crosstie::sim::{Effect, Fault, Kind};
+use crosstie::store::Mode;
+
+use super::bench::*;
 use super::figures::*;
 
 #[tokio::test(start_paused = true)]
@@ -37,4 +41,30 @@ async fn targets_of_one_app_share_its_budget_fairly() {
 async fn a_tenant_that_hangs_costs_the_others_nothing() {
     let (well, hanging) = beside_a_tenant_that_hangs(Size::small(300)).await;
     assert!((hanging - well).abs() <= 1.0, "{well} s beside a tenant that is well, {hanging} s beside one that hangs");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_under_way_when_the_process_was_killed_counts_as_spent() {
+    let bench = Bench::mesh(&["north", "south"], TWO_WRITES);
+    let size = Size { writes: 40, window_seconds: 20, ..Size::small(100) };
+    size.configured(&bench, &["north", "south"], "* * * * *");
+    (0..size.people).for_each(|n| drop(bench.staff("north", &format!("n{n}"))));
+    for tenant in ["north", "south"] {
+        bench
+            .tenant(tenant)
+            .fault(Fault { kind: Some(Kind::Delta), ..Fault::always(Effect::Delay { millis: 100 }) })
+            .unwrap();
+    }
+    // Answers that do not come while the process lives.
+    let hang = Fault { kind: Some(Kind::Invite), ..Fault::always(Effect::Hang { applied: true }) };
+    bench.tenant("south").fault(hang).unwrap();
+    for _ in 0..6 {
+        bench.serve_until_killed(3).await;
+    }
+    assert!(bench.store(Mode::Look).open_asks(&"south".into()).unwrap().len() >= 2, "nothing was under way");
+    bench.tenant("south").clear_faults(Some(2)).unwrap();
+    bench.serve(bench.wait(120)).await;
+    assert_eq!(bench.tenant("south").users().len(), size.people);
+    fullest(&bench);
+    assert_eq!(refused(&bench), 0);
 }

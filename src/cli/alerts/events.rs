@@ -21,7 +21,8 @@ pub(in crate::cli) fn failed(ended: &Ended<'_>) -> Alert {
     let report = ended.report;
     let reasons: Vec<String> = match (&ended.reason, ended.exit) {
         (Some(reason), _) => vec![bounded(reason)],
-        (None, Exit::Failed) => vec!["it was stopped before everything was done".to_owned()],
+        // Code of ours gave up: that is told with the tenant in which it did.
+        (None, Exit::Failed) if !report.crashed => vec!["it was stopped before everything was done".to_owned()],
         (None, _) => faults(report).values().take(SHOWN_MAX).map(|reason| bounded(reason)).collect(),
     };
     let failure = |f: &Failure| json!({ "route": f.route.to_string(), "action": f.action, "user": f.home, "error": bounded(&f.error) });

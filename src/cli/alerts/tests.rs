@@ -273,3 +273,26 @@ fn the_page_on_alerts_shows_each_type_as_it_is() {
     assert_eq!(seen, AlertKind::NAMED.len());
     assert!(AlertKind::NAMED.iter().all(|(name, _)| page.contains(&format!("`{name}`"))));
 }
+
+#[test]
+fn a_run_in_which_code_of_ours_gave_up_has_failed_and_says_so() {
+    let why = crate::engine::EngineError::Crashed("west".into()).to_string();
+    let unwritten = BTreeMap::from([("west".into(), why)]);
+    let report = Report { crashed: true, unwritten, ..Report::default() };
+    let exit = crate::cli::outcome::exit(&report);
+    assert_eq!(exit, Exit::Failed);
+    let ended = Ended {
+        source: "/crosstie",
+        run: RunId(1),
+        trigger: Trigger::Schedule,
+        started_at: AT,
+        ended_at: AT,
+        exit,
+        reason: None,
+        report: &report,
+        whole: true,
+    };
+    let told = failed(&ended).event.body().unwrap();
+    assert!(told.contains("west was given up") && told.contains("internal error"), "{told}");
+    assert!(!told.contains("stopped"), "{told}");
+}

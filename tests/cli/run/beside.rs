@@ -34,7 +34,8 @@ fn a_second_writer_is_told_who_keeps_the_schedule_and_whoever_looks_is_let_in() 
             [&["plan"] as &[&str], &["plan", "--offline"], &["explain", &name], &["explain", &name, "--offline"]]
         {
             let done = place.run(verb);
-            assert!(matches!(done.code, Some(0 | 2)), "{verb:?}: {done:?}");
+            let known = if verb.contains(&"--offline") { [0, 2, 4] } else { [0, 2, 2] };
+            assert!(done.code.is_some_and(|code| known.contains(&code)), "{verb:?}: {done:?}");
         }
         looked += 1;
     }
@@ -100,7 +101,7 @@ fn a_quarantined_route_is_probed_at_once_when_a_person_says_so() {
     };
     assert_eq!(there(), 0, "did not wait");
     let done = place.run(&["retry", "--route", "north->south"]).code(0);
-    assert!(done.out.contains("failed changes, 1 quarantined route\n"), "{}", done.out);
+    assert_eq!(done.out.trim(), "tried again with the next cycle: 1 quarantined route");
     eventually("all of them", || there() == 14);
     until_said(&run, "the route works again");
     stop(&place, run);

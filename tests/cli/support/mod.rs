@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 pub use http::{Request, ask, try_ask};
-pub use laws::{assert_bystanders, assert_log_matches, assert_mesh, in_scope, native};
+pub use laws::{People, assert_bystanders, assert_log_matches, assert_mesh, in_scope, native};
 pub use server::{Reply, Server};
 
 pub const TENANTS: [&str; 3] = ["north", "south", "west"];
