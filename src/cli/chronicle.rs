@@ -33,7 +33,7 @@ pub(super) fn brief(report: &config::Report) -> String {
         let hint = l.finding.hint.as_ref().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
         format!("{place}: {}{hint}", l.finding.message)
     };
-    let mut all = found.iter().take(FINDINGS_MAX).map(|l| one(l)).collect::<Vec<_>>().join("; ");
+    let mut all = found.iter().take(FINDINGS_MAX).map(one).collect::<Vec<_>>().join("; ");
     if found.len() > FINDINGS_MAX {
         all += &format!("; and {} more", found.len() - FINDINGS_MAX);
     }

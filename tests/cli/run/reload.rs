@@ -13,7 +13,7 @@ fn refused(sim: &Sim, run: &Running, why: &[&str], title: &str) {
     reload(run);
     eventually("the refusal", || lines_with(run, "stays in force") > before);
     let said = run.said();
-    let line = said.lines().filter(|line| line.contains("stays in force")).next_back().unwrap();
+    let line = said.lines().rfind(|line| line.contains("stays in force")).unwrap();
     assert!(line.contains("ERROR"), "{line}");
     for part in why {
         assert!(line.contains(part), "no `{part}` in {line}");
