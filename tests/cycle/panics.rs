@@ -85,9 +85,9 @@ fn rests(bench: &Bench, tenant: &str) -> Option<String> {
 }
 
 fn told(served: &Served) -> Vec<&str> {
-    let word = |notice| match notice {
-        &Notice::TenantLeftAlone(_) => "left alone",
-        &Notice::TenantBack(_) => "back",
+    let word = |notice: &Notice| match notice {
+        Notice::TenantLeftAlone(_) => "left alone",
+        Notice::TenantBack(_) => "back",
         _ => "other",
     };
     served.notices.iter().map(word).collect()

@@ -1,3 +1,5 @@
+//! Does a schedule pause for a store that fails, and end when it is told to?
+
 use std::time::Duration;
 
 use rusqlite::Connection;
