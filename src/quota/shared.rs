@@ -176,7 +176,7 @@ mod tests {
         ["a", "a", "b"].iter().for_each(|tenant| app.take(tenant, start));
         app.forsaken("a", start);
         assert_eq!((app.used("a", start), app.used("b", start), app.meter().used(start)), (2, 1, 3));
-        let later = start.plus_millis(1_200);
+        let later = start.plus_millis(1_000 + crate::quota::BUCKET_MILLIS);
         assert_eq!((app.used("a", later), app.used("b", later), app.meter().used(later)), (0, 1, 1));
     }
 
