@@ -53,11 +53,14 @@ pub struct Throttle {
     pub what: ThrottledOperations,
 }
 
-/// How much of a limit is used up, by the tenant's own word (`x-ms-throttle-limit-percentage`).
+/// How much of a limit is used up, by the tenant's own word (`x-ms-throttle-limit-percentage`): the fullest of those that a
+/// write counts for which is no invitation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pressure {
     /// In thousandths: told from 800 on, throttling begins at 1,000, and 1,800 refuses four of five.
     pub permille: u32,
+    /// How full our own requests made the limit of resource units then, in thousandths: writes count for it, too.
+    pub reading: u32,
     /// When it was told.
     pub at: Timestamp,
 }

@@ -172,7 +172,7 @@ async fn pressure_is_what_the_last_write_was_told() {
     let start = Clock::now(&house.clock);
     assert_eq!(write().await, Some(850));
     assert_eq!(write().await, Some(850), "an absurd load is no load");
-    assert_eq!(house.writer.pressure(), Some(Pressure { permille: 850, at: start }));
+    assert_eq!(house.writer.pressure(), Some(Pressure { permille: 850, reading: 0, at: start }));
     assert_eq!(write().await, Some(850), "a front door's silence says nothing");
     assert_eq!(write().await, Some(1_200));
     assert_eq!(write().await, None, "a write that was carried out in silence does");

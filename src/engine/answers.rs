@@ -11,8 +11,8 @@ use crate::model::{Change, DeltaItem, ObjectId, Outcome, Presence, REDACTED, Tim
 use crate::ports::{
     Clock, DirectoryError, DirectoryWrite, Retry, Throttle, ThrottleScope, ThrottledOperations, Written,
 };
-use crate::quota::Meter;
-use crate::store::{Ask, AskKind, Door, LAG_ALLOWANCE_SECONDS, LinkChange, Record};
+use crate::quota::Crowding;
+use crate::store::{Ask, AskKind, Door, LAG_ALLOWANCE_SECONDS, LinkChange, Record, Throttled};
 
 impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
     pub(super) fn land(&mut self, landing: Landing) -> Result<(), EngineError> {
@@ -160,7 +160,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
         self.fault(error, asked_at)?;
         let not_found = error.is_not_found() && kind != AskKind::Invite;
         if error.throttled {
-            let until = self.throttled(error, kind, now);
+            let until = self.throttled(error, kind, now)?;
             // It is the first again when the pause is over; of a pause that is not of writes it waits out its own.
             let of_reads = matches!(error.throttle, Some(Throttle { what: ThrottledOperations::Read, .. }));
             let mut queue = self.lanes.queue.borrow_mut();
@@ -205,40 +205,54 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
 
     /// The tenant wants a pause, and perhaps leaves us less than we thought. Whose limit it was decides who pauses: where
     /// it is the app's over all tenants, the others wait as well; where it is one of reads, no write does.
-    fn throttled(&mut self, error: &DirectoryError, kind: AskKind, now: Timestamp) -> Timestamp {
+    fn throttled(&mut self, error: &DirectoryError, kind: AskKind, now: Timestamp) -> Result<Timestamp, EngineError> {
         let until = retry::again_at(error, self.throttles, now);
         (self.run.cycle.watch)(Event::Throttled { tenant: &self.tenant.name });
         let (tenant, why, pause) = (&self.tenant.name, &error.detail.message, until.rfc3339());
         tracing::warn!(%tenant, until = pause, scope = ?error.throttle, why, "the tenant wants a pause of writes");
-        match error.throttle {
-            Some(Throttle { what: ThrottledOperations::Read, .. }) => {}
+        let budgets = Budgets::of(self.run.cycle.config, self.tenant);
+        let (budget, paused_until, learned) = match error.throttle {
+            Some(Throttle { what: ThrottledOperations::Read, .. }) => return Ok(until),
             Some(Throttle { scope: ThrottleScope::Application, .. }) => {
                 let mut app = self.app.borrow_mut();
                 app.paused_until = app.paused_until.max(until);
                 let taken = app.budget.meter().answered_within(now).saturating_sub(1);
                 app.learned.refused(now, taken);
+                (budgets.app, app.paused_until, app.learned.clone())
             }
             _ => {
                 self.paused_until = self.paused_until.max(until);
                 // Which of the two windows was full is not said; the fuller one it is.
-                if kind == AskKind::Invite && filled(&mut self.invitations, now) > filled(&mut self.writes, now) {
+                if kind == AskKind::Invite && self.invitations.filled(now) > self.writes.filled(now) {
                     let taken = self.invitations.answered_within(now).saturating_sub(1);
                     self.learned_invitations.refused(now, taken);
+                    (budgets.invitations, self.paused_until, self.learned_invitations.clone())
                 } else {
                     // All but the refused one itself: what else is under way will be refused too.
                     let taken = self.writes.answered_within(now).saturating_sub(1);
                     self.learned.refused(now, taken);
+                    (budgets.writes, self.paused_until, self.learned.clone())
                 }
             }
-        }
-        until
+        };
+        // The next cycle heeds it as well, and `status` tells it.
+        self.run.cycle.store.remember_throttled(&budget.name, &Throttled { paused_until, learned })?;
+        Ok(until)
     }
 
     /// What the tenant says of how full its limits are: others may use them up before we are refused.
     fn heed_pressure(&mut self, now: Timestamp) {
         if let Some(pressure) = self.directory.pressure().filter(|p| p.at > self.heeded) {
             self.heeded = pressure.at;
-            self.learned.crowded(now, pressure.permille, self.writes.used(now));
+            let share = self.tenant.limits.share_permille;
+            let of_whole = |filled: u32| filled * share / 1_000;
+            let app = self.app.borrow_mut().budget.meter().fullest(now);
+            let own = of_whole(self.writes.filled(now));
+            let explained = of_whole(self.writes.fullest(now)).max(app).max(pressure.reading);
+            let word = Crowding { told: pressure.permille, own, explained, share };
+            self.learned.crowded(now, &word);
+            let (tenant, most) = (&self.tenant.name, self.learned.most(now));
+            tracing::debug!(%tenant, ?word, ?most, "the tenant tells how full its limits are");
         }
     }
 
@@ -380,11 +394,6 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
         cycle.store.record(Record { asked, ask, outcome, at, account, learned, link, budgets })?;
         Ok(())
     }
-}
-
-/// How full the first window of a meter is, in thousandths.
-fn filled(meter: &mut Meter, now: Timestamp) -> u32 {
-    meter.left(now).first().map_or(0, |(w, left)| 1_000 - left.saturating_mul(1_000) / w.writes_max.max(1))
 }
 
 /// Shorter values would be found by chance, everywhere in a message.

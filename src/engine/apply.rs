@@ -93,6 +93,9 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
             meter.remember(cycle.clock.now(), budgets.unanswered(budget, cycle.store, target, cycle.clock.now())?);
             Ok(meter)
         };
+        let (paused_until, learned) = budgets.writes.throttled(cycle.store, cycle.clock.now())?;
+        let (paused_invitations_until, learned_invitations) =
+            budgets.invitations.throttled(cycle.store, cycle.clock.now())?;
         Ok(Worker {
             run,
             lanes,
@@ -102,10 +105,10 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
             writes: meter(&budgets.writes)?,
             invitations: meter(&budgets.invitations)?,
             app: run.app(&budgets.app).ok_or_else(missing)?,
-            learned: Learned::new(budgets.writes.windows[0]),
-            learned_invitations: Learned::new(budgets.invitations.windows[0]),
+            learned,
+            learned_invitations,
             heeded: Timestamp(0),
-            paused_until: Timestamp(0),
+            paused_until: paused_until.max(paused_invitations_until),
             blip_until: Timestamp(0),
             latency_millis: LATENCY_MILLIS,
             faults: 0,

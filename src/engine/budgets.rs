@@ -1,8 +1,9 @@
 //! Which windows is a write charged to?
 
+use super::retry;
 use crate::config::{Config, Limits, Tenant};
 use crate::model::{TenantName, Timestamp};
-use crate::quota::{Meter, Window};
+use crate::quota::{Learned, Meter, Window};
 use crate::store::{AskKind, Store, StoreError};
 
 /// Resource units are counted in any ten seconds (Graph throttling limits, 2026-02).
@@ -41,6 +42,10 @@ pub struct BudgetLeft {
     pub window: Window,
     /// Writes, invitations or units that are left in it.
     pub left: u32,
+    /// What all may hold that others leave of it, where they use it, too.
+    pub most: Option<u32>,
+    /// The tenant has asked for a pause of whatever is charged to it.
+    pub paused_until: Option<Timestamp>,
 }
 
 /// What is left in every window of every tenant's budgets.
@@ -51,9 +56,15 @@ pub fn budgets_left(config: &Config, store: &Store, now: Timestamp) -> Result<Ve
     let mut all = Vec::new();
     for tenant in config.tenants.values() {
         for (word, budget) in Budgets::of(config, tenant).named() {
-            let left = budget.meter(store, now)?.left(now).into_iter();
-            let told = |(window, left)| BudgetLeft { tenant: tenant.name.clone(), budget: word, window, left };
-            all.extend(left.map(told));
+            let (paused, mut learned) = budget.throttled(store, now)?;
+            for (place, (window, left)) in budget.meter(store, now)?.left(now).into_iter().enumerate() {
+                let most = learned.most(now).filter(|_| place == 0);
+                let left =
+                    most.map_or(left, |most| left.saturating_sub(window.writes_max - most.min(window.writes_max)));
+                let paused_until = Some(paused).filter(|until| place == 0 && *until > now);
+                let tenant = tenant.name.clone();
+                all.push(BudgetLeft { tenant, budget: word, window, left, most, paused_until });
+            }
         }
     }
     Ok(all)
@@ -65,6 +76,16 @@ impl Budget {
         let mut meter = Meter::new(&self.windows);
         meter.remember(now, store.spent(&self.name)?);
         Ok(meter)
+    }
+
+    /// Until when the tenant wants a pause, and what others leave of the first window.
+    pub(super) fn throttled(&self, store: &Store, now: Timestamp) -> Result<(Timestamp, Learned), StoreError> {
+        let Some(window) = self.windows.first().copied() else { return Err(StoreError::Damaged(self.name.clone())) };
+        Ok(match store.throttled(&self.name)? {
+            // However far ahead the clock was when it was written down.
+            Some(t) => (t.paused_until.min(retry::latest_wish(now)), t.learned.resumed(window, now)),
+            None => (Timestamp(0), Learned::new(window)),
+        })
     }
 }
 

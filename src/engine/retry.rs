@@ -18,11 +18,16 @@ pub fn pause_seconds(tries: u32) -> u64 {
     doubled.min(PAUSE_MAX_SECONDS)
 }
 
+/// No tenant's wish for a pause is followed beyond this.
+pub(super) fn latest_wish(now: Timestamp) -> Timestamp {
+    now.plus_seconds(WISH_MAX_SECONDS)
+}
+
 /// When to try again: the tenant's wish where it has one (bounded), else our own growing pause.
 pub(super) fn again_at(error: &DirectoryError, tries: u32, now: Timestamp) -> Timestamp {
     let own = now.plus_seconds(pause_seconds(tries));
     match error.retry {
-        Retry::Again { not_before: Some(wish) } => wish.max(own).min(now.plus_seconds(WISH_MAX_SECONDS)),
+        Retry::Again { not_before: Some(wish) } => wish.max(own).min(latest_wish(now)),
         _ => own,
     }
 }

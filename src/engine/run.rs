@@ -84,7 +84,8 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
             if !apps.contains_key(name) {
                 let mut budget = AppBudget::new(window);
                 budget.remember_all(now, store.spent(name)?);
-                let app = App { budget, learned: Learned::new(window), paused_until: Timestamp(0) };
+                let (paused_until, learned) = budgets.app.throttled(store, now)?;
+                let app = App { budget, learned, paused_until };
                 apps.insert(name.clone(), RefCell::new(app));
             }
             if let Some(app) = apps.get(name) {

@@ -90,11 +90,13 @@ pub fn ahead(
                 loads.push(load);
             }
         }
+        let (paused_until, _) = budgets.writes.throttled(store, now)?;
+        let left_alone = left_alone_until(report, &tenant.name, Door::Writing);
         let target = Target {
             writes: budgets.writes.meter(store, now)?,
             invitations: budgets.invitations.meter(store, now)?,
             spent: store.spent(&budgets.writes.name)?,
-            from: left_alone_until(report, &tenant.name, Door::Writing).unwrap_or(now),
+            from: left_alone.map_or(now, |until| until.max(now)).max(paused_until),
             lanes: loads,
         };
         apps.entry(budgets.app.name).or_default().push((all.len(), target));

@@ -212,7 +212,7 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
         let told = load::resource_units(answer.headers()).filter(|_| call.kind != Kind::Batch);
         under_way.answered(told);
         if call.kind == Kind::Write {
-            self.heed_pressure(&answer);
+            self.heed_pressure(call, &answer);
         }
         Ok(answer)
     }
@@ -252,11 +252,14 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
 
     /// A write that is carried out in silence ends the pressure; a refusal in silence says nothing of it, it may come from
     /// a front door. Answers to reads are not heeded: they tell of the share of reads, and must not slow down writes.
-    fn heed_pressure(&self, answer: &Response<Bytes>) {
+    fn heed_pressure(&self, call: &Call, answer: &Response<Bytes>) {
         match answer.headers().get(load::LOAD) {
+            // Invitations have a limit of their own beside that of writes, and a fuller one is not named.
+            Some(_) if call.url.as_str().ends_with("/invitations") => {}
             Some(told) => {
                 if let Some(permille) = load::load_permille(told) {
-                    self.write_pressure.set(Some(Pressure { permille, at: self.clock.now() }));
+                    let (reading, at) = (self.share.filled(self.clock.now()), self.clock.now());
+                    self.write_pressure.set(Some(Pressure { permille, reading, at }));
                 }
             }
             None if answer.status().is_success() => self.write_pressure.set(None),

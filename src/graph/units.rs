@@ -65,13 +65,16 @@ struct Ledger {
 }
 
 impl Ledger {
-    fn ask(&mut self, now: Timestamp, units: u32, most: u32) -> Permit {
+    fn forget(&mut self, now: Timestamp) {
         while let Some((at, units)) = self.spent.front().copied()
             && at.plus_millis(WINDOW_MILLIS) <= now
         {
             self.used -= u64::from(units);
             self.spent.pop_front();
         }
+    }
+    fn ask(&mut self, now: Timestamp, units: u32, most: u32) -> Permit {
+        self.forget(now);
         // What is dearer than the whole window goes alone.
         let wanted = u64::from(units.min(most)) + self.used + self.under_way;
         let mut over = wanted.saturating_sub(u64::from(most));
@@ -165,6 +168,14 @@ impl Share {
                 Permit::WaitForAnswer => self.answered.notified().await,
             }
         }
+    }
+
+    /// How much of the window is used up, in thousandths.
+    pub(super) fn filled(&self, now: Timestamp) -> u32 {
+        let mut ledger = self.ledger.borrow_mut();
+        ledger.forget(now);
+        let used = (ledger.used + ledger.under_way).saturating_mul(1_000) / u64::from(self.units_max.max(1));
+        u32::try_from(used).unwrap_or(u32::MAX)
     }
 
     /// No read leaves before `until`; a pause that was asked for already is not shortened.

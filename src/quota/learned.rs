@@ -1,6 +1,8 @@
 //! How much of a window is left to us, when others use the same one? Learned from what the tenant says, and forgotten
 //! again when it stops saying so.
 
+use serde::{Deserialize, Serialize};
+
 use super::Window;
 use crate::model::Timestamp;
 
@@ -26,8 +28,23 @@ const UNEXPLAINED: u32 = 50;
 /// What is left free of a window that others use too, so that their next writes do not meet ours at the limit.
 const SPARED: u32 = 30;
 
+/// How full a tenant's limits are by its own word, beside what we know ourselves; all in thousandths of a whole limit.
+///
+/// The word is about the fullest of all limits that a write counts for, and does not say which one that is.
+#[derive(Clone, Copy, Debug)]
+pub struct Crowding {
+    /// What the tenant told.
+    pub told: u32,
+    /// How full our own writes make the window that is learned of.
+    pub own: u32,
+    /// How full we ourselves make the fullest limit of all.
+    pub explained: u32,
+    /// How much of the limit may be ours at all.
+    pub share: u32,
+}
+
 /// What is known of one window.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Learned {
     window: Window,
     most: Option<u32>,
@@ -42,6 +59,12 @@ impl Learned {
     /// Nothing is known: the window is ours.
     pub fn new(window: Window) -> Self {
         Self { window, most: None, held_until: Timestamp(0), step: 1, deaf_until: Timestamp(0), ceiling: None }
+    }
+
+    /// What was learned before a restart, where it still holds: of this very window, and not from a clock that was ahead.
+    pub fn resumed(self, window: Window, now: Timestamp) -> Self {
+        let holds = self.held_until <= now.plus_millis(HELD_WINDOWS.saturating_mul(window.millis));
+        if self.window == window && holds { self } else { Self::new(window) }
     }
 
     /// Which window it is.
@@ -64,16 +87,16 @@ impl Learned {
         self.shrink(now, (used - used / 20).max(half), HELD_WINDOWS);
     }
 
-    /// The tenant says that the window is filled to `permille` of its limit, our own count being `used`.
-    pub fn crowded(&mut self, now: Timestamp, permille: u32, used: u32) {
-        let max = u64::from(self.window.writes_max.max(1));
-        let own = u32::try_from(u64::from(used) * 1_000 / max).unwrap_or(u32::MAX);
-        if permille < CROWDED || permille <= own.saturating_add(UNEXPLAINED) {
+    /// The tenant says how full it is.
+    pub fn crowded(&mut self, now: Timestamp, word: &Crowding) {
+        let Crowding { told, own, explained, share } = *word;
+        if told < CROWDED || told <= own.max(explained).saturating_add(UNEXPLAINED) {
             return;
         }
-        let room = 1_000u32.saturating_sub(permille - own).saturating_sub(SPARED);
-        let most = u32::try_from(u64::from(room) * max / 1_000).unwrap_or(u32::MAX);
-        if self.most.is_none_or(|before| most < before) {
+        let room = 1_000u32.saturating_sub(told - own).saturating_sub(SPARED);
+        let whole = u64::from(self.window.writes_max) * 1_000 / u64::from(share.max(1));
+        let most = u32::try_from(u64::from(room) * whole / 1_000).unwrap_or(u32::MAX);
+        if most < self.most.unwrap_or(self.window.writes_max) {
             self.shrink(now, most, 1);
         }
     }
@@ -156,13 +179,27 @@ mod tests {
     #[test]
     fn a_crowded_window_is_left_to_the_others_before_it_refuses() {
         let mut learned = Learned::new(ENTRA);
-        learned.crowded(START, 1_000, 2_990);
-        learned.crowded(START, 880, 300);
+        let word = |told, own, explained| Crowding { told, own, explained, share: 1_000 };
+        learned.crowded(START, &word(1_000, 990, 0));
+        learned.crowded(START, &word(880, 100, 0));
         assert_eq!(learned.most(START), None, "our own writes explain it, or it is not full");
-        // 2,000 of ours are 666; the other 284 are somebody else's.
-        learned.crowded(START, 950, 2_000);
+        learned.crowded(START, &word(990, 105, 993));
+        assert_eq!(learned.most(START), None, "another limit is full, and by our own doing");
+        // 666 are ours; the other 284 are somebody else's.
+        learned.crowded(START, &word(950, 666, 120));
         assert_eq!(learned.most(START), Some(2_058));
-        learned.crowded(START, 1_800, 10);
+        learned.crowded(START, &word(1_800, 3, 3));
         assert_eq!(learned.most(START), Some(30));
+    }
+
+    #[test]
+    fn others_crowd_a_share_of_a_window_only_where_they_need_more_than_the_rest() {
+        let share = Window { writes_max: 2_100, ..ENTRA };
+        let mut learned = Learned::new(share);
+        // Ours is full, which is 700 of the limit; others use 220, and 50 are free beside what is spared.
+        learned.crowded(START, &Crowding { told: 920, own: 700, explained: 700, share: 700 });
+        assert_eq!(learned.most(START), None);
+        learned.crowded(START, &Crowding { told: 990, own: 500, explained: 500, share: 700 });
+        assert_eq!(learned.most(START), Some(1_440));
     }
 }

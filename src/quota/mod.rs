@@ -6,10 +6,12 @@ mod shared;
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::Timestamp;
 
 pub use forecast::{Load, Target, forecast};
-pub use learned::Learned;
+pub use learned::{Crowding, Learned};
 pub use shared::AppBudget;
 
 /// Spent writes are remembered in buckets of this many milliseconds, each at its *end*, so that rounding only ever
@@ -31,7 +33,7 @@ pub enum Urgency {
 }
 
 /// At most so many writes in any stretch of so many milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// The most that any stretch may hold; at least 1.
     pub writes_max: u32,
@@ -149,6 +151,16 @@ impl Meter {
         until.map_or(Permit::Granted, Permit::WaitUntil)
     }
 
+    /// How full its first window is, in thousandths, writes under way included.
+    pub fn filled(&mut self, now: Timestamp) -> u32 {
+        self.left(now).first().map_or(0, filled)
+    }
+
+    /// How full its fullest window is, in thousandths.
+    pub fn fullest(&mut self, now: Timestamp) -> u32 {
+        self.left(now).iter().map(filled).max().unwrap_or(0)
+    }
+
     /// Until told otherwise the first window holds no more than this; `None`: as much as it is allowed to.
     pub fn squeeze(&mut self, writes_max: Option<u32>) {
         self.squeezed = writes_max;
@@ -183,6 +195,10 @@ impl Meter {
         };
         self.ledgers.iter_mut().map(left).collect()
     }
+}
+
+fn filled((window, left): &(Window, u32)) -> u32 {
+    1_000 - left.saturating_mul(1_000) / window.writes_max.max(1)
 }
 
 /// How long `writes` take at the least from an unused budget, in whole seconds.

@@ -31,7 +31,6 @@ pub(crate) struct Size {
 
 impl Size {
     /// What Graph allows.
-    #[allow(dead_code, reason = "the bench has the full size")]
     pub(crate) fn full(people: usize) -> Self {
         Self { people, writes: 3_000, window_seconds: 150, app_writes: 35_000, app_window_seconds: 300 }
     }

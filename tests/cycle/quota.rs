@@ -1,5 +1,6 @@
 //! Are quotas used up and never overrun, shared fairly, and left to others?
 
+use crosstie::engine::budgets_left;
 use crosstie::sim::{Effect, Fault, Kind};
 use crosstie::store::Mode;
 
@@ -66,5 +67,42 @@ async fn what_was_under_way_when_the_process_was_killed_counts_as_spent() {
     bench.serve(bench.wait(120)).await;
     assert_eq!(bench.tenant("south").users().len(), size.people);
     fullest(&bench);
+    assert_eq!(refused(&bench), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_a_tenant_asks_for_outlives_the_cycle_and_is_shown() {
+    let bench = Bench::mesh(&["north", "south"], TWO_WRITES);
+    (0..40).for_each(|n| drop(bench.staff("north", &format!("n{n}"))));
+    let mut full = Effect::status(429);
+    if let Effect::Status { retry_after, .. } = &mut full {
+        *retry_after = Some("100".to_owned());
+    }
+    bench.tenant("south").fault(Fault { skip: 9, ..Fault::next(1, Kind::Invite, full) }).unwrap();
+    bench.stopped_sync(5_000).await;
+    let (before, asked) = (bench.clock.at(), bench.writes().len());
+    assert!(asked >= 10 && bench.writes().iter().any(|w| w.status == 429), "{asked}");
+    let config = bench.config();
+    let south = budgets_left(&config, &bench.store(Mode::Look), before).unwrap();
+    let south: Vec<_> = south.iter().filter(|b| b.tenant.as_str() == "south" && b.paused_until.is_some()).collect();
+    assert_eq!(south.len(), 1, "one budget pauses: {south:?}");
+    assert!(south[0].most.is_some_and(|most| most < south[0].window.writes_max), "{south:?}");
+    bench.settled_sync().await;
+    let after = bench.writes()[asked].at;
+    assert!(after.millis_since(bench.clock.start()) >= 100_000, "asked again before the pause was over: {after:?}");
+    assert!(after >= before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn invitations_that_use_up_their_own_limit_slow_down_nothing_else() {
+    let bench = Bench::mesh(&["north", "south"], TWO_WRITES);
+    Size::full(0).configured(&bench, &["north", "south"], "* * * * *");
+    (0..400).for_each(|n| drop(bench.staff("north", &format!("n{n}"))));
+    bench.tenant("south").fault(Fault::always(Effect::Delay { millis: 10 })).unwrap();
+    bench.sync().await;
+    assert_eq!(bench.tenant("south").users().len(), 400);
+    // 150 at once, and 150 more every five seconds.
+    let last = bench.writes().iter().map(|w| w.at).max().unwrap();
+    assert!(last.millis_since(bench.clock.start()) <= 20_000, "{last:?}");
     assert_eq!(refused(&bench), 0);
 }

@@ -90,7 +90,8 @@ fn document(shown: &Shown) -> Value {
         .iter()
         .map(|b| {
             json!({ "tenant": b.tenant, "budget": b.budget, "limit": b.window.writes_max,
-                    "window_seconds": b.window.millis / 1000, "left": b.left })
+                    "window_seconds": b.window.millis / 1000, "left": b.left, "others_leave": b.most,
+                    "paused_until": b.paused_until.map(Timestamp::rfc3339) })
         })
         .collect();
     let head = shown.standing.head.as_ref().map(|(entries, hash)| json!({ "entries": entries, "head": hash }));

@@ -92,9 +92,23 @@ fn tenants(shown: &Shown, out: &mut Output) {
         for scarce in budgets(shown, t).filter(is_scarce) {
             out.line(format_args!("  {}: {}: {}", t.tenant, scarce.budget, left(scarce)));
         }
+        budgets(shown, t).for_each(|budget| throttled(budget, shown.now, out));
         breakers(t, shown.now, out);
     }
     out.line(format_args!(""));
+}
+
+/// The tenant has refused something for its quota.
+fn throttled(budget: &BudgetLeft, now: Timestamp, out: &mut Output) {
+    let BudgetLeft { tenant, budget: name, window, most, paused_until, .. } = budget;
+    if let Some(until) = paused_until {
+        let (until, wait) = (until.rfc3339(), duration(until.seconds_since(now)));
+        out.line(format_args!("  {tenant}: {name}: the tenant wants a pause until {until}, {wait} more"));
+    }
+    if let Some(most) = most {
+        let (max, seconds) = (window.writes_max, window.millis / 1_000);
+        out.line(format_args!("  {tenant}: {name}: others use the limit too, and leave {most} of {max} / {seconds} s"));
+    }
 }
 
 fn breakers(tenant: &TenantStatus, now: Timestamp, out: &mut Output) {
