@@ -1,6 +1,7 @@
 //! Which windows is a write charged to?
 
-use super::retry;
+use super::bulkheads::is_awaited;
+use super::retry::WISH_MAX_SECONDS;
 use crate::config::{Config, Limits, Tenant};
 use crate::model::{TenantName, Timestamp};
 use crate::quota::{Learned, Meter, Window};
@@ -55,9 +56,12 @@ pub struct BudgetLeft {
 pub fn budgets_left(config: &Config, store: &Store, now: Timestamp) -> Result<Vec<BudgetLeft>, StoreError> {
     let mut all = Vec::new();
     for tenant in config.tenants.values() {
-        for (word, budget) in Budgets::of(config, tenant).named() {
+        let budgets = Budgets::of(config, tenant);
+        for (word, budget) in budgets.clone().named() {
             let (paused, mut learned) = budget.throttled(store, now)?;
-            for (place, (window, left)) in budget.meter(store, now)?.left(now).into_iter().enumerate() {
+            let mut meter = budget.meter(store, now)?;
+            meter.remember(now, budgets.unanswered(&budget, store, &tenant.name, now)?);
+            for (place, (window, left)) in meter.left(now).into_iter().enumerate() {
                 let most = learned.most(now).filter(|_| place == 0);
                 let left =
                     most.map_or(left, |most| left.saturating_sub(window.writes_max - most.min(window.writes_max)));
@@ -82,8 +86,10 @@ impl Budget {
     pub(super) fn throttled(&self, store: &Store, now: Timestamp) -> Result<(Timestamp, Learned), StoreError> {
         let Some(window) = self.windows.first().copied() else { return Err(StoreError::Damaged(self.name.clone())) };
         Ok(match store.throttled(&self.name)? {
-            // However far ahead the clock was when it was written down.
-            Some(t) => (t.paused_until.min(retry::latest_wish(now)), t.learned.resumed(window, now)),
+            Some(t) => {
+                let awaited = is_awaited(t.paused_until, now, WISH_MAX_SECONDS);
+                (if awaited { t.paused_until } else { Timestamp(0) }, t.learned.resumed(window, now))
+            }
             None => (Timestamp(0), Learned::new(window)),
         })
     }

@@ -2,7 +2,7 @@
 
 use super::run::Run;
 use super::{EngineError, Event, Notice, Stoppage};
-use crate::model::{RouteName, TenantName, Timestamp};
+use crate::model::{ObjectId, RouteName, TenantName, Timestamp};
 use crate::ports::Clock;
 use crate::store::{AskKind, Breaker, Door, Quarantine, RoutePart};
 
@@ -27,6 +27,12 @@ const REFUSED: u32 = 4;
 /// Doubles from `first` with each further time, up to `most`.
 fn doubled(first: u64, times_before: u32, most: u64) -> u64 {
     first.saturating_mul(1u64.checked_shl(times_before).unwrap_or(u64::MAX)).min(most)
+}
+
+/// Is it to be waited for that instant? One that is further off than any pause is long was written down by a clock that ran
+/// ahead, and is none.
+pub(super) fn is_awaited(until: Timestamp, now: Timestamp, seconds_max: u64) -> bool {
+    until > now && until <= now.plus_seconds(seconds_max)
 }
 
 /// Seconds that a tenant is left alone after it failed so many times in a row: 1, 2, 4, 8, 15, 15, … minutes. The longest
@@ -136,7 +142,8 @@ impl<D, C: Clock> Run<'_, D, C> {
             return Ok(None);
         }
         let breaker = self.cycle.store.breaker(tenant, door)?;
-        let open = breaker.filter(|b| b.open_until > self.cycle.clock.now());
+        let now = self.cycle.clock.now();
+        let open = breaker.filter(|b| is_awaited(b.open_until, now, rest_seconds(u32::MAX)));
         Ok(open.map(|b| {
             let (failures, until, reason) = (b.failures, b.open_until.rfc3339(), b.reason);
             format!("{tenant} is left alone until {until} after {failures} failures: {reason}")
@@ -208,14 +215,18 @@ impl<D, C: Clock> Run<'_, D, C> {
         Ok(())
     }
 
-    /// When a quarantined part may be probed; `None`: it is not quarantined.
-    pub(super) fn probe_at(
-        &self,
-        route: &RouteName,
-        part: RoutePart,
-    ) -> Result<Option<(Timestamp, String)>, EngineError> {
-        let quarantine = self.cycle.store.quarantines(route)?.remove(&part);
-        Ok(quarantine.map(|q| (q.probe_at, q.reason)))
+    /// Whether a quarantined part may be probed now, and why it is quarantined; `None`: it is not.
+    pub(super) fn may_probe(&self, route: &RouteName, part: RoutePart) -> Result<Option<(bool, String)>, EngineError> {
+        let (quarantine, now) = (self.cycle.store.quarantines(route)?.remove(&part), self.cycle.clock.now());
+        let waits = |q: &Quarantine| is_awaited(q.probe_at, now, probe_seconds(u32::MAX));
+        Ok(quarantine.map(|q| (!self.polls || !waits(&q), q.reason)))
+    }
+
+    /// Whether a failed change of this person has to wait. Whoever starts a cycle by hand wants it tried.
+    pub(super) fn is_put_off(&self, route: &RouteName, home: &ObjectId) -> Result<bool, EngineError> {
+        let now = self.cycle.clock.now();
+        let until = if self.polls { self.cycle.store.put_off_until(route, home, now)? } else { None };
+        Ok(until.is_some_and(|until| is_awaited(until, now, put_off_seconds(u32::MAX))))
     }
 }
 

@@ -11,23 +11,18 @@ pub(super) const LOOKS_MAX: u32 = 4;
 /// The longest pause between two tries; the pauses before it double.
 const PAUSE_MAX_SECONDS: u64 = 30;
 /// The tenant's own wish is followed up to here: two quota windows. Longer ones end the target's cycle instead.
-const WISH_MAX_SECONDS: u64 = 300;
+pub(super) const WISH_MAX_SECONDS: u64 = 300;
 /// Seconds to wait after the `tries`-th try: 1, 2, 4, 8, 16, 30, 30, …
 pub fn pause_seconds(tries: u32) -> u64 {
     let doubled = 1u64.checked_shl(tries.saturating_sub(1)).unwrap_or(PAUSE_MAX_SECONDS);
     doubled.min(PAUSE_MAX_SECONDS)
 }
 
-/// No tenant's wish for a pause is followed beyond this.
-pub(super) fn latest_wish(now: Timestamp) -> Timestamp {
-    now.plus_seconds(WISH_MAX_SECONDS)
-}
-
 /// When to try again: the tenant's wish where it has one (bounded), else our own growing pause.
 pub(super) fn again_at(error: &DirectoryError, tries: u32, now: Timestamp) -> Timestamp {
     let own = now.plus_seconds(pause_seconds(tries));
     match error.retry {
-        Retry::Again { not_before: Some(wish) } => wish.max(own).min(latest_wish(now)),
+        Retry::Again { not_before: Some(wish) } => wish.max(own).min(now.plus_seconds(WISH_MAX_SECONDS)),
         _ => own,
     }
 }

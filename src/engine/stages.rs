@@ -381,11 +381,24 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         }
     }
 
+    /// A quarantined part of which a whole plan has nothing to write any more has nobody who could be refused.
+    fn forgive_where_nothing_is_left(&self, plan: &plan::RoutePlan) -> Result<(), EngineError> {
+        for part in [RoutePart::Leavers, RoutePart::Others] {
+            if !plan.changes.iter().any(|change| lanes::part(change) == part) {
+                self.route_works(&plan.route, part)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Those changes of a plan that may be tried now: not those of whoever is put off, and of a quarantined part a few, to
     /// see whether it works again: of people who have not failed before, where there are any.
     fn admit(&self, plan: &plan::RoutePlan, only_news: bool) -> Result<Vec<Change>, EngineError> {
-        let (store, now, route) = (self.cycle.store, self.cycle.clock.now(), &plan.route);
+        let (store, route) = (self.cycle.store, &plan.route);
         let whole = |part| (route.clone(), part);
+        if !only_news && self.cycle.focus.user.is_none() {
+            self.forgive_where_nothing_is_left(plan)?;
+        }
         let mut report = self.report.borrow_mut();
         if !only_news {
             report.withheld.retain(|(r, _), _| r != route);
@@ -394,8 +407,7 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         let mut parts: BTreeMap<RoutePart, Vec<(u32, Change)>> = BTreeMap::new();
         let mut put_off = 0;
         for change in &plan.changes {
-            // Whoever starts a cycle by hand wants them tried.
-            if self.polls && store.put_off_until(route, &change.home.id, now)?.is_some() {
+            if self.is_put_off(route, &change.home.id)? {
                 put_off += 1;
                 continue;
             }
@@ -413,10 +425,10 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
                 self.whole.borrow_mut().remove(route);
                 continue;
             }
-            if let Some((probe_at, reason)) = self.probe_at(route, part)? {
+            if let Some((may_probe, reason)) = self.may_probe(route, part)? {
                 report.quarantined.insert(whole(part), reason);
                 changes.sort_by_key(|(tries, _)| *tries);
-                let probes = if !self.polls || probe_at <= now { PROBES } else { 0 };
+                let probes = if may_probe { PROBES } else { 0 };
                 let held_back = changes.len().saturating_sub(probes);
                 report.withheld.insert(whole(part), held_back as u64);
                 changes.truncate(probes);

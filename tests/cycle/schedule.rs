@@ -1,10 +1,11 @@
 //! Is a schedule kept for months? Leavers overtake, sick tenants rest, routes are quarantined and come back, and nobody
 //! waits for anybody else.
 
-use crosstie::engine::Notice;
+use crosstie::engine::{Budgets, Notice};
 use crosstie::model::Timestamp;
+use crosstie::quota::Learned;
 use crosstie::sim::{Effect, Fault, Kind};
-use crosstie::store::{Door, Mode, RoutePart};
+use crosstie::store::{Breaker, Door, Mode, Quarantine, RoutePart, Throttled};
 use serde_json::json;
 
 use super::bench::*;
@@ -255,4 +256,48 @@ fn populated_with(more: &str) -> (Bench, Vec<String>) {
     let (bench, people) = super::faults::populated();
     bench.configure(more);
     (bench, people)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quarantine_ends_when_nobody_is_left_who_could_be_refused() {
+    let bench = Bench::mesh(&["north", "south"], RULES);
+    bench.configure(EVERY_MINUTE);
+    let people: Vec<String> = (0..12).map(|n| bench.staff("north", &format!("n{n:02}"))).collect();
+    bench.settings("south", |s| s.invitations.allow_from = "none".to_owned());
+    let story = async {
+        bench.wait(70).await;
+        people.iter().for_each(|id| drop(bench.tenant("north").edit_user(id, &json!({ "employeeType": "Student" }))));
+        bench.wait(400).await;
+    };
+    let ((), served) = bench.serve(story).await;
+    let told: Vec<&Notice> = served.notices.iter().collect();
+    assert!(matches!(told[..], [Notice::RouteQuarantined(_), Notice::RouteBack(_)]), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_ran_ahead_makes_nobody_wait_for_the_instants_it_wrote_down() {
+    let bench = Bench::mesh(&["north", "south"], RULES);
+    bench.configure(EVERY_MINUTE);
+    bench.staff("north", "ada");
+    bench.settled_sync().await;
+    let (now, far) = (bench.clock.at(), bench.clock.at().plus_seconds(400 * 86_400));
+    let store = bench.store(Mode::Write);
+    let breaker = Breaker { failures: 9, since: now, open_until: far, reason: "faults".to_owned() };
+    for door in [Door::Reading, Door::Writing] {
+        store.open_breaker(&"south".into(), door, &breaker).unwrap();
+    }
+    let reason = "the same refusal".to_owned();
+    let quarantine = Quarantine { since: now, probes: 0, probe_at: far, code: String::new(), reason };
+    let route = crosstie::model::RouteName::parse("north->south").unwrap();
+    store.quarantine(&route, RoutePart::Others, &quarantine).unwrap();
+    let config = bench.config();
+    let budgets = Budgets::of(&config, &config.tenants[&"south".into()]);
+    let mut learned = Learned::new(budgets.writes.windows[0]);
+    learned.refused(far, 100);
+    store.remember_throttled(&budgets.writes.name, &Throttled { paused_until: far, learned }).unwrap();
+    drop(store);
+    bench.staff("north", "bob");
+    bench.serve(bench.wait(130)).await;
+    bench.guest("south", "bob@north.example");
+    bench.assert_settled().await;
 }
