@@ -130,18 +130,20 @@ async fn a_throttled_answer_says_whose_limit_it_was() {
 
 #[tokio::test]
 async fn throttled_answers_to_reads_are_counted_and_those_to_writes_are_not() {
-    let item = |status| format!(r#"{{"responses":[{{"id":"1","status":{status},"body":{{"id":"a"}}}}]}}"#);
+    let item = |n: u8, status| format!(r#"{{"id":"{n}","status":{status},"body":{{"id":"a"}}}}"#);
+    let batch = |items: &[String]| format!(r#"{{"responses":[{}]}}"#, items.join(","));
+    // One alone is asked plainly; whoever has been answered is asked no more.
     let house = House::new([
         answer(429, ""),
-        answer(200, &item(429)),
-        answer(200, &item(500)),
-        answer(200, &item(200)),
+        answer(200, &batch(&[item(1, 429), item(2, 500)])),
+        answer(200, &batch(&[item(1, 200), item(2, 500)])),
+        answer(200, &batch(&[item(1, 200)])),
         answer_with(429, (SCOPE, "Tenant_Application/Read/a/t"), ""),
     ]);
     let counted = || house.writer.reader().throttled_reads();
     assert_eq!(counted(), 0);
-    let looks = house.writer.look(&selection(&[]), &[ObjectId::new("a")]).await;
-    assert!(matches!(looks[0], Ok(Look::Present(_))), "{looks:?}");
+    let looks = house.writer.look(&selection(&[]), &[ObjectId::new("a"), ObjectId::new("a")]).await;
+    assert!(matches!(looks[..], [Ok(Look::Present(_)), Ok(Look::Present(_))]), "{looks:?}");
     assert_eq!(counted(), 2, "a batch, and an item of one");
     house.writer.write("i", &delete()).await.unwrap_err();
     assert_eq!(counted(), 2);
