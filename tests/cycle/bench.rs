@@ -148,9 +148,14 @@ pub(crate) type Writer = GraphWriter<Wire, TestClock>;
 impl Bench {
     /// A mesh of these tenants under one rule set.
     pub(crate) fn mesh(tenants: &[&str], rules: &str) -> Self {
-        let names: Vec<String> = tenants.iter().map(|t| format!("{t:?}")).collect();
-        let topology = format!("[topology]\nkind = \"mesh\"\ntenants = [{}]\nrules = \"staff\"\n", names.join(", "));
-        Self::new(tenants, &topology, &[("staff", rules)])
+        Self::new(tenants, &mesh_of(tenants), &[("staff", rules)])
+    }
+
+    /// The same where the store's file lies in memory, if the system has such a folder: processes die here and machines do
+    /// not, so that it makes no difference but time.
+    pub(crate) fn mesh_in_memory(tenants: &[&str], rules: &str) -> Self {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        Self::in_folder(folder, tenants, &mesh_of(tenants), &[("staff", rules)], |n| n)
     }
 
     pub(crate) fn new(tenants: &[&str], topology: &str, rules: &[(&str, &str)]) -> Self {
@@ -163,7 +168,16 @@ impl Bench {
     }
 
     fn with_apps(tenants: &[&str], topology: &str, rules: &[(&str, &str)], app: impl Fn(u32) -> u32) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::in_folder(tempfile::tempdir().unwrap(), tenants, topology, rules, app)
+    }
+
+    fn in_folder(
+        folder: tempfile::TempDir,
+        tenants: &[&str],
+        topology: &str,
+        rules: &[(&str, &str)],
+        app: impl Fn(u32) -> u32,
+    ) -> Self {
         std::fs::create_dir(folder.path().join("sync-rules")).unwrap();
         let start = tokio::time::Instant::now();
         let clock = TestClock { start };
@@ -541,6 +555,11 @@ impl Bench {
     pub(crate) fn settings(&self, tenant: &str, change: impl FnOnce(&mut Settings)) {
         self.tenant(tenant).settings(change).unwrap();
     }
+}
+
+fn mesh_of(tenants: &[&str]) -> String {
+    let names: Vec<String> = tenants.iter().map(|t| format!("{t:?}")).collect();
+    format!("[topology]\nkind = \"mesh\"\ntenants = [{}]\nrules = \"staff\"\n", names.join(", "))
 }
 
 fn spec(name: &str, id: String, client_id: String) -> TenantSpec {

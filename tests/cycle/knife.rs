@@ -84,7 +84,9 @@ impl Bench {
                 self.mortal_sync(|store| is_refused(store, nth, lasting, hit.clone())).await
             }
             Strike::Locked(nth, lasting) => {
-                *holder.lock().unwrap() = Some(Connection::open(self.file("crosstie.db")).unwrap());
+                let other = Connection::open(self.file("crosstie.db")).unwrap();
+                other.busy_timeout(Duration::ZERO).unwrap();
+                *holder.lock().unwrap() = Some(other);
                 self.mortal_sync(|store| is_locked(store, nth, lasting, Arc::clone(&holder), hit.clone())).await
             }
             Strike::Room(pages) => self.mortal_sync(|store| has_room(store, pages)).await,

@@ -33,7 +33,7 @@ impl SmallWorld {
     /// Due in every other tenant: a mover, a return, a leaver; a block, one lifted, one who leaves the scope; a newcomer,
     /// another one with the first as manager, and a third whose account stands in one tenant already.
     pub(crate) async fn new(tenants: &'static [&'static str]) -> Self {
-        let bench = Bench::mesh(tenants, RULES);
+        let bench = Bench::mesh_in_memory(tenants, RULES);
         for tenant in tenants {
             bench.configure(&format!(
                 "[tenants.{tenant}.limits]\nwrites = {WRITES}\nwindow_seconds = {WINDOW_SECONDS}\n"
