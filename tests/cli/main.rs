@@ -14,6 +14,7 @@ mod explain;
 mod first_sync;
 mod hostile;
 mod import;
+mod kills;
 mod leavers;
 mod locks;
 mod output;

@@ -5,6 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use crosstie::config::{self, Config, Credential};
@@ -13,7 +15,7 @@ use crosstie::graph::{GraphClient, GraphWriter, Proof, RequestIds, RouterTranspo
 use crosstie::model::{Attribute, TenantName, Timestamp, Trigger};
 use crosstie::ports::{Clock, DirectoryWrite};
 use crosstie::sim::{App, Directory, Entry, Settings, TenantSpec, World, router};
-use crosstie::store::{Filter, LogEntry, Mode, Store, TenantSetup, Verified};
+use crosstie::store::{Filter, LogEntry, Mode, Store, StoreError, TenantSetup, Verified};
 use serde_json::{Value, json};
 
 /// 2026-11-23T00:00:00Z.
@@ -66,23 +68,45 @@ pub(crate) struct Wire {
     router: RouterTransport,
     /// Half-exchanges until death: an odd count dies before sending, an even one after the answer came.
     left: std::rc::Rc<Cell<Option<u32>>>,
-    dead: std::rc::Rc<tokio::sync::Notify>,
+    pub(crate) death: Death,
     /// Addresses of all requests that left.
     asked: std::rc::Rc<RefCell<Vec<String>>>,
+}
+
+/// Whether the process is dead. Whoever is part of it looks here before doing anything that others could see.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Death(Arc<AtomicBool>);
+
+impl Death {
+    pub(crate) fn strike(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+    pub(crate) fn is_here(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+    /// Takes it away again; answers whether it was there.
+    fn ends(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+    /// Comes back once the process is dead: whatever strikes it does so while the process is polled.
+    async fn comes(&self) {
+        std::future::poll_fn(|_| if self.is_here() { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
 }
 
 impl Wire {
     async fn maybe_die(&self) {
         match self.left.get() {
             Some(1) => {
-                self.left.set(Some(0));
-                self.dead.notify_one();
-                std::future::pending::<()>().await;
+                self.left.set(None);
+                self.death.strike();
             }
-            // Dead already: nothing more leaves.
-            Some(0) => std::future::pending().await,
             Some(n) => self.left.set(Some(n - 1)),
             None => {}
+        }
+        if self.death.is_here() {
+            // Nothing more leaves.
+            std::future::pending::<()>().await;
         }
     }
 }
@@ -105,7 +129,7 @@ pub(crate) struct Bench {
     pub(crate) world: Arc<World>,
     pub(crate) clock: TestClock,
     folder: tempfile::TempDir,
-    transport: Wire,
+    pub(crate) transport: Wire,
     /// Makes each process draw other request ids.
     processes: RefCell<u64>,
 }
@@ -124,9 +148,14 @@ pub(crate) type Writer = GraphWriter<Wire, TestClock>;
 impl Bench {
     /// A mesh of these tenants under one rule set.
     pub(crate) fn mesh(tenants: &[&str], rules: &str) -> Self {
-        let names: Vec<String> = tenants.iter().map(|t| format!("{t:?}")).collect();
-        let topology = format!("[topology]\nkind = \"mesh\"\ntenants = [{}]\nrules = \"staff\"\n", names.join(", "));
-        Self::new(tenants, &topology, &[("staff", rules)])
+        Self::new(tenants, &mesh_of(tenants), &[("staff", rules)])
+    }
+
+    /// The same where the store's file lies in memory, if the system has such a folder: processes die here and machines do
+    /// not, so that it makes no difference but time.
+    pub(crate) fn mesh_in_memory(tenants: &[&str], rules: &str) -> Self {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        Self::in_folder(folder, tenants, &mesh_of(tenants), &[("staff", rules)], |n| n)
     }
 
     pub(crate) fn new(tenants: &[&str], topology: &str, rules: &[(&str, &str)]) -> Self {
@@ -139,7 +168,16 @@ impl Bench {
     }
 
     fn with_apps(tenants: &[&str], topology: &str, rules: &[(&str, &str)], app: impl Fn(u32) -> u32) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::in_folder(tempfile::tempdir().unwrap(), tenants, topology, rules, app)
+    }
+
+    fn in_folder(
+        folder: tempfile::TempDir,
+        tenants: &[&str],
+        topology: &str,
+        rules: &[(&str, &str)],
+        app: impl Fn(u32) -> u32,
+    ) -> Self {
         std::fs::create_dir(folder.path().join("sync-rules")).unwrap();
         let start = tokio::time::Instant::now();
         let clock = TestClock { start };
@@ -159,7 +197,7 @@ impl Bench {
             transport: Wire {
                 router: RouterTransport::new(router(Arc::clone(&world))),
                 left: std::rc::Rc::default(),
-                dead: std::rc::Rc::default(),
+                death: Death::default(),
                 asked: std::rc::Rc::default(),
             },
             world,
@@ -184,8 +222,13 @@ impl Bench {
         config::load(&self.file("crosstie.toml")).unwrap_or_else(|r| panic!("{}", r.render(false))).config
     }
     pub(crate) fn store(&self, mode: Mode) -> Store {
+        self.try_store(mode, |_| {}).unwrap()
+    }
+    /// `prepare` gets the store before anything is written to it.
+    fn try_store(&self, mode: Mode, prepare: impl FnOnce(&mut Store)) -> Result<Store, StoreError> {
         let config = self.config();
-        let store = Store::open(&config.store, mode).unwrap();
+        let mut store = Store::open(&config.store, mode)?;
+        prepare(&mut store);
         let setup = |t: &config::Tenant| {
             let mut keyed = config.key_attributes(&t.name);
             keyed.insert(Attribute::from(Attribute::MAIL));
@@ -194,10 +237,10 @@ impl Bench {
         let setups: Vec<_> = config.tenants.values().map(setup).collect();
         let routes: Vec<_> = config.routes.iter().map(|r| r.name.clone()).collect();
         match mode {
-            Mode::Look => store.get_to_know(&setups, &routes).unwrap(),
-            Mode::Write | Mode::Copy => store.set_up(&setups, &routes).unwrap(),
+            Mode::Look => store.get_to_know(&setups, &routes)?,
+            Mode::Write | Mode::Copy => store.set_up(&setups, &routes)?,
         }
-        store
+        Ok(store)
     }
     pub(crate) fn directories(&self, config: &Config, seed: u64) -> BTreeMap<TenantName, Writer> {
         let connect = |t: &config::Tenant| {
@@ -223,12 +266,21 @@ impl Bench {
         approved: Option<&str>,
         stop: tokio::sync::watch::Receiver<bool>,
     ) -> Result<Report, EngineError> {
+        self.process(focus, approved, stop, |_| {}).await
+    }
+    async fn process(
+        &self,
+        focus: Focus,
+        approved: Option<&str>,
+        stop: tokio::sync::watch::Receiver<bool>,
+        prepare: impl FnOnce(&mut Store),
+    ) -> Result<Report, EngineError> {
         let process = self.processes.replace_with(|n| *n + 1);
         let config = self.config();
         let directories = self.directories(&config, process);
-        let store = self.store(Mode::Write);
+        let store = self.try_store(Mode::Write, prepare)?;
         let ids = RequestIds::seeded(1_000 + process);
-        let run = store.begin_run(Trigger::Manual, self.clock.now()).unwrap();
+        let run = store.begin_run(Trigger::Manual, self.clock.now())?;
         let cycle = Cycle {
             config: &config,
             store: &store,
@@ -338,13 +390,24 @@ impl Bench {
     /// A process that is killed after so many half-exchanges; `None` where it got to its end before.
     pub(crate) async fn killed_sync(&self, half_exchanges: u32) -> Option<Report> {
         self.transport.left.set(Some(half_exchanges));
-        let (process, dead) = (std::pin::pin!(self.sync()), std::pin::pin!(self.transport.dead.notified()));
-        let ended = futures_util::future::select(process, dead).await;
+        let ended = self.mortal_sync(|_| {}).await;
         self.transport.left.set(None);
-        match ended {
-            futures_util::future::Either::Left((report, _)) => Some(report),
-            futures_util::future::Either::Right(_) => None,
-        }
+        ended.map(Result::unwrap)
+    }
+    /// A process that something may happen to; `None` where it died of it. `prepare` gets the store before anything is
+    /// written to it.
+    pub(crate) async fn mortal_sync(&self, prepare: impl FnOnce(&mut Store)) -> Option<Result<Report, EngineError>> {
+        let (_keep, stop) = tokio::sync::watch::channel(false);
+        let ended = {
+            let process = std::pin::pin!(self.process(Focus::default(), None, stop, prepare));
+            let dead = std::pin::pin!(self.transport.death.comes());
+            match futures_util::future::select(process, dead).await {
+                futures_util::future::Either::Left((ended, _)) => Some(ended),
+                futures_util::future::Either::Right(_) => None,
+            }
+        };
+        // Whoever was struck and came to an end all the same only found out that nothing works any more.
+        if self.transport.death.ends() { None } else { ended }
     }
     /// Addresses of the requests that left since this was asked last.
     pub(crate) fn asked(&self) -> Vec<String> {
@@ -429,8 +492,7 @@ impl Bench {
     }
     /// Every write that a tenant saw has exactly one entry, and every entry of a request was a write that left.
     pub(crate) fn assert_log_matches_ledger(&self) {
-        let store = self.store(Mode::Look);
-        assert!(matches!(store.verify_log().unwrap(), Verified::Whole { .. }));
+        self.assert_log_is_whole();
         let entries = self.log();
         let mut logged: Vec<(&str, bool)> = entries
             .iter()
@@ -443,6 +505,11 @@ impl Bench {
         logged.sort_unstable();
         seen.sort_unstable();
         assert_eq!(logged, seen, "change log and ledger differ");
+    }
+    /// Its hashes chain.
+    pub(crate) fn assert_log_is_whole(&self) {
+        let verified = self.store(Mode::Look).verify_log().unwrap();
+        assert!(matches!(verified, Verified::Whole { .. }), "{verified:?}");
     }
     pub(crate) fn log(&self) -> Vec<LogEntry> {
         let mut entries = Vec::new();
@@ -488,6 +555,11 @@ impl Bench {
     pub(crate) fn settings(&self, tenant: &str, change: impl FnOnce(&mut Settings)) {
         self.tenant(tenant).settings(change).unwrap();
     }
+}
+
+fn mesh_of(tenants: &[&str]) -> String {
+    let names: Vec<String> = tenants.iter().map(|t| format!("{t:?}")).collect();
+    format!("[topology]\nkind = \"mesh\"\ntenants = [{}]\nrules = \"staff\"\n", names.join(", "))
 }
 
 fn spec(name: &str, id: String, client_id: String) -> TenantSpec {
