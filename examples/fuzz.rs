@@ -3,7 +3,13 @@
 //! `cargo run --release --example fuzz -- --seconds 60` gives each target of `tests/fuzz/targets/` a minute and prints a
 //! line for each. An input that breaks a law is written to `fuzz/artifacts/`, and the exit code is 1. It is a driver without
 //! instruments; `cargo +nightly fuzz run NAME` takes the same targets and corpora, and sees which lines are reached.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "a tool for developers")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for developers"
+)]
 
 #[path = "../tests/fuzz/hostile.rs"]
 mod hostile;
@@ -85,10 +91,12 @@ fn kept(target: &Target, input: &[u8], fell: bool, took: Duration) {
 fn drive(target: &Target, arguments: &Arguments) -> Tally {
     let mut tally = Tally::default();
     let seeds: Vec<Vec<u8>> = corpus(target.name).into_iter().map(|(_, bytes)| bytes).collect();
-    for input in seeds.iter().cloned().chain(hostile::inputs(target.name)) {
-        tried(target, &input, &mut tally);
+    let mut mutator = Mutator::new(arguments.seed, seeds.clone(), target.words);
+    for input in seeds.into_iter().chain(hostile::inputs(target.name)) {
+        if tried(target, &input, &mut tally) {
+            mutator.keep(input);
+        }
     }
-    let mut mutator = Mutator::new(arguments.seed, seeds, target.words);
     let end = now() + Duration::from_secs(arguments.seconds);
     // Whoever finds the same fault a thousand times has found it once.
     while now() < end && tally.broken < 10 {

@@ -91,5 +91,9 @@ fn rows(entry: &LogEntry) -> Vec<[String; 17]> {
 /// one that has quotes before such a beginning already: whoever takes one away again has what was written.
 fn harmless(cell: &str) -> String {
     let unquoted = cell.trim_start_matches('\'');
-    if unquoted.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\0']) { format!("'{cell}") } else { cell.to_owned() }
+    if unquoted.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\0']) {
+        format!("'{cell}")
+    } else {
+        cell.to_owned()
+    }
 }

@@ -49,8 +49,12 @@ fn said(target: &str, value: &str) -> Vec<String> {
         ],
         "batch" => vec![
             format!(r#"{{"responses":[{{"id":"{value}","status":200}}]}}"#),
-            format!(r#"{{"responses":[{{"id":"1","status":429,"headers":{{"Retry-After":"{value}"}},"body":{{"error":{{"code":"{value}"}}}}}}]}}"#),
-            format!(r#"{{"value":[{{"id":"{value}","@odata.type":"{value}","displayName":"{value}"}}],"@odata.nextLink":"{value}"}}"#),
+            format!(
+                r#"{{"responses":[{{"id":"1","status":429,"headers":{{"Retry-After":"{value}"}},"body":{{"error":{{"code":"{value}"}}}}}}]}}"#
+            ),
+            format!(
+                r#"{{"value":[{{"id":"{value}","@odata.type":"{value}","displayName":"{value}"}}],"@odata.nextLink":"{value}"}}"#
+            ),
         ],
         "error" => vec![
             format!("400||\n{{\"error\":{{\"code\":\"{value}\",\"message\":\"{value}\"}}}}"),
@@ -73,7 +77,9 @@ fn said(target: &str, value: &str) -> Vec<String> {
             format!("[[scope]]\nall = [{{ attribute = \"mail\", matches = '{value}' }}]\n"),
             format!("[[case]]\nname = \"{value}\"\nuser = {{ mail = \"{value}\" }}\nexpect = \"{value}\"\n"),
         ],
-        "expression" => vec![format!("\"{value}\""), format!("[{value}]"), format!("Replace([a], \"{value}\")\0{value}")],
+        "expression" => {
+            vec![format!("\"{value}\""), format!("[{value}]"), format!("Replace([a], \"{value}\")\0{value}")]
+        }
         "link" => vec![
             format!("https://graph.microsoft.com/v1.0/users/delta?$skiptoken={value}"),
             format!("https://graph.microsoft.com/v1.0/users/{value}/memberOf"),
@@ -129,7 +135,10 @@ fn doubled(target: &str) -> Vec<&'static str> {
             r#"{"responses":[{"id":"1","status":200,"body":{"id":"a"}},{"id":"1","status":404}]}"#,
             r#"{"responses":[],"responses":[{"id":"1","status":404}]}"#,
         ],
-        "error" => vec!["200||\n{\"error\":null,\"error\":{\"code\":\"x\"}}", "400||\n{\"error\":{\"code\":\"a\",\"code\":\"b\"}}"],
+        "error" => vec![
+            "200||\n{\"error\":null,\"error\":{\"code\":\"x\"}}",
+            "400||\n{\"error\":{\"code\":\"a\",\"code\":\"b\"}}",
+        ],
         "token" => vec![
             "200\n{\"token_type\":\"Bearer\",\"access_token\":\"one\",\"access_token\":\"two\"}",
             // tid twice: ours and another's.

@@ -43,7 +43,7 @@ impl Mutator {
     pub fn next_input(&mut self) -> Vec<u8> {
         let at = self.below(self.seeds.len());
         let mut input = self.seeds[at].clone();
-        for _ in 0..=self.below(4) {
+        for _ in 0..=self.below(3) {
             self.change(&mut input);
         }
         input.truncate(BYTES_MAX);

@@ -473,7 +473,8 @@ fn ours(token: &str) {
         assert!(tid.as_str().is_some_and(|t| t.eq_ignore_ascii_case(TENANT_ID)), "a token of tenant {tid} was shown");
     }
     if let Some(aud) = claims.get("aud").filter(|aud| !aud.is_null()) {
-        let known = ["https://graph.example", "00000003-0000-0000-c000-000000000000", "https://graph.microsoft.", "graph"];
+        let known =
+            ["https://graph.example", "00000003-0000-0000-c000-000000000000", "https://graph.microsoft.", "graph"];
         let text = aud.to_string().to_ascii_lowercase();
         assert!(known.iter().any(|k| text.contains(k)), "a token for {aud} was shown");
     }

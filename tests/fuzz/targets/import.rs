@@ -48,7 +48,8 @@ pub fn import(data: &[u8]) -> bool {
     assert!(!made.rows.is_empty());
     assert_eq!(made.is_whole(), !made.rows.iter().any(|row| row.answer.is_loss()));
     // Nothing that a name in the schema says can end a comment or a line, or turn the direction of writing.
-    let wild = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}');
+    let wild =
+        |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}');
     assert!(!made.rules.contains(wild), "{:?}", made.rules);
     assert!(made.rules.len() <= 10_000 + text.len() * 40, "{} bytes made of {}", made.rules.len(), text.len());
     // Nothing that is lost is lost in silence.

@@ -90,14 +90,8 @@ pub fn rules(data: &[u8]) -> bool {
         assert_eq!(other.fingerprint, set.fingerprint);
     }
     for attribute in set.attributes.keys() {
-        const NEVER: [&str; 6] = [
-            "id",
-            "passwordProfile",
-            "userPrincipalName",
-            "identities",
-            "assignedLicenses",
-            "externalUserState",
-        ];
+        const NEVER: [&str; 6] =
+            ["id", "passwordProfile", "userPrincipalName", "identities", "assignedLicenses", "externalUserState"];
         assert!(!NEVER.contains(&attribute.as_str()), "{attribute} may be written by no rule");
     }
     let made = set.attributes.values().filter_map(|m| match &m.source {
