@@ -1,4 +1,5 @@
 //! Which inputs are made to hurt? Deep, long, empty, doubled, cut in the middle of a character.
+#![allow(unreachable_pub, reason = "whoever drives takes it")]
 
 /// Deeper than any stack that recurses.
 const DEEP: usize = 100_000;
