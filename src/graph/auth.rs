@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -19,6 +20,7 @@ use oauth2::basic::{
 use oauth2::{ClientId, ClientSecret, RequestTokenError, Scope, StandardRevocableToken, TokenResponse, TokenUrl};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::Url;
 
 use crate::model::{TenantName, Timestamp};
@@ -113,19 +115,32 @@ impl Token {
         headers.insert(header::AUTHORIZATION, self.header.clone());
         Ok(())
     }
-
-    /// Takes the token out of a text that a server wrote: one that echoes headers must not bring it into a log.
-    pub(super) fn scrub(&self, text: &str) -> String {
-        let bearer = self.header.to_str().unwrap_or_default();
-        let token = bearer.strip_prefix("Bearer ").unwrap_or(bearer);
-        if token.is_empty() { text.to_owned() } else { text.replace(token, "[token]") }
-    }
 }
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Token({}, [redacted])", self.tenant)
     }
 }
+
+/// Takes a secret out of a text that somebody else wrote: a server that echoes what it was sent must not bring it into a
+/// log. A text that was cut short may hold its beginning only.
+fn without(text: &str, secret: &str, mark: &str) -> String {
+    let Some(head) = secret.get(..HEAD_BYTES.min(secret.len())).filter(|head| !head.is_empty()) else {
+        return text.to_owned();
+    };
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, _)) = rest.split_once(head) {
+        let found = rest.get(before.len()..).unwrap_or_default();
+        let same = found.chars().zip(secret.chars()).take_while(|(a, b)| a == b).map(|(c, _)| c.len_utf8()).sum();
+        out.push_str(before);
+        out.push_str(mark);
+        rest = found.get(same..).unwrap_or_default();
+    }
+    out + rest
+}
+
+/// So much of a secret is taken for it: no text has sixteen characters of one by chance.
+const HEAD_BYTES: usize = 16;
 
 #[derive(Debug, Default)]
 struct State {
@@ -149,6 +164,8 @@ pub(super) struct TokenSource {
     state: tokio::sync::Mutex<State>,
     /// Failures so far, readable without waiting for the lock.
     failures: AtomicU64,
+    /// The token that was shown last, readable without waiting for the lock.
+    shown: Mutex<Option<Token>>,
 }
 
 /// Renewed so long before it ends (azure-sdk-for-rust does the same), but never before half of its life.
@@ -185,7 +202,15 @@ impl TokenSource {
             audience: origin.root().to_owned(),
             state: tokio::sync::Mutex::default(),
             failures: AtomicU64::new(0),
+            shown: Mutex::default(),
         })
+    }
+
+    /// The text without the token, see [`without`].
+    pub(super) fn scrub(&self, text: &str) -> String {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let bearer = shown.as_ref().and_then(|token| token.header.to_str().ok()).unwrap_or_default();
+        without(text, bearer.strip_prefix("Bearer ").unwrap_or(bearer), "[token]")
     }
 
     /// The token, minted anew where none is fresh. However many ask at once, one request leaves; when it fails, all
@@ -210,6 +235,7 @@ impl TokenSource {
                 state.serial += 1;
                 let token = Token { tenant: self.tenant.clone(), serial: state.serial, header };
                 let margin = RENEW_BEFORE_SECONDS.min(lifetime_seconds / 2);
+                *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
                 state.held = Some((token.clone(), asked_at.plus_seconds(lifetime_seconds - margin)));
                 Ok(token)
             }
@@ -277,9 +303,13 @@ impl TokenSource {
             ));
         }
         let token = answer.access_token().secret();
+        let unusable = || TokenError::ours("TokenUnusable", "the token cannot stand in a header", None);
+        // RFC 6750, 2.1: visible ASCII without spaces. Headers take more, and nobody could read it back out of one.
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(unusable());
+        }
         self.check_claims(token)?;
-        let mut header = HeaderValue::from_str(&format!("Bearer {token}"))
-            .map_err(|_| TokenError::ours("TokenUnusable", "the token cannot stand in a header", None))?;
+        let mut header = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| unusable())?;
         header.set_sensitive(true);
         let lifetime = answer.expires_in().map_or(LIFETIME_SECONDS_UNSAID, |d| d.as_secs());
         Ok((header, lifetime.min(LIFETIME_SECONDS_MAX)))
@@ -287,18 +317,19 @@ impl TokenSource {
 
     /// Refuses a token that says it is another tenant's or another resource's. Opaque tokens say nothing.
     fn check_claims(&self, token: &str) -> Result<(), TokenError> {
-        #[derive(Deserialize)]
-        struct Claims {
-            tid: Option<String>,
-            aud: Option<String>,
-        }
         let mut parts = token.split('.');
         let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
             return Ok(());
         };
         let Ok(bytes) = URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')) else { return Ok(()) };
-        let Ok(claims) = serde_json::from_slice::<Claims>(&bytes) else { return Ok(()) };
-        let same_tenant = claims.tid.is_none_or(|tid| tid.eq_ignore_ascii_case(&self.tenant_id));
+        let Ok(Value::Object(claims)) = serde_json::from_slice(&bytes) else { return Ok(()) };
+        // A claim of another shape is not the one that was looked for: that is no reason to believe the token.
+        let holds = |claim: &str, is_ours: &dyn Fn(&str) -> bool| match claims.get(claim) {
+            None | Some(Value::Null) => true,
+            Some(Value::String(text)) => is_ours(text),
+            Some(_) => false,
+        };
+        let same_tenant = holds("tid", &|tid| tid.eq_ignore_ascii_case(&self.tenant_id));
         // The endpoint may be addressed by a domain name; then a GUID in the token cannot be compared.
         if !same_tenant && uuid::Uuid::parse_str(&self.tenant_id).is_ok() {
             let message = "the token endpoint gave a token of another tenant; it was not used";
@@ -311,7 +342,7 @@ impl TokenSource {
                 || aud.eq_ignore_ascii_case(GRAPH_APP_ID)
                 || (stands_in && GRAPH_ROOTS.contains(&aud))
         };
-        if !claims.aud.as_deref().is_none_or(for_graph) {
+        if !holds("aud", &for_graph) {
             let message = "the token endpoint gave a token for another resource; it was not used";
             return Err(TokenError::ours("WrongAudience", message, Some("check the tenant's graph address")));
         }
@@ -345,14 +376,13 @@ impl TokenSource {
     fn explain_refusal(&self, error: &EntraError, server_side: bool) -> TokenError {
         const TRANSIENT: [u64; 4] = [90024, 90033, 90055, 90090];
         let number = error.error_codes.first().copied().or_else(|| code_in(&error.error_description));
-        let code = number.map_or_else(|| bounded(&error.error, 80), |n| format!("AADSTS{n}"));
-        let mut text = if error.error_description.is_empty() { &error.error } else { &error.error_description }.clone();
-        if let Proof::Secret(secret) = &self.proof
-            && !secret.expose_secret().is_empty()
-        {
-            text = text.replace(secret.expose_secret(), "[secret]");
-        }
-        let trace = bounded(&error.trace_id, 40);
+        let clean = |text: &str| match &self.proof {
+            Proof::Secret(secret) => without(text, secret.expose_secret(), "[secret]"),
+            Proof::AssertionFile(_) => text.to_owned(),
+        };
+        let code = number.map_or_else(|| bounded(&clean(&error.error), 80), |n| format!("AADSTS{n}"));
+        let text = clean(if error.error_description.is_empty() { &error.error } else { &error.error_description });
+        let trace = bounded(&clean(&error.trace_id), 40);
         let trace = if trace.is_empty() { trace } else { format!(" (trace {trace})") };
         TokenError {
             transient: server_side
