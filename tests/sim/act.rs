@@ -37,7 +37,7 @@ const BAD: [(&str, &str); 8] = [
     ("kind = ", "knd = "),
     ("id = \"6f1c0d3e", "id = \"not-an-id-"),
     ("graph = \"http://localhost", "graph = \"http://graph.example"),
-    ("cron = \"*/5", "cron = \"*/5 *"),
+    ("cron = \"*/5", "cron = \"61"),
     ("\"south\"", "\"south\", \"south\""),
 ];
 /// Rules that may not be loaded.

@@ -32,6 +32,8 @@ pub(crate) struct Memory {
     pub(crate) log: Vec<LogEntry>,
     /// For whom an account was made by us: home tenant and id, by target tenant and account.
     made_for: BTreeMap<(String, String), (String, String)>,
+    /// Accounts of ours that the store forgot: they are found again by their address, as long as it is the person's.
+    lost: BTreeSet<(String, String)>,
     /// Request ids whose record went with a store that was rolled back.
     forgotten: BTreeSet<String>,
     /// Which version of the home's value was written last, by target, account and attribute.
@@ -48,6 +50,10 @@ impl Memory {
         let ids = ledger.iter().filter_map(|e| e.client_request_id.clone());
         self.forgotten.extend(ids.filter(|id| !known.contains(id.as_str())));
         self.log.clone_from(&is.log);
+        let tied = |key: &&(String, String)| {
+            is.ties.iter().any(|((_, _, t), tie)| *t == key.0 && tie.account.as_ref() == Some(&key.1))
+        };
+        self.lost.extend(self.made_for.keys().filter(|key| !tied(key)).cloned());
         self.versions.clear();
     }
 }
@@ -105,6 +111,11 @@ fn i1_one_account(play: &mut Play<'_>, step: &Step) {
     for ((tenant, object), home) in &play.memory.made_for {
         let at = play.tenants().iter().position(|t| t == tenant);
         let user = at.and_then(|at| step.after[at].users.get(object));
+        let address = play.past.get(&home.1).and_then(|p| p.last()).map(|(_, h)| h.mail.to_lowercase());
+        let has = user.and_then(|u| u["mail"].as_str()).map(str::to_lowercase);
+        if play.memory.lost.contains(&(tenant.clone(), object.clone())) && has != address {
+            continue;
+        }
         if user.is_some_and(|u| u.get("deletedDateTime").is_none()) {
             live.entry((tenant.clone(), home.clone())).or_default().push(object.clone());
         }

@@ -408,7 +408,14 @@ impl<'h> Play<'h> {
             let account = c.action.account().map(ToString::to_string);
             target.zip(account).is_some_and(|(t, a)| targets[t].admins.contains(&a))
         };
-        let changes = drafted.plan.routes.iter().flat_map(|r| &r.changes).filter(|c| !admin(c));
+        // Somebody whose address is of the target's own domain is refused there for ever.
+        let refused = |c: &crosstie::model::Change| match &c.action {
+            crosstie::model::Action::Provision { address, .. } => {
+                address.to_lowercase().ends_with(&format!("@{}.example", c.route.target))
+            }
+            _ => false,
+        };
+        let changes = drafted.plan.routes.iter().flat_map(|r| &r.changes).filter(|c| !admin(c) && !refused(c));
         let changes: Vec<String> = changes.map(|c| format!("{c:?}")).collect();
         let skipped: Vec<String> = drafted.skipped.iter().map(|(r, why)| format!("{r}: {why}")).collect();
         [changes, skipped].concat().join("\n")
