@@ -18,6 +18,7 @@ mod play;
 mod reference;
 mod remembered;
 mod report;
+mod reproductions;
 mod shape;
 mod shrink;
 mod smoke;
