@@ -400,7 +400,9 @@ impl Play<'_> {
                     403 => 12,
                     _ => 4,
                 };
-                let effect = refusal(status, body, applied && status >= 500);
+                // A tenant that says in its own words that it is not available has done nothing.
+                let may_have = status >= 500 && (status != 503 || matches!(body, Body::Html | Body::Empty));
+                let effect = refusal(status, body, applied && may_have);
                 self.fault(t, class, Fault { kind: on(kind), ..Fault::always(effect) }, times);
             }
             Op::Lose { t, on: kind, times, applied } => {

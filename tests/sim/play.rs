@@ -422,7 +422,14 @@ impl<'h> Play<'h> {
     }
 
     fn judge_the_end(&mut self) {
-        let (homes, targets, ties) = (self.homes(), self.look(), self.remember().ties);
+        let (mut homes, targets, ties) = (self.homes(), self.look(), self.remember().ties);
+        // Whoever else is native somewhere is a home user as well.
+        for (tenant, target) in self.tenants().iter().zip(&targets) {
+            let natives = target.users.iter().filter(|(_, u)| u["creationType"] != "Invitation");
+            for (id, user) in natives {
+                homes.entry(id.clone()).or_insert_with(|| Home::of(tenant, id, Some(user)));
+            }
+        }
         for (home, target) in self.routes() {
             let names = (self.tenants()[home], self.tenants()[target]);
             let odd = reference::differences(names, self.shape, &homes, &targets[target], &ties);
