@@ -98,7 +98,7 @@ fn many(asked: &Asked) -> ExitCode {
                 eprintln!("seed {seed}: BROKEN {} after step {}: {what}", broken.law, broken.step);
             }
             totals.add(seed, outcome);
-            if totals.seeds % 500 == 0 {
+            if totals.seeds % 100 == 0 {
                 eprintln!("{} of {} seeds, {} broken", totals.seeds, asked.seeds, totals.broken.len());
             }
         }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::between::Armed;
 use crate::operation::{Away, Body, Expiry, Field, Forgery, Guest, Lie, Meddle, On, Op, Policy};
-use crate::play::{Kind, Play, Waiting};
+use crate::play::{Kind, Play, TIGHT, Waiting};
 use crate::shape::Shape;
 
 /// Texts that have done harm somewhere: formulas, markup, line ends, escapes, quotes, other directions, many bytes.
@@ -112,7 +112,6 @@ impl Play<'_> {
             Op::Wait { minutes } => self.bench.wait(u64::from(minutes) * 60).await,
             Op::Clock { seconds } => {
                 self.count(20);
-                self.memory.loosened_at = Some(self.now());
                 self.set_clock(seconds);
             }
             Op::Rules { shape } => {
@@ -624,7 +623,11 @@ impl Play<'_> {
         for name in self.tenants() {
             self.bench.tenant(name).clear_faults(None).unwrap();
             let page_size = 3;
-            self.bench.settings(name, |s| *s = crosstie::sim::Settings { page_size, ..crosstie::sim::Settings::default() });
+            let mut settings = crosstie::sim::Settings { page_size, ..crosstie::sim::Settings::default() };
+            if self.history.tight {
+                settings.limits.app_writes = Limit::new(usize::from(TIGHT.0), u64::from(TIGHT.1));
+            }
+            self.bench.settings(name, |s| *s = settings);
         }
         for (tenant, _) in self.lasting.keys().copied().collect::<Vec<_>>() {
             if !self.murky_until.contains_key(&tenant) {

@@ -59,9 +59,9 @@ pub(crate) fn history(seed: u64) -> History {
         operations.push(next);
     }
     operations.push(Op::Cycle {});
-    let (hub, one_app) = (dice.chance(25), dice.chance(20));
+    let (hub, one_app, tight) = (dice.chance(25), dice.chance(20), dice.chance(25));
     let rules = if dice.chance(50) { 0 } else { rules(&mut dice) };
-    History { seed, tenants, hub, one_app, rules, operations }
+    History { seed, tenants, hub, one_app, tight, rules, operations }
 }
 
 fn rules(dice: &mut Dice) -> u16 {

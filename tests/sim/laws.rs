@@ -7,7 +7,7 @@ use crosstie::sim::{Entry, Kind};
 use crosstie::store::{LogEntry, Mode, Verified};
 use serde_json::Value;
 
-use crate::play::{Play, SECRET, Step};
+use crate::play::{Play, SECRET, Step, TIGHT};
 use crate::reference::{Home, Standing};
 use crate::remembered::Remembered;
 use crate::shape::Leavers;
@@ -479,6 +479,33 @@ fn i21_secrets(play: &mut Play<'_>) {
 impl Play<'_> {
     /// Fewer writes than usual, and the window's length.
     fn tight(&self) -> Option<(u64, u64)> {
-        None
+        let (writes, seconds) = TIGHT;
+        self.history.tight.then_some((u64::from(writes), u64::from(seconds) * 1_000))
+    }
+}
+
+/// No change was lost: before anything is read anew, what is remembered of everybody is what the tenants say.
+pub(crate) fn i2_nothing_was_missed(play: &mut Play<'_>) {
+    let (is, targets) = (play.remember(), play.look());
+    for (tenant, target) in play.tenants().iter().zip(&targets) {
+        let seen: BTreeMap<&String, &Value> =
+            is.observed.iter().filter(|((t, _), _)| t == tenant).filter_map(|((_, o), a)| Some((o, a.as_ref()?))).collect();
+        let live: BTreeMap<&String, &Value> =
+            target.users.iter().filter(|(_, u)| u.get("deletedDateTime").is_none()).collect();
+        if let Some(id) = live.keys().find(|id| !seen.contains_key(**id)) {
+            play.fail("I2", format!("{tenant}: {id} was never seen: {}", live[*id]));
+        }
+        for (id, attributes) in seen {
+            let Some(user) = live.get(id) else {
+                play.fail("I2", format!("{tenant}: {id} is not there any more, and nobody noticed: {attributes}"));
+                continue;
+            };
+            for name in ["displayName", "jobTitle", "mail", "accountEnabled"] {
+                let (has, known) = (user.get(name).unwrap_or(&Value::Null), attributes.get(name).unwrap_or(&Value::Null));
+                if has != known {
+                    play.fail("I2", format!("{tenant}: {name} of {id} is {has}, and {known} is remembered"));
+                }
+            }
+        }
     }
 }

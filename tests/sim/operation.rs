@@ -188,14 +188,16 @@ pub(crate) struct History {
     pub(crate) hub: bool,
     /// One app reaches all tenants.
     pub(crate) one_app: bool,
+    /// Windows are so small that this world fills them.
+    pub(crate) tight: bool,
     pub(crate) rules: u16,
     pub(crate) operations: Vec<Op>,
 }
 
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, tenants, hub, one_app, rules, operations } = self;
-        writeln!(f, "world seed={seed} tenants={tenants} hub={hub} one_app={one_app} rules={rules}")?;
+        let Self { seed, tenants, hub, one_app, tight, rules, operations } = self;
+        writeln!(f, "world seed={seed} tenants={tenants} hub={hub} one_app={one_app} tight={tight} rules={rules}")?;
         operations.iter().try_for_each(|op| writeln!(f, "{op}"))
     }
 }
@@ -213,6 +215,7 @@ impl FromStr for History {
             tenants: field(head.next(), "tenants")?,
             hub: field(head.next(), "hub")?,
             one_app: field(head.next(), "one_app")?,
+            tight: field(head.next(), "tight")?,
             rules: field(head.next(), "rules")?,
             operations: lines.map(Op::from_str).collect::<Result<_, _>>()?,
         })

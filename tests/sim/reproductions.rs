@@ -14,7 +14,7 @@ fn holds(text: &str) {
 fn a_front_door_that_is_unavailable_says_nothing_of_the_write() {
     for body in ["html", "empty"] {
         holds(&format!(
-            "world seed=47 tenants=2 hub=false one_app=false rules=0
+            "world seed=47 tenants=2 hub=false one_app=false tight=false rules=0
              add t=1 p=0
              cycle
              soft-delete t=1 p=0
