@@ -555,8 +555,7 @@ impl Bench {
 
 fn spec(name: &str, id: String, client_id: String, secret: &str) -> TenantSpec {
     let roles = ["User.ReadWrite.All", "User.Invite.All", "GroupMember.Read.All", "Directory.Read.All"];
-    let app =
-        App { client_id, secret: secret.to_owned(), roles: roles.map(str::to_owned).to_vec(), ..App::default() };
+    let app = App { client_id, secret: secret.to_owned(), roles: roles.map(str::to_owned).to_vec(), ..App::default() };
     TenantSpec {
         id,
         display_name: name.to_owned(),

@@ -1,6 +1,5 @@
 //! What does each operation do to the world, to what stands between, and to the process?
 
-
 use crosstie::config;
 use crosstie::engine::Focus;
 use crosstie::sim::{Effect, Fault, Kind as On_, Limit};
@@ -274,7 +273,8 @@ impl Play<'_> {
         if self.people.contains_key(&key) {
             self.count(15);
         }
-        let more = json!({ "streetAddress": format!("canary-of-{name}"), "displayName": format!("Person {p} of {name}") });
+        let more =
+            json!({ "streetAddress": format!("canary-of-{name}"), "displayName": format!("Person {p} of {name}") });
         let directory = self.bench.tenant(name);
         if directory.find_by_address(&format!("p{p}@{name}.example")).is_empty() {
             let id = self.bench.person(name, &format!("p{p}"), "Staff", &more);
@@ -309,7 +309,9 @@ impl Play<'_> {
                     Meddle::Purge => directory.hard_delete(&account),
                     Meddle::Restore => directory.restore(&account),
                     Meddle::City => directory.edit_user(&account, &json!({ "city": "Bath" })),
-                    Meddle::Mail => directory.edit_user(&account, &json!({ "mail": format!("moved{p}@elsewhere.example") })),
+                    Meddle::Mail => {
+                        directory.edit_user(&account, &json!({ "mail": format!("moved{p}@elsewhere.example") }))
+                    }
                     Meddle::Role => {
                         let role = json!({ "id": "2b1c0000-0000-4000-8000-00000000000a",
                                            "displayName": "Helpdesk Administrator", "role": true, "members": [account] });
@@ -596,7 +598,9 @@ impl Play<'_> {
         let middle = last.div_ceil(2);
         let sql = match how {
             Forgery::Edited => {
-                format!("UPDATE log SET body = replace(body, '\"outcome\":\"', '\"outcome\":\"un') WHERE seq = {middle}")
+                format!(
+                    "UPDATE log SET body = replace(body, '\"outcome\":\"', '\"outcome\":\"un') WHERE seq = {middle}"
+                )
             }
             Forgery::Deleted => format!("DELETE FROM log WHERE seq = {middle}"),
             Forgery::Swapped => format!(
@@ -656,4 +660,3 @@ fn refusal(status: u16, body: Body, applied: bool) -> Effect {
     }
     effect
 }
-

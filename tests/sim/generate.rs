@@ -141,13 +141,9 @@ fn disturbance(dice: &mut Dice, tenants: u8) -> Op {
         63..76 => Op::Lies { t, lie: dice.one(Lie::ALL), skip: dice.byte(3) },
         76..78 => Op::OtherApp { t, writes: u16::try_from(1_000 + dice.below(20_000)).unwrap_or(1_000) },
         78..80 => Op::Limit { t, writes: u16::from(2 + dice.byte(20)), seconds: u16::from(1 + dice.byte(60)) },
-        80..87 => Op::Pages {
-            t,
-            twice: dice.byte(60),
-            replay: dice.byte(8),
-            empty: dice.byte(60),
-            reorder: dice.chance(50),
-        },
+        80..87 => {
+            Op::Pages { t, twice: dice.byte(60), replay: dice.byte(8), empty: dice.byte(60), reorder: dice.chance(50) }
+        }
         87..92 => Op::Lag { t, seconds: u16::from(dice.byte(180)), reads: dice.chance(30) },
         92..95 => Op::Unseen { t, seconds: u16::from(dice.byte(60)) },
         95..97 => Op::Silent { t, on: dice.chance(60) },

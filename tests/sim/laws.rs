@@ -192,7 +192,8 @@ fn i5_recorded(play: &mut Play<'_>, step: &Step, owners: &[Option<Whose>]) {
 
 /// An entry says what happened, the chain goes on where it ended, and no entry is of nothing.
 fn i6_log(play: &mut Play<'_>, step: &Step) {
-    let ledger: BTreeMap<String, Entry> = play.bench.world.ledger().into_iter().filter_map(|e| Some((e.client_request_id.clone()?, e))).collect();
+    let ledger: BTreeMap<String, Entry> =
+        play.bench.world.ledger().into_iter().filter_map(|e| Some((e.client_request_id.clone()?, e))).collect();
     let mut previous = play.memory.log.last().cloned();
     for entry in &step.is.log {
         let follows = previous.as_ref().is_none_or(|p| entry.previous == p.hash && entry.seq == p.seq + 1);
@@ -236,7 +237,9 @@ fn is_so_already(play: &Play<'_>, step: &Step, seen: &Entry) -> bool {
     let at = play.tenants().iter().position(|t| *t == seen.tenant);
     let user = at.zip(seen.object.as_ref()).and_then(|(at, object)| step.after[at].users.get(object));
     let is_so = match (seen.kind, user) {
-        (Kind::Patch, Some(user)) => seen.body.as_object().is_some_and(|b| b.iter().all(|(k, v)| user.get(k) == Some(v))),
+        (Kind::Patch, Some(user)) => {
+            seen.body.as_object().is_some_and(|b| b.iter().all(|(k, v)| user.get(k) == Some(v)))
+        }
         (Kind::Delete, user) => user.is_none_or(|u| u.get("deletedDateTime").is_some()),
         (Kind::Restore, Some(user)) => user.get("deletedDateTime").is_none(),
         // A manager in deletedItems is nobody's.
@@ -360,7 +363,9 @@ fn i15_only_rules(play: &mut Play<'_>, step: &Step, owners: &[Option<Whose>]) {
     for (entry, owner) in step.written.iter().zip(owners).filter(|(e, _)| e.applied && e.kind == Kind::Patch) {
         let (Some(body), Some(owner), Some(object)) = (entry.body.as_object(), owner, &entry.object) else { continue };
         for (name, value) in body {
-            if !["displayName", "jobTitle", "department", "companyName", "accountEnabled", "userType"].contains(&name.as_str()) {
+            if !["displayName", "jobTitle", "department", "companyName", "accountEnabled", "userType"]
+                .contains(&name.as_str())
+            {
                 play.fail("I15", format!("{name} is in no rule and was written: {entry:?}"));
             }
             let Some(past) = play.past.get(&owner.home.1) else { continue };
@@ -465,7 +470,8 @@ fn i21_secrets(play: &mut Play<'_>) {
     let all = String::from_utf8_lossy(&file);
     let watch = play.between.0.borrow();
     let tokens = watch.tokens.keys().cloned();
-    let secrets: Vec<String> = tokens.chain([SECRET.to_owned(), "inviteRedeemUrl".to_owned(), "/redeem?".to_owned()]).collect();
+    let secrets: Vec<String> =
+        tokens.chain([SECRET.to_owned(), "inviteRedeemUrl".to_owned(), "/redeem?".to_owned()]).collect();
     let canaries = watch.canaries.clone();
     drop(watch);
     if let Some(found) = secrets.iter().find(|s| all.contains(s.as_str())) {
@@ -488,8 +494,12 @@ impl Play<'_> {
 pub(crate) fn i2_nothing_was_missed(play: &mut Play<'_>) {
     let (is, targets) = (play.remember(), play.look());
     for (tenant, target) in play.tenants().iter().zip(&targets) {
-        let seen: BTreeMap<&String, &Value> =
-            is.observed.iter().filter(|((t, _), _)| t == tenant).filter_map(|((_, o), a)| Some((o, a.as_ref()?))).collect();
+        let seen: BTreeMap<&String, &Value> = is
+            .observed
+            .iter()
+            .filter(|((t, _), _)| t == tenant)
+            .filter_map(|((_, o), a)| Some((o, a.as_ref()?)))
+            .collect();
         let live: BTreeMap<&String, &Value> =
             target.users.iter().filter(|(_, u)| u.get("deletedDateTime").is_none()).collect();
         if let Some(id) = live.keys().find(|id| !seen.contains_key(**id)) {
@@ -501,7 +511,8 @@ pub(crate) fn i2_nothing_was_missed(play: &mut Play<'_>) {
                 continue;
             };
             for name in ["displayName", "jobTitle", "mail", "accountEnabled"] {
-                let (has, known) = (user.get(name).unwrap_or(&Value::Null), attributes.get(name).unwrap_or(&Value::Null));
+                let (has, known) =
+                    (user.get(name).unwrap_or(&Value::Null), attributes.get(name).unwrap_or(&Value::Null));
                 if has != known {
                     play.fail("I2", format!("{tenant}: {name} of {id} is {has}, and {known} is remembered"));
                 }

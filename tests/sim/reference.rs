@@ -132,7 +132,9 @@ pub(crate) fn differences(
                     odd.push(format!("{who}: is still blocked by us"));
                 }
             }
-            (Standing::In, None) => odd.extend(missing(person, shape, homes, target, ties).map(|w| format!("{who}: {w}"))),
+            (Standing::In, None) => {
+                odd.extend(missing(person, shape, homes, target, ties).map(|w| format!("{who}: {w}")))
+            }
             (Standing::Blocked, Some((_, account))) if account["accountEnabled"] != false && !is_admin => {
                 odd.push(format!("{who}: is blocked at home, and the account is not"));
             }

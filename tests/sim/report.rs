@@ -22,7 +22,6 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-
     pub(crate) fn add(&mut self, seed: u64, outcome: Outcome) {
         self.seeds += 1;
         self.steps += outcome.steps;
