@@ -54,8 +54,6 @@ pub(crate) struct Outcome {
     pub(crate) requests: u64,
     /// Most writes of one app in one tenant in any 150 s.
     pub(crate) fullest: u64,
-    /// 429s that nobody but us provoked.
-    pub(crate) provoked: u64,
     /// Ledger, log and report as text: two plays of one history give the same.
     pub(crate) transcript: String,
 }

@@ -16,7 +16,6 @@ pub(crate) struct Totals {
     pub(crate) kills: u64,
     pub(crate) requests: u64,
     pub(crate) fullest: u64,
-    pub(crate) provoked: u64,
     pub(crate) struck: Counts,
     pub(crate) broken: Vec<(u64, Broken)>,
 }
@@ -31,7 +30,6 @@ impl Totals {
         self.kills += outcome.kills;
         self.requests += outcome.requests;
         self.fullest = self.fullest.max(outcome.fullest);
-        self.provoked += outcome.provoked;
         self.struck.extend(&outcome.struck);
         if let Some(broken) = outcome.broken {
             self.broken.push((seed, broken));
@@ -48,7 +46,7 @@ impl Totals {
         let report = json!({
             "seeds": self.seeds, "steps": self.steps, "cycles": self.cycles,
             "virtual_hours": self.virtual_hours.round(), "writes_judged": self.writes, "kills": self.kills,
-            "requests": self.requests, "fullest_window_writes": self.fullest, "self_inflicted_429": self.provoked,
+            "requests": self.requests, "fullest_window_writes": self.fullest,
             "faults": classes, "broken": self.broken.iter().map(broken).collect::<Vec<_>>(),
         });
         serde_json::to_string_pretty(&report).unwrap() + "\n"
@@ -65,7 +63,6 @@ impl Totals {
             ("writes judged", self.writes),
             ("kills", self.kills),
             ("most writes of an app into a tenant in any 150 s", self.fullest),
-            ("429 provoked by ourselves", self.provoked),
             ("laws broken", self.broken.len() as u64),
         ];
         rows.iter().for_each(|(name, n)| text += &format!("| {name} | {n} |\n"));
