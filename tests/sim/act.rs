@@ -204,9 +204,8 @@ impl Play<'_> {
         match *op {
             Op::Add { t, p } => self.add(t, p),
             Op::Edit { t, p, what, value: n } => {
-                if self.edit(t, p, &json!({ what.text(): value(n) })) && n >= HOSTILE_FROM {
-                    self.count(25);
-                }
+                let done = self.edit(t, p, &json!({ what.text(): value(n) }));
+                self.out.struck.add(25, u64::from(done && n >= HOSTILE_FROM));
             }
             Op::Clear { t, p, what } if what != Field::DisplayName => {
                 self.edit(t, p, &json!({ what.text(): null }));
@@ -579,7 +578,7 @@ impl Play<'_> {
         let opened = Store::open(&copy, Mode::Write);
         let whole = opened.as_ref().is_ok_and(|s| s.verify_log().is_ok_and(|v| matches!(v, Verified::Whole { .. })));
         drop(opened);
-        if whole && n % 3 != 0 {
+        if whole && !n.is_multiple_of(3) {
             self.fail("I6", format!("a damaged store (kind {}) was taken for a good one", n % 3));
         }
         for suffix in ["", "-wal", "-shm", "-lock"] {

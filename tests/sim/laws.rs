@@ -58,6 +58,9 @@ impl Memory {
     }
 }
 
+/// Home tenant and id.
+type Person = (String, String);
+
 /// Who asked for a write, and on which route, as the log or the open question says.
 #[derive(Clone, Debug)]
 struct Whose {
@@ -282,7 +285,7 @@ fn leaver_write(entry: &Entry) -> Option<&'static str> {
 
 /// Nobody loses an account who should have one, and never more in one run than the guard allows without a person.
 fn i9_guard(play: &mut Play<'_>, step: &Step, owners: &[Option<Whose>]) {
-    let mut people: BTreeMap<(u64, String, &str), BTreeSet<(String, String)>> = BTreeMap::new();
+    let mut people: BTreeMap<(u64, String, &str), BTreeSet<Person>> = BTreeMap::new();
     for (entry, owner) in step.written.iter().zip(owners).filter(|(e, _)| e.applied) {
         let (Some(kind), Some(owner)) = (leaver_write(entry), owner) else { continue };
         people.entry((owner.run, owner.route.clone(), kind)).or_default().insert(owner.home.clone());
@@ -296,10 +299,12 @@ fn i9_guard(play: &mut Play<'_>, step: &Step, owners: &[Option<Whose>]) {
             play.fail("I9", format!("the rules keep accounts, and one was deleted: {entry:?}"));
         }
     }
-    if play.shape.guarded && !step.approved && step.single {
-        if let Some((what, people)) = people.into_iter().find(|(_, people)| people.len() > 1) {
-            play.fail("I9", format!("{what:?} met {} people, the guard allows one", people.len()));
-        }
+    if play.shape.guarded
+        && !step.approved
+        && step.single
+        && let Some((what, people)) = people.into_iter().find(|(_, people)| people.len() > 1)
+    {
+        play.fail("I9", format!("{what:?} met {} people, the guard allows one", people.len()));
     }
 }
 
