@@ -26,9 +26,23 @@ pub(crate) struct TestClock {
     start: tokio::time::Instant,
 }
 
+thread_local! {
+    /// By how many milliseconds the process's clock is off the tenants'.
+    static OFF: Cell<i64> = const { Cell::new(0) };
+}
+
 impl TestClock {
     pub(crate) fn start(&self) -> Timestamp {
         START
+    }
+    /// The tenants' time.
+    pub(crate) fn true_now(&self) -> Timestamp {
+        START.plus_millis(u64::try_from(self.start.elapsed().as_millis()).unwrap())
+    }
+    /// From now on the process's clock is so much off the tenants'.
+    #[allow(dead_code, reason = "only histories set clocks")]
+    pub(crate) fn set_off(millis: i64) {
+        OFF.set(millis);
     }
     pub(crate) fn at(&self) -> Timestamp {
         self.now()
@@ -37,7 +51,7 @@ impl TestClock {
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        START.plus_millis(u64::try_from(self.start.elapsed().as_millis()).unwrap())
+        Timestamp(self.true_now().0.saturating_add_signed(OFF.get()))
     }
     async fn sleep_until(&self, at: Timestamp) {
         tokio::time::sleep(Duration::from_millis(at.millis_since(self.now()))).await;
@@ -71,6 +85,18 @@ pub(crate) struct Wire {
     pub(crate) death: Death,
     /// Addresses of all requests that left.
     asked: std::rc::Rc<RefCell<Vec<String>>>,
+    pub(crate) meddler: std::rc::Rc<RefCell<Option<Box<dyn Meddler>>>>,
+}
+
+/// What one exchange came to.
+pub(crate) type Answered = Result<http::Response<bytes::Bytes>, crosstie::graph::TransportError>;
+
+/// Somebody between us and the tenants.
+pub(crate) trait Meddler {
+    /// An answer in place of the tenant's: the request does not arrive.
+    fn instead(&mut self, request: &http::Request<bytes::Bytes>) -> Option<Answered>;
+    /// What becomes of the tenant's answer.
+    fn answer(&mut self, uri: &http::Uri, answer: Answered) -> Answered;
 }
 
 /// Whether the process is dead. Whoever is part of it looks here before doing anything that others could see.
@@ -119,7 +145,15 @@ impl crosstie::graph::Transport for Wire {
     ) -> Result<http::Response<bytes::Bytes>, crosstie::graph::TransportError> {
         self.maybe_die().await;
         self.asked.borrow_mut().push(request.uri().to_string());
-        let answer = self.router.send(request, limits).await;
+        let uri = request.uri().clone();
+        let instead = self.meddler.borrow_mut().as_mut().and_then(|m| m.instead(&request));
+        let mut answer = match instead {
+            Some(answer) => answer,
+            None => self.router.send(request, limits).await,
+        };
+        if let Some(meddler) = self.meddler.borrow_mut().as_mut() {
+            answer = meddler.answer(&uri, answer);
+        }
         self.maybe_die().await;
         answer
     }
@@ -143,6 +177,24 @@ pub(crate) struct Served {
     pub(crate) broken_off: Vec<String>,
 }
 
+/// How a bench is made, where it is not as usual.
+pub(crate) struct Make<'a> {
+    pub(crate) seed: u64,
+    pub(crate) secret: &'a str,
+    /// Where its folder lies; the system's choice where none is given.
+    pub(crate) beside: Option<&'a std::path::Path>,
+    /// The number of the app that reaches the tenant of this number.
+    pub(crate) app: fn(u32) -> u32,
+    /// Scheme and host of the tenant of this number.
+    pub(crate) root: fn(u32) -> String,
+}
+
+impl Default for Make<'_> {
+    fn default() -> Self {
+        Self { seed: 7, secret: "s3cret", beside: None, app: |n| n, root: |_| "http://localhost".to_owned() }
+    }
+}
+
 pub(crate) type Writer = GraphWriter<Wire, TestClock>;
 
 impl Bench {
@@ -154,44 +206,38 @@ impl Bench {
     /// The same where the store's file lies in memory, if the system has such a folder: processes die here and machines do
     /// not, so that it makes no difference but time.
     pub(crate) fn mesh_in_memory(tenants: &[&str], rules: &str) -> Self {
-        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-        Self::in_folder(folder, tenants, &mesh_of(tenants), &[("staff", rules)], |n| n)
+        let memory = std::path::Path::new("/dev/shm");
+        let make = Make { beside: memory.is_dir().then_some(memory), ..Make::default() };
+        Self::made(tenants, &mesh_of(tenants), &[("staff", rules)], &make)
     }
 
     pub(crate) fn new(tenants: &[&str], topology: &str, rules: &[(&str, &str)]) -> Self {
-        Self::with_apps(tenants, topology, rules, |n| n)
+        Self::made(tenants, topology, rules, &Make::default())
     }
 
     /// All tenants are reached by one app.
     pub(crate) fn of_one_app(tenants: &[&str], topology: &str, rules: &[(&str, &str)]) -> Self {
-        Self::with_apps(tenants, topology, rules, |_| 1)
+        Self::made(tenants, topology, rules, &Make { app: |_| 1, ..Make::default() })
     }
 
-    fn with_apps(tenants: &[&str], topology: &str, rules: &[(&str, &str)], app: impl Fn(u32) -> u32) -> Self {
-        Self::in_folder(tempfile::tempdir().unwrap(), tenants, topology, rules, app)
-    }
-
-    fn in_folder(
-        folder: tempfile::TempDir,
-        tenants: &[&str],
-        topology: &str,
-        rules: &[(&str, &str)],
-        app: impl Fn(u32) -> u32,
-    ) -> Self {
+    pub(crate) fn made(tenants: &[&str], topology: &str, rules: &[(&str, &str)], make: &Make<'_>) -> Self {
+        OFF.set(0);
+        let folder = make.beside.map_or_else(tempfile::tempdir, tempfile::tempdir_in).unwrap();
         std::fs::create_dir(folder.path().join("sync-rules")).unwrap();
         let start = tokio::time::Instant::now();
         let clock = TestClock { start };
-        let world = Arc::new(World::new(Arc::new(move || clock.now()), 7));
+        let world = Arc::new(World::new(Arc::new(move || clock.true_now()), make.seed));
         let mut text = String::from("[store]\npath = \"crosstie.db\"\n");
         for (n, tenant) in (1u32..).zip(tenants) {
             let id = format!("6f1c0d3e-0000-4000-8000-{n:012}");
-            let client = format!("0b9b0d64-0000-4000-8000-{:012}", app(n));
-            std::fs::write(folder.path().join(format!("{tenant}.secret")), "s3cret").unwrap();
+            let client = format!("0b9b0d64-0000-4000-8000-{:012}", (make.app)(n));
+            let root = (make.root)(n);
+            std::fs::write(folder.path().join(format!("{tenant}.secret")), make.secret).unwrap();
             text += &format!(
                 "[tenants.{tenant}]\nid = \"{id}\"\nclient_id = \"{client}\"\nclient_secret = {{ file = \
-                 \"{tenant}.secret\" }}\nauthority = \"http://localhost\"\ngraph = \"http://localhost\"\n"
+                 \"{tenant}.secret\" }}\nauthority = \"{root}\"\ngraph = \"{root}\"\n"
             );
-            world.add_tenant(tenant, spec(tenant, id, client));
+            world.add_tenant(tenant, spec(tenant, id, client, make.secret));
         }
         let bench = Self {
             transport: Wire {
@@ -199,6 +245,7 @@ impl Bench {
                 left: std::rc::Rc::default(),
                 death: Death::default(),
                 asked: std::rc::Rc::default(),
+                meddler: std::rc::Rc::default(),
             },
             world,
             clock,
@@ -380,27 +427,32 @@ impl Bench {
     }
     /// A process that is asked to stop after so many milliseconds.
     pub(crate) async fn stopped_sync(&self, after_millis: u64) -> Report {
+        self.try_stopped_sync(after_millis).await.unwrap()
+    }
+    pub(crate) async fn try_stopped_sync(&self, after_millis: u64) -> Result<Report, EngineError> {
         let (asking, stop) = tokio::sync::watch::channel(false);
         let ask = async {
             tokio::time::sleep(Duration::from_millis(after_millis)).await;
-            asking.send(true).unwrap();
+            // Nobody listens any more where the cycle ended before.
+            let _ = asking.send(true);
         };
-        futures_util::future::join(self.sync_until(Focus::default(), None, stop), ask).await.0.unwrap()
+        futures_util::future::join(self.sync_until(Focus::default(), None, stop), ask).await.0
     }
     /// A process that is killed after so many half-exchanges; `None` where it got to its end before.
     pub(crate) async fn killed_sync(&self, half_exchanges: u32) -> Option<Report> {
-        self.transport.left.set(Some(half_exchanges));
-        let ended = self.mortal_sync(|_| {}).await;
-        self.transport.left.set(None);
-        ended.map(Result::unwrap)
+        self.killed(half_exchanges, self.sync()).await
     }
-    /// A process that something may happen to; `None` where it died of it. `prepare` gets the store before anything is
-    /// written to it.
-    pub(crate) async fn mortal_sync(&self, prepare: impl FnOnce(&mut Store)) -> Option<Result<Report, EngineError>> {
-        let (_keep, stop) = tokio::sync::watch::channel(false);
+    /// Any process, killed likewise.
+    pub(crate) async fn killed<T>(&self, half_exchanges: u32, work: impl Future<Output = T>) -> Option<T> {
+        self.transport.left.set(Some(half_exchanges));
+        let ended = self.mortal(work).await;
+        self.transport.left.set(None);
+        ended
+    }
+    /// Work of a process that something may happen to; `None` where it died of it.
+    async fn mortal<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let ended = {
-            let process = std::pin::pin!(self.process(Focus::default(), None, stop, prepare));
-            let dead = std::pin::pin!(self.transport.death.comes());
+            let (process, dead) = (std::pin::pin!(work), std::pin::pin!(self.transport.death.comes()));
             match futures_util::future::select(process, dead).await {
                 futures_util::future::Either::Left((ended, _)) => Some(ended),
                 futures_util::future::Either::Right(_) => None,
@@ -408,6 +460,12 @@ impl Bench {
         };
         // Whoever was struck and came to an end all the same only found out that nothing works any more.
         if self.transport.death.ends() { None } else { ended }
+    }
+    /// A process that something may happen to; `None` where it died of it. `prepare` gets the store before anything is
+    /// written to it.
+    pub(crate) async fn mortal_sync(&self, prepare: impl FnOnce(&mut Store)) -> Option<Result<Report, EngineError>> {
+        let (_keep, stop) = tokio::sync::watch::channel(false);
+        self.mortal(self.process(Focus::default(), None, stop, prepare)).await
     }
     /// Addresses of the requests that left since this was asked last.
     pub(crate) fn asked(&self) -> Vec<String> {
@@ -562,10 +620,9 @@ fn mesh_of(tenants: &[&str]) -> String {
     format!("[topology]\nkind = \"mesh\"\ntenants = [{}]\nrules = \"staff\"\n", names.join(", "))
 }
 
-fn spec(name: &str, id: String, client_id: String) -> TenantSpec {
+fn spec(name: &str, id: String, client_id: String, secret: &str) -> TenantSpec {
     let roles = ["User.ReadWrite.All", "User.Invite.All", "GroupMember.Read.All", "Directory.Read.All"];
-    let app =
-        App { client_id, secret: "s3cret".to_owned(), roles: roles.map(str::to_owned).to_vec(), ..App::default() };
+    let app = App { client_id, secret: secret.to_owned(), roles: roles.map(str::to_owned).to_vec(), ..App::default() };
     TenantSpec {
         id,
         display_name: name.to_owned(),
