@@ -133,18 +133,20 @@ async fn a_worker_that_gives_up_takes_nobody_with_it_and_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_gives_up_again_and_again_ends_its_run_and_never_the_process() {
+async fn one_that_gives_up_again_and_again_is_left_out_of_its_run_and_comes_back_with_the_next() {
     let (bench, faults) = (busy(), Faults::new("west", false, 5));
     // A long run, so that the tenant is tried again within it.
     bench.configure("[tenants.south.limits]\nwrites = 10\nwindow_seconds = 60\n");
     let story = bench.wait(7_200);
     let ((), served) = bench.serve_through(|door| Fragile(door, faults.clone()), story).await;
     assert_eq!(faults.left.get(), 0);
-    assert!(!served.broken_off.is_empty(), "three in one run, and it went on");
+    assert!(served.broken_off.is_empty(), "{:?}", served.broken_off);
+    let crashed = served.runs.iter().filter(|run| run.crashed);
+    assert!(crashed.clone().count() >= 1 && crashed.clone().all(|run| !run.complete()), "the runs say so");
     assert!(
-        served.broken_off.iter().all(|why| why.contains("west") && why.contains("internal error")),
-        "{:?}",
-        served.broken_off
+        crashed
+            .flat_map(|run| &run.unwritten)
+            .all(|(tenant, why)| tenant.as_str() == "west" && why.contains("internal error"))
     );
     assert_eq!(told(&served), ["left alone", "back"]);
     is_settled(&bench).await;
