@@ -13,7 +13,9 @@ const NAP: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SystemClock {
     wall: Timestamp,
-    start: Duration,
+    start: tokio::time::Instant,
+    /// How long the machine had been asleep by then.
+    slept: Duration,
 }
 
 impl SystemClock {
@@ -22,28 +24,34 @@ impl SystemClock {
         let now = std::time::SystemTime::now();
         let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let wall = Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
-        Self { wall, start: going_on() }
+        Self { wall, start: tokio::time::Instant::now(), slept: slept() }
     }
 }
 
-/// Time that has passed since some instant, the time included in which the machine was asleep.
+/// How long the machine has been asleep since it was started: timers and `Instant` leave that out.
 #[cfg(target_os = "linux")]
-fn going_on() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
-    Duration::new(seconds.unwrap_or(0), nanos.unwrap_or(0))
+fn slept() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    let since_boot = |clock| {
+        let time = clock_gettime(clock);
+        let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+        Duration::new(seconds.unwrap_or(0), nanos.unwrap_or(0))
+    };
+    let awake = since_boot(ClockId::Monotonic);
+    let slept = since_boot(ClockId::Boottime).saturating_sub(awake);
+    // Whole seconds: no sleep is shorter, and the moment between the two calls is.
+    Duration::from_secs(slept.as_secs())
 }
 
-/// Elsewhere a machine that was asleep is as late as it slept until the process is started again.
+/// Elsewhere the clock is as late as the machine slept, until the process is started again.
 #[cfg(not(target_os = "linux"))]
-fn going_on() -> Duration {
-    static START: std::sync::OnceLock<tokio::time::Instant> = std::sync::OnceLock::new();
-    START.get_or_init(tokio::time::Instant::now).elapsed()
+fn slept() -> Duration {
+    Duration::ZERO
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let passed = going_on().saturating_sub(self.start).as_millis();
+        let passed = (self.start.elapsed() + slept().saturating_sub(self.slept)).as_millis();
         self.wall.plus_millis(u64::try_from(passed).unwrap_or(u64::MAX))
     }
     async fn sleep_until(&self, at: Timestamp) {
