@@ -21,6 +21,7 @@ mod notify;
 mod outcome;
 mod output;
 mod plan;
+mod plan_file;
 mod post;
 mod progress;
 mod render;

@@ -69,6 +69,7 @@ fn summary(report: &Report) -> String {
         "applied": applied,
         "failed": report.failed.len(),
         "held": held,
+        "stale": report.stale.len(),
         "waiting": report.waiting,
         "unread": report.drafted.readings.unread.keys().map(ToString::to_string).collect::<Vec<_>>(),
         "read_anew": render::read_anew(&report.drafted.readings),

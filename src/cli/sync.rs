@@ -1,21 +1,23 @@
 //! How does one cycle go?
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use clap::Args;
 use tracing::Instrument;
 
 use super::alerts::{self, Ended};
 use super::clock::SystemClock;
-use super::output::complain;
+use super::output::{complain, say};
 use super::post::Outgoing;
 use super::progress::Progress;
-use super::{Exit, Global, Output, chronicle, outcome, plan, render, session};
+use super::{Exit, Global, Output, chronicle, outcome, plan, plan_file, render, session};
 use crate::config::Config;
 use crate::engine::{Cycle, EngineError, Focus, Report, longest_window_millis};
 use crate::graph::RequestIds;
-use crate::model::{ActionKind, RouteName, RunId, Trigger};
+use crate::model::{ActionKind, Person, RouteName, RunId, Trigger};
 use crate::notify::Bell;
+use crate::plan::Stale;
 use crate::ports::Clock;
 
 #[derive(Args, Debug, Default)]
@@ -26,6 +28,9 @@ pub(super) struct Arguments {
     /// Only this home user: object id or user principal name.
     #[arg(long, value_name = "U", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     user: Option<String>,
+    /// Make exactly the changes of this file of `plan --out` that are still due as they stand there, and no others.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["route", "user", "full"])]
+    plan: Option<PathBuf>,
     /// Let the plan with this digest pass the guard, once.
     #[arg(long, value_name = "DIGEST", value_parser = digest)]
     approve: Option<String>,
@@ -59,7 +64,10 @@ pub(super) async fn cycle(
     out: &mut Output,
 ) -> Result<Exit, Exit> {
     let route = session::route(config, arguments.route.as_deref())?;
-    let focus = Focus { route, user: arguments.user.clone(), full: arguments.full, ..Focus::default() };
+    let saved = arguments.plan.as_deref().map(|path| plan_file::load(path, config)).transpose()?;
+    // Other routes are not even read.
+    let due = saved.as_ref().map(|saved| saved.routes.keys().cloned().collect());
+    let focus = Focus { route, due, user: arguments.user.clone(), full: arguments.full, saved, ..Focus::default() };
     let clock = SystemClock::start();
     let directories = session::writers(session::connect(config, clock)?);
     let outgoing = Outgoing::open(config)?;
@@ -68,7 +76,8 @@ pub(super) async fn cycle(
     let (progress, ids) = (Progress::new(global), RequestIds::random().map_err(session::failed)?);
     let bell = Bell::default();
     store.forget_spent(clock.now(), longest_window_millis(config)).map_err(session::failed)?;
-    let (whole, started_at) = (focus.route.is_none() && focus.user.is_none(), clock.now());
+    let whole = focus.route.is_none() && focus.user.is_none() && focus.saved.is_none();
+    let started_at = clock.now();
     let run = store.begin_run(Trigger::Manual, started_at).map_err(session::failed)?;
     session::until_stopped(async |stop| {
         let cycle = Cycle {
@@ -110,7 +119,7 @@ fn told(
 ) -> (Report, Exit, Option<String>) {
     match result {
         Ok(report) => {
-            show(&report, out);
+            show(&report, arguments, out);
             let exit = exit(&report, arguments.approve.as_deref());
             (report, exit, None)
         }
@@ -123,7 +132,7 @@ fn told(
     }
 }
 
-fn show(report: &Report, out: &mut Output) {
+fn show(report: &Report, arguments: &Arguments, out: &mut Output) {
     let mut routes: Vec<_> = report.drafted.plan.routes.iter().map(|r| &r.route).collect();
     routes.sort();
     for route in routes {
@@ -134,7 +143,9 @@ fn show(report: &Report, out: &mut Output) {
         out.line(format_args!("{}: held {who}: {}", held.route, render::inert(&held.hold.to_string())));
     }
     out.flush();
-    plan::complaints(&report.drafted);
+    let option = arguments.plan.as_deref().map(|path| format!("--plan {} ", path.display())).unwrap_or_default();
+    plan::complaints(&report.drafted, &option);
+    stale(report);
     failures(report);
     for (tenant, why) in &report.unwritten {
         complain(format_args!("{tenant} was given up for this cycle: {why}"));
@@ -147,6 +158,27 @@ fn show(report: &Report, out: &mut Output) {
     }
     if report.waiting > 0 {
         complain(format_args!("{} changes wait for the next cycle", report.waiting));
+    }
+}
+
+/// Changes of a saved plan that were not made: all of them, for somebody has approved them.
+fn stale(report: &Report) {
+    let who = |home: &Person| match render::inert(&home.user_principal_name) {
+        name if name.is_empty() => home.id.to_string(),
+        name => name,
+    };
+    for Stale { route, home, action, why } in &report.stale {
+        let why = render::inert(&why.to_string());
+        complain(format_args!("{route}: {action} of {} was refused: {why}", who(home)));
+    }
+    if !report.stale.is_empty() {
+        say(format_args!(
+            "{} changes of the plan were not made, because they are not what was looked at\nhint: make a new plan for what is due now",
+            report.stale.len()
+        ));
+    }
+    if report.left_out > 0 {
+        say(format_args!("{} more changes are due that the plan does not have; they were left alone", report.left_out));
     }
 }
 

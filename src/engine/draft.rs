@@ -231,6 +231,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             population: self.store.population(&route.name)?,
             awaited: BTreeMap::new(),
             still_provisioning: BTreeSet::new(),
+            basis: BTreeMap::new(),
         };
         let mut after: Option<ObjectId> = None;
         loop {
@@ -286,6 +287,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                     draft.awaited.insert(home.clone(), awaited);
                 }
                 self.claim(route, &change)?;
+                draft.basis.insert(home.clone(), plan::basis(route, &case));
                 draft.changes.push(change);
             }
             Decision::Hold(hold) => draft.held.push(plan::hold_of(&route.name, &case.home, hold)),

@@ -14,6 +14,7 @@ mod observe;
 mod recover;
 mod retry;
 mod run;
+mod saved;
 mod schedule;
 mod stages;
 mod standing;
@@ -21,6 +22,7 @@ mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use futures_util::future::{Either, select};
 use tokio::sync::watch;
@@ -28,7 +30,7 @@ use tokio::sync::watch;
 use self::draft::Drafting;
 use crate::config::{Config, Route};
 use crate::model::{ActionKind, Attribute, Outcome, Person, RouteName, RunId, TenantName, Timestamp};
-use crate::plan::{self, Plan, PlannedRoute, Refusal};
+use crate::plan::{self, Plan, PlannedRoute, Refusal, SavedPlan, Stale};
 use crate::ports::{Clock, DirectoryError, DirectoryRead};
 use crate::store::{Ask, Door, RoutePart, Store, StoreError};
 
@@ -112,6 +114,15 @@ pub struct Focus {
     pub full: bool,
     /// Read nothing: plan from what is remembered.
     pub offline: bool,
+    /// Of what is planned, only what this plan has too.
+    pub saved: Option<Arc<SavedPlan>>,
+}
+
+impl Focus {
+    /// Of a route that is planned, everything is: what is found says something of the route.
+    fn takes_whole_routes(&self) -> bool {
+        self.user.is_none() && self.saved.is_none()
+    }
 }
 
 /// What happens, for progress bars.
@@ -288,6 +299,10 @@ pub struct Report {
     pub postponed: BTreeMap<RouteName, u64>,
     /// Quarantined parts of routes, with the reason.
     pub quarantined: BTreeMap<(RouteName, RoutePart), String>,
+    /// Changes of a saved plan that were not made, because they are not what they were.
+    pub stale: Vec<Stale>,
+    /// Changes that are due, and that the saved plan does not have: they were left alone.
+    pub left_out: u64,
     /// Code of ours gave up somewhere.
     pub crashed: bool,
     /// Somebody asked us to stop.
@@ -301,6 +316,7 @@ impl Report {
             && self.drafted.skipped.is_empty()
             && self.drafted.plan.routes.iter().all(|r| r.held.is_empty())
             && self.failed.is_empty()
+            && self.stale.is_empty()
             && self.unwritten.is_empty()
             && self.waiting == 0
             && self.postponed.values().all(|n| *n == 0)

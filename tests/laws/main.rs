@@ -12,6 +12,7 @@ mod ledger;
 mod memory;
 mod plans;
 mod rehearsal;
+mod saved;
 mod table;
 mod verdicts;
 mod world;
