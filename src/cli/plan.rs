@@ -10,6 +10,7 @@ use super::output::{complain, say};
 use super::{Exit, Global, Output, plan_file, render, session};
 use crate::config::Config;
 use crate::engine::{Drafted, Focus};
+use crate::plan::Bound;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -28,6 +29,9 @@ pub(super) struct Arguments {
     /// Also write the whole plan to this new file, as jsonl: to look at it, to approve it, and for `sync --plan`.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// This tenant has really lost so many people: believe its reading.
+    #[arg(long, value_name = "TENANT")]
+    shrunken: Vec<String>,
     /// How the plan is written to stdout.
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     format: Format,
@@ -46,7 +50,7 @@ enum Format {
 impl Arguments {
     /// Everything, as text, with one example of each kind and route.
     pub(super) fn in_short() -> Self {
-        Self { route: None, user: None, offline: false, show: 1, out: None, format: Format::Text }
+        Self { route: None, user: None, offline: false, show: 1, out: None, shrunken: Vec::new(), format: Format::Text }
     }
 }
 
@@ -66,6 +70,7 @@ pub(super) async fn dry_run(
     }
     let route = session::route(config, arguments.route.as_deref())?;
     let focus = Focus { route, user: arguments.user.clone(), offline: arguments.offline, ..Focus::default() };
+    let focus = Focus { shrunken: session::tenants(config, &arguments.shrunken)?, ..focus };
     let drafted = session::looking(global, config, focus, async |cycle| cycle.dry_run().await).await?;
     show(&drafted, config, arguments, out);
     if let Some(path) = &arguments.out {
@@ -89,11 +94,11 @@ fn show(drafted: &Drafted, config: &Config, arguments: &Arguments, out: &mut Out
     }
     // What is found comes before what is wrong with it, also where both streams lead to one terminal.
     out.flush();
-    complaints(drafted, "");
+    complaints(drafted, "sync");
 }
 
-/// What kept the plan from being whole, on stderr. `plan`: the option that names it, where it comes from a file.
-pub(super) fn complaints(drafted: &Drafted, plan: &str) {
+/// What kept the plan from being whole, on stderr. `verb` carries it out.
+pub(super) fn complaints(drafted: &Drafted, verb: &str) {
     let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (route, why) in &drafted.skipped {
         by_reason.entry(why).or_default().push(route.to_string());
@@ -107,9 +112,13 @@ pub(super) fn complaints(drafted: &Drafted, plan: &str) {
     for refusal in &drafted.refusals {
         complain(format_args!("{refusal}"));
     }
-    if !drafted.refusals.is_empty() {
+    if drafted.refusals.iter().any(|refusal| refusal.bound == Bound::Signatures) {
         say(format_args!(
-            "hint: look at the plan; if it is meant, let exactly it through: crosstie sync {plan}--approve {}",
+            "hint: crosstie plan --out FILE, then crosstie approve FILE --key KEYFILE by the approvers, then crosstie sync --plan FILE"
+        ));
+    } else if !drafted.refusals.is_empty() {
+        say(format_args!(
+            "hint: look at the plan; if it is meant, let exactly it through: crosstie {verb} --approve {}",
             drafted.refused_digest
         ));
     }

@@ -19,6 +19,8 @@ use crate::plan::{self, SavedPlan};
 const BYTES_MAX: u64 = 2 << 30;
 /// Mode bits with which others than the owner can write.
 const OTHERS_WRITE: u32 = 0o022;
+/// Mode bits that give others anything at all.
+const OTHERS_ANYTHING: u32 = 0o077;
 
 /// A new file takes no place that is taken: what lies there may have been approved, or lead elsewhere.
 pub(super) fn must_be_new(path: &Path) -> Result<(), Exit> {
@@ -99,14 +101,23 @@ pub(super) fn whole(path: &Path) -> Result<SavedPlan, Exit> {
 
 /// The text of a file whose content something hangs on: of one that others cannot write.
 pub(super) fn text(path: &Path, bytes_max: u64) -> Result<String, String> {
+    read(path, bytes_max, OTHERS_WRITE, "others can write to it\nhint: look at it again, then chmod go-w")
+}
+
+/// The text of a file that nobody else may even read.
+pub(super) fn secret(path: &Path, bytes_max: u64) -> Result<String, String> {
+    read(path, bytes_max, OTHERS_ANYTHING, "others can read it\nhint: it is no secret any more; make a new key")
+}
+
+fn read(path: &Path, bytes_max: u64, forbidden: u32, why: &str) -> Result<String, String> {
     let mut text = String::new();
     let file = OpenOptions::new().read(true).custom_flags(nofollow()).open(path).map_err(|e| e.to_string())?;
     let known = file.metadata().map_err(|e| e.to_string())?;
     if !known.is_file() {
         return Err("it is no ordinary file".to_owned());
     }
-    if known.mode() & OTHERS_WRITE != 0 {
-        return Err("others can write to it\nhint: look at it again, then chmod go-w".to_owned());
+    if known.mode() & forbidden != 0 {
+        return Err(why.to_owned());
     }
     if known.len() > bytes_max {
         return Err(format!("it is longer than {bytes_max} bytes"));

@@ -339,7 +339,8 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
         (self.run.cycle.watch)(Event::Finished { route: &change.route, action: change.action.kind() });
         self.lanes.queue.borrow_mut().over(&job);
         let Some(fault) = &job.failed else {
-            if let Some(next) = self.run.cycle.again(change, None)?.filter(|next| self.run.may_follow(next)) {
+            let next = self.run.cycle.again(change, None)?.filter(|next| self.run.may_follow(next));
+            if let Some(next) = self.run.next_of(&job.whose()).or(next) {
                 self.follow(next, job.generation + 1);
             }
             return Ok(());

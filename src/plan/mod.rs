@@ -13,6 +13,7 @@ mod rehearse;
 mod rule_edits;
 mod saved;
 mod scope;
+mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,7 +28,10 @@ pub use decide::Decision;
 pub use differ::{Difference, differences, judgement};
 pub use digest::{basis, change_line, digest, held_line, plan_line};
 pub use explain::explain;
-pub use guard::{Refusal, counted_as, guarded, population_counts, refusals};
+pub use guard::{
+    Bound, Counted, People, Refusal, asks_for_the_day, counted_as, guarded, population_counts, refusals,
+    refusals_of_a_day, unsigned,
+};
 pub use impact::{Comparison, Touch};
 pub use mapping::{INVITED_WITH, Wanted};
 pub use matching::Situation;
@@ -35,6 +39,7 @@ pub use rehearse::{Made, Rehearsal, Unwritten, rehearse};
 pub use rule_edits::{Part, RuleEdit};
 pub use saved::{Kept, SavedPlan, Stale, Staleness, file_lines, keep_to};
 pub use scope::Verdict;
+pub use undo::{Done, Inverse, inverse};
 
 /// A route as the planner sees it.
 #[derive(Clone, Debug)]

@@ -190,7 +190,7 @@ fn leavers(rules: &RuleSet) -> [(&'static str, String); 4] {
     ]
 }
 
-fn guard(guard: &Guard) -> [(&'static str, String); 4] {
+fn guard(guard: &Guard) -> [(&'static str, String); 13] {
     let limit = |limit: Limit| match (limit.max, limit.percent) {
         (Some(max), Some(percent)) => format!("{max} and {percent} %"),
         (Some(max), None) => max.to_string(),
@@ -201,6 +201,15 @@ fn guard(guard: &Guard) -> [(&'static str, String); 4] {
         ("deletes", limit(guard.deletes)),
         ("disables", limit(guard.disables)),
         ("updates", limit(guard.updates)),
+        ("provisions", limit(guard.provisions)),
+        ("promotions", limit(guard.promotions)),
+        ("attributes", guard.attributes.iter().map(|(a, l)| format!("{a}: {}", limit(*l))).collect::<Vec<_>>().join(", ")),
+        ("day.deletes", limit(guard.day.deletes)),
+        ("day.disables", limit(guard.day.disables)),
+        ("day.updates", limit(guard.day.updates)),
+        ("day.provisions", limit(guard.day.provisions)),
+        ("day.promotions", limit(guard.day.promotions)),
         ("minimum_population", guard.minimum_population.to_string()),
+        ("shrinkage", format!("{} %", guard.shrinkage)),
     ]
 }

@@ -74,6 +74,8 @@ pub enum Staleness {
     Values(Vec<String>),
     /// The route could not be planned, for this reason.
     Unplanned(String),
+    /// It cannot be taken back, for this reason.
+    NotUndone(String),
 }
 
 impl fmt::Display for Staleness {
@@ -87,6 +89,7 @@ impl fmt::Display for Staleness {
                 f.write_str("what is known of the person has changed since")
             }
             Staleness::Values(which) => write!(f, "it has changed since: {}", which.join(", ")),
+            Staleness::NotUndone(why) => f.write_str(why),
             Staleness::Unplanned(why) => write!(f, "the route could not be planned: {why}"),
         }
     }
@@ -197,6 +200,15 @@ impl SavedPlan {
     /// How many changes it has, unlinks aside: these write nothing.
     pub fn writing_changes(&self) -> u64 {
         self.changes.values().filter(|change| change.shown.action != ActionKind::Unlink).count() as u64
+    }
+
+    /// How many changes of each kind, by route.
+    pub fn counts(&self) -> BTreeMap<&RouteName, BTreeMap<ActionKind, u64>> {
+        let mut counts: BTreeMap<&RouteName, BTreeMap<ActionKind, u64>> = BTreeMap::new();
+        for ((route, _), change) in &self.changes {
+            *counts.entry(route).or_default().entry(change.shown.action).or_default() += 1;
+        }
+        counts
     }
 
     /// Does this change finish what the plan begins? An invitation is followed by the attributes that the plan shows, and
