@@ -91,7 +91,7 @@ fn a_file_that_is_not_what_it_was_is_refused_before_anything_is_read() {
     place.run(&["sync", "--plan", "to-plan.jsonl"]).code(64);
 
     let seen = sim.seq();
-    let mut refused = |content: &str, why: &str| {
+    let refused = |content: &str, why: &str| {
         place.write("bad.jsonl", content);
         place.run(&["sync", "--plan", "bad.jsonl"]).code(64).says(why);
     };

@@ -17,10 +17,11 @@ fn last_run(place: &Place) -> String {
 /// The issue's own criterion: a rule that was edited badly takes everybody's account, and they come back as they were.
 #[test]
 fn undo_of_a_run_that_deleted_fifty_accounts_brings_them_back() {
-    let (place, sim) = Place::school(330);
+    let (place, sim) = Place::school(800);
     place.settle();
     let before = sim.everybody();
     let leavers: Vec<String> = people(&sim, "north").into_iter().take(25).collect();
+    assert_eq!(leavers.len(), 25, "too few people");
     let ids = [account_ids(&sim, "south", &leavers), account_ids(&sim, "west", &leavers)];
     place.edit_rules("deletes  = { max = 500, percent = 10 }", "deletes  = { max = 500, percent = 100 }");
     leavers.iter().for_each(|who| sim.edit("north", who, &json!({ "employeeType": "Student" })));
