@@ -42,12 +42,14 @@ impl<D, C: Clock> Cycle<'_, D, C> {
     fn last_day(&self, route: &Route, asked: &BTreeSet<Counted>) -> Result<People, StoreError> {
         let now = self.clock.now();
         let since = crate::model::Timestamp(now.0.saturating_sub(DAY_SECONDS * 1_000));
-        let mut kinds = vec![ActionKind::Delete, ActionKind::Disable, ActionKind::Update];
-        if asked.contains(&Counted::Kind(ActionKind::Provision)) || kinds.len() > 2 {
-            kinds.push(ActionKind::Provision);
-        }
+        // Updates are by far the most of the log, and are looked through only where something that they may be is counted.
+        let kinds: &[ActionKind] = if asked.iter().all(|what| *what == Counted::Kind(ActionKind::Delete)) {
+            &[ActionKind::Delete]
+        } else {
+            &[ActionKind::Delete, ActionKind::Disable, ActionKind::Update, ActionKind::Provision]
+        };
         let (mut people, mut made) = (People::new(), BTreeSet::<ObjectId>::new());
-        self.store.applied_since(&route.name, since, &kinds, |entry| {
+        self.store.applied_since(&route.name, since, kinds, |entry| {
             if entry.action == ActionKind::Provision {
                 made.insert(entry.home.id.clone());
             }

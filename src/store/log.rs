@@ -195,7 +195,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         // The log is as long as the store is old, and has no index but its order: entries are in the order of time.
         let sql = "SELECT body, at, action FROM log WHERE home = ?1 AND target = ?2 AND outcome = 'applied' \
-                   AND run NOT IN (SELECT id FROM runs WHERE json_extract(summary, '$.approved') IS NOT NULL) \
+                   AND run NOT IN (SELECT id FROM runs WHERE json_extract(summary, '$.approved') IS NOT NULL \
+                   AND id >= (SELECT run FROM log WHERE seq > ?3 ORDER BY seq LIMIT 1)) \
                    AND seq > ?3 ORDER BY seq";
         let after = signed(self.first_since(since)?.saturating_sub(1));
         let mut statement = self.connection.prepare_cached(sql)?;

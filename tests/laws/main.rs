@@ -14,5 +14,6 @@ mod plans;
 mod rehearsal;
 mod saved;
 mod table;
+mod undo;
 mod verdicts;
 mod world;
