@@ -73,6 +73,7 @@ fn new_key(path: &Path, out: &mut Output) -> Result<(), Exit> {
     let written = plan_file::written(path, |file| writeln!(file, "{}\n{}\n{}", PEM[0], body.as_str(), PEM[1]));
     written.map_err(|e| session::failed(format_args!("{}: {e}", path.display())))?;
     out.line(format_args!("{}", name_of(key.public_key().as_ref())));
+    out.flush();
     say(format_args!("keep {} to yourself; the line above goes into `approvers` of [approval]", path.display()));
     Ok(())
 }

@@ -95,12 +95,7 @@ pub(super) async fn cycle(
 }
 
 /// One run, whatever it is for.
-pub(super) async fn carry_out(
-    global: &Global,
-    config: &Config,
-    order: Order,
-    out: &mut Output,
-) -> Result<Exit, Exit> {
+pub(super) async fn carry_out(global: &Global, config: &Config, order: Order, out: &mut Output) -> Result<Exit, Exit> {
     let clock = SystemClock::start();
     let Order { focus, trigger, approve, take_over, verb } = order;
     let directories = session::writers(session::connect(config, clock)?);

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use super::report::Report;
 use super::secret::{environment, is_open_to_others};
-use super::{Config, Credential, Schedule, SecretSource, Tenant, approval, limits, listen, notify, schedule, tenant, topology};
+use super::{
+    Config, Credential, Schedule, SecretSource, Tenant, approval, limits, listen, notify, schedule, tenant, topology,
+};
 use crate::rules::diagnostic::did_you_mean;
 use crate::rules::table::{Section, Word, document};
 use crate::rules::{Diagnostic, RuleSet};
@@ -73,8 +75,18 @@ pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> R
         return Err(report);
     }
     let tenants = tenants.into_iter().filter_map(|(name, (tenant, _))| Some((name, tenant?))).collect();
-    let config =
-        Config { path: path.to_owned(), store, schedule, jitter_seconds, app, tenants, routes, listen, notify, approval };
+    let config = Config {
+        path: path.to_owned(),
+        store,
+        schedule,
+        jitter_seconds,
+        app,
+        tenants,
+        routes,
+        listen,
+        notify,
+        approval,
+    };
     Ok(Loaded { config, warnings: report })
 }
 

@@ -59,7 +59,10 @@ impl fmt::Display for Refusal {
         let Self { route, rules, kind, counted, planned, population, limit, bound } = self;
         if *bound == Bound::Signatures {
             let above = limit.max.unwrap_or_default();
-            return write!(f, "{route}: {planned} changes in all; above {above} [approval] asks for a signed plan file");
+            return write!(
+                f,
+                "{route}: {planned} changes in all; above {above} [approval] asks for a signed plan file"
+            );
         }
         match counted {
             Counted::Kind(_) => write!(f, "{route}: {planned} accounts to {kind}")?,
@@ -169,7 +172,8 @@ pub fn refusals_of_a_day(plan: &RoutePlan, rules: &[Arc<RuleSet>], before: &Peop
 /// What the limits of a day count, of what is planned: of nothing else the last 24 hours have to be looked up.
 pub fn asks_for_the_day(plan: &RoutePlan, rules: &[Arc<RuleSet>]) -> BTreeSet<Counted> {
     let people = guarded(plan);
-    let limits = rules.iter().flat_map(|set| limits_of_a_day(&set.guard).into_iter().map(|(what, _)| (&set.name, what)));
+    let limits =
+        rules.iter().flat_map(|set| limits_of_a_day(&set.guard).into_iter().map(|(what, _)| (&set.name, what)));
     limits.filter(|(set, what)| people.contains_key(&((*set).clone(), what.clone()))).map(|(_, what)| what).collect()
 }
 

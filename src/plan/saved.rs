@@ -214,7 +214,9 @@ impl SavedPlan {
     /// Does this change finish what the plan begins? An invitation is followed by the attributes that the plan shows, and
     /// a new or joined account by references to other accounts, which may have come to be since.
     pub fn completes(&self, change: &Change) -> bool {
-        let (Action::Update { edits, .. }, Some(saved)) = (&change.action, self.change_of(change)) else { return false };
+        let (Action::Update { edits, .. }, Some(saved)) = (&change.action, self.change_of(change)) else {
+            return false;
+        };
         match saved.shown.action {
             ActionKind::Join => edits.keys().all(Attribute::is_reference),
             ActionKind::Provision => {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
-    Action, ActionKind, Attribute, Attributes, Change, Edit, Edits, Link, ObjectId, Observed, Person, Presence, REDACTED,
-    RouteName, Value, Why, same_value,
+    Action, ActionKind, Attribute, Attributes, Change, Edit, Edits, Link, ObjectId, Observed, Person, Presence,
+    REDACTED, RouteName, Value, Why, same_value,
 };
 
 /// One write that was made, by the change log.
@@ -69,7 +69,9 @@ pub fn inverse(
 ) -> Inverse {
     let mut inverse = Inverse::default();
     let Some(first) = done.iter().find(|write| write.action != ActionKind::Unlink) else {
-        inverse.left.push((ActionKind::Unlink, "nothing was written; who is in scope is linked again anyway".to_owned()));
+        inverse
+            .left
+            .push((ActionKind::Unlink, "nothing was written; who is in scope is linked again anyway".to_owned()));
         return inverse;
     };
     let linked = link.and_then(Link::account);
@@ -120,11 +122,7 @@ pub fn inverse(
 
 /// Attributes that still have what the run gave them get back what they had; also, whether the account is to be blocked
 /// (`Some(true)`) or unblocked.
-fn put_back(
-    sum: &Sum,
-    account: &Observed,
-    left: &mut Vec<(ActionKind, String)>,
-) -> (Edits, Attributes, Option<bool>) {
+fn put_back(sum: &Sum, account: &Observed, left: &mut Vec<(ActionKind, String)>) -> (Edits, Attributes, Option<bool>) {
     let (mut edits, mut before, mut blocked) = (Edits::new(), Attributes::new(), None);
     let hidden = |value: &Option<Value>| value.as_ref().and_then(Value::as_text) == Some(REDACTED);
     for (attribute, (first, last)) in &sum.edits {

@@ -279,7 +279,14 @@ impl<'t> Reading<'t> {
         let mut guard = Guard::default();
         let Some(section) = root.section("guard", "[guard]", &mut self.findings) else { return guard };
         let known = [
-            "deletes", "disables", "updates", "provisions", "promotions", "attributes", "day", "minimum_population",
+            "deletes",
+            "disables",
+            "updates",
+            "provisions",
+            "promotions",
+            "attributes",
+            "day",
+            "minimum_population",
             "shrinkage",
         ];
         section.only(&known, &mut self.findings);

@@ -45,7 +45,8 @@ impl Store {
     /// SQLite's.
     pub fn note_approval(&self, run: RunId, digest: &str, by: &[String]) -> Result<(), StoreError> {
         let by = serde_json::to_string(by).map_err(|e| StoreError::Damaged(e.to_string()))?;
-        let sql = "UPDATE runs SET summary = json_set(summary, '$.approved', ?2, '$.approved_by', json(?3)) WHERE id = ?1";
+        let sql =
+            "UPDATE runs SET summary = json_set(summary, '$.approved', ?2, '$.approved_by', json(?3)) WHERE id = ?1";
         self.connection.execute(sql, params![signed(run.0), digest, by])?;
         Ok(())
     }

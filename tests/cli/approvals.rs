@@ -38,14 +38,23 @@ fn a_plan_approved_yesterday_with_three_people_changed_since_applies_all_but_tho
     // The night: one is renamed to another title, one leaves, one had the title put right at home; and somebody new moves.
     sim.edit("north", &people[0], &json!({ "jobTitle": "Provost" }));
     sim.delete("north", &people[1]);
-    sim.edit("south", &sim.account("south", &people[2])["id"].as_str().unwrap().to_owned(), &json!({ "jobTitle": "Local" }));
-    sim.edit("west", &sim.account("west", &people[2])["id"].as_str().unwrap().to_owned(), &json!({ "jobTitle": "Local" }));
+    sim.edit(
+        "south",
+        &sim.account("south", &people[2])["id"].as_str().unwrap().to_owned(),
+        &json!({ "jobTitle": "Local" }),
+    );
+    sim.edit(
+        "west",
+        &sim.account("west", &people[2])["id"].as_str().unwrap().to_owned(),
+        &json!({ "jobTitle": "Local" }),
+    );
     sim.edit("north", &people[8], &json!({ "jobTitle": "Rector" }));
 
     let since = sim.seq();
     let synced = place.run(&["sync", "--plan", "plan.jsonl"]).code(4);
     let made = applied(&place);
-    let expected: Vec<String> = people[3..7].iter().flat_map(|who| [format!("update {who}"), format!("update {who}")]).collect();
+    let expected: Vec<String> =
+        people[3..7].iter().flat_map(|who| [format!("update {who}"), format!("update {who}")]).collect();
     let sorted = |mut all: Vec<String>| {
         all.sort();
         all
@@ -173,12 +182,21 @@ fn above_a_number_two_people_have_to_sign_and_both_are_put_down() {
     place.run(&["approve", "plan.jsonl", "--key", "ada.key"]).code(64);
     place.run(&["approve", "plan.jsonl", "--key", "mallory.key"]).code(0);
     let refused = place.run(&["sync", "--plan", "plan.jsonl"]).code(3);
-    assert!(refused.err.contains("is none of the approvers") && refused.err.contains("1 more of these"), "{}", refused.err);
+    assert!(
+        refused.err.contains("is none of the approvers") && refused.err.contains("1 more of these"),
+        "{}",
+        refused.err
+    );
     assert!(!refused.err.contains(&format!("\n  {}", public[0])), "who has signed is not missing: {}", refused.err);
     // A signature says nothing of another plan, and cannot be passed off as somebody else's.
-    let approval = |mark: &str| std::fs::read_dir(place.folder.path()).unwrap().map(|e| e.unwrap().path())
-        .filter(|p| p.to_string_lossy().ends_with(".approval"))
-        .find(|p| std::fs::read_to_string(p).unwrap().contains(mark)).unwrap();
+    let approval = |mark: &str| {
+        std::fs::read_dir(place.folder.path())
+            .unwrap()
+            .map(|e| e.unwrap().path())
+            .filter(|p| p.to_string_lossy().ends_with(".approval"))
+            .find(|p| std::fs::read_to_string(p).unwrap().contains(mark))
+            .unwrap()
+    };
     let of_ada = std::fs::read_to_string(approval(&public[0])).unwrap();
     place.write("plan.jsonl.forged.approval", &of_ada.replace(&public[0], &public[1]));
     place.run(&["sync", "--plan", "plan.jsonl"]).code(3).says("its signature is not that of its approver");
@@ -190,8 +208,10 @@ fn above_a_number_two_people_have_to_sign_and_both_are_put_down() {
     place.run(&["sync", "--plan", "plan.jsonl"]).code(0);
     assert!(!sim.ledger().is_empty());
     let status = place.run(&["status", "--format", "json"]).json();
-    let run: &Value = status["runs"].as_array().unwrap().iter().find(|r| !r["summary"]["approved_by"].is_null()).unwrap();
-    let mut by: Vec<&str> = run["summary"]["approved_by"].as_array().unwrap().iter().map(|b| b.as_str().unwrap()).collect();
+    let run: &Value =
+        status["runs"].as_array().unwrap().iter().find(|r| !r["summary"]["approved_by"].is_null()).unwrap();
+    let mut by: Vec<&str> =
+        run["summary"]["approved_by"].as_array().unwrap().iter().map(|b| b.as_str().unwrap()).collect();
     let mut expected: Vec<&str> = public[..2].iter().map(String::as_str).collect();
     (by.sort_unstable(), expected.sort_unstable());
     assert_eq!(by, expected);

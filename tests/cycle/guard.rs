@@ -56,15 +56,26 @@ async fn one_attribute_and_promotions_and_invitations_have_limits_of_their_own()
     bench.staff("north", "three");
     let report = bench.sync().await;
     assert_eq!(bounds(&report), [Bound::Run]);
-    assert!(report.drafted.refusals[0].to_string().contains("3 accounts to provision"), "{:?}", report.drafted.refusals);
+    assert!(
+        report.drafted.refusals[0].to_string().contains("3 accounts to provision"),
+        "{:?}",
+        report.drafted.refusals
+    );
     for who in ["one", "two", "three"] {
-        bench.tenant("north").edit_user(&format!("{who}@north.example"), &json!({ "employeeType": "Student" })).unwrap();
+        bench
+            .tenant("north")
+            .edit_user(&format!("{who}@north.example"), &json!({ "employeeType": "Student" }))
+            .unwrap();
     }
     for who in ["p0", "p1"] {
         bench.tenant("north").edit_user(&format!("{who}@north.example"), &json!({ "jobTitle": "Dean" })).unwrap();
     }
     let report = bench.sync().await;
-    assert!(report.drafted.refusals[0].to_string().contains("2 accounts to update in jobTitle"), "{:?}", report.drafted.refusals);
+    assert!(
+        report.drafted.refusals[0].to_string().contains("2 accounts to update in jobTitle"),
+        "{:?}",
+        report.drafted.refusals
+    );
 }
 
 #[tokio::test(start_paused = true)]

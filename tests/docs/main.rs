@@ -325,6 +325,11 @@ fn the_page_on_operations_tells_what_happens() {
 }
 
 #[test]
+fn the_page_on_approvals_tells_what_happens() {
+    told("docs/approvals.md");
+}
+
+#[test]
 fn the_page_on_importing_tells_what_happens() {
     told("docs/import.md");
 }

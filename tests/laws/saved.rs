@@ -175,7 +175,9 @@ fn other_rules_and_routes_that_were_not_planned_keep_nothing() {
     assert!(kept.stale.len() == 2 && kept.stale.iter().all(|s| s.why == Staleness::Rules));
     let why = BTreeMap::from([(route_name(), "south is down".to_owned())]);
     let kept = keep_to(&saved(&old), &Plan::default(), &why, &only());
-    assert!(kept.stale.len() == 2 && kept.stale.iter().all(|s| s.why == Staleness::Unplanned("south is down".to_owned())));
+    assert!(
+        kept.stale.len() == 2 && kept.stale.iter().all(|s| s.why == Staleness::Unplanned("south is down".to_owned()))
+    );
     let kept = keep_to(&saved(&old), &old, &BTreeMap::new(), &BTreeSet::new());
     assert!(kept.stale.is_empty(), "of routes that are not asked for nothing is said: {:?}", kept.stale);
 }

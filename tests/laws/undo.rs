@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crosstie::model::{
-    Action, ActionKind, Attribute, Attributes, Edit, Link, ObjectId, Observed, Origin, Person, Presence, Tie, Timestamp,
-    Value,
+    Action, ActionKind, Attribute, Attributes, Edit, Link, ObjectId, Observed, Origin, Person, Presence, Tie,
+    Timestamp, Value,
 };
 use crosstie::plan::{Done, Inverse, inverse};
 use proptest::prelude::*;
@@ -60,10 +60,13 @@ impl Account {
             Action::Update { edits, .. } => {
                 for (name, edit) in edits {
                     assert!(self.stands, "nobody writes what is deleted");
-                    self.set(name.as_str(), match edit {
-                        Edit::Set(value) => Some(value.clone()),
-                        Edit::Clear => None,
-                    });
+                    self.set(
+                        name.as_str(),
+                        match edit {
+                            Edit::Set(value) => Some(value.clone()),
+                            Edit::Clear => None,
+                        },
+                    );
                 }
             }
             Action::Enable { .. } => self.set("accountEnabled", Some(Value::Bool(true))),
@@ -148,8 +151,12 @@ fn what_a_run_invited_is_deleted_and_hidden_values_are_not_guessed() {
         done(ActionKind::Update, &[("jobTitle", None, Some(Value::from("b")))]),
     ];
     let inverse = back(&made, Presence::Present, &Attributes::new());
-    assert!(matches!(inverse.changes.as_slice(), [change] if change.action.kind() == ActionKind::Delete), "{inverse:?}");
+    assert!(
+        matches!(inverse.changes.as_slice(), [change] if change.action.kind() == ActionKind::Delete),
+        "{inverse:?}"
+    );
     let hidden = Some(Value::from(crosstie::model::REDACTED));
-    let inverse = back(&[done(ActionKind::Update, &[("city", hidden.clone(), hidden)])], Presence::Present, &Attributes::new());
+    let inverse =
+        back(&[done(ActionKind::Update, &[("city", hidden.clone(), hidden)])], Presence::Present, &Attributes::new());
     assert!(inverse.changes.is_empty() && inverse.left[0].1.contains("not in the log"), "{inverse:?}");
 }
