@@ -206,14 +206,8 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         for (route, home) in drafting.drop_touched(&mut drafted.plan) {
             self.store.unsettle(&route, &home)?;
         }
-        for route in &self.config.routes {
-            if let Some(plan) = drafted.plan.routes.iter().find(|p| p.route == route.name) {
-                if drafting.tells {
-                    self.store.together(|| self.explain(plan))?;
-                }
-            }
-        }
         if drafting.tells {
+            drafted.plan.routes.iter().try_for_each(|plan| self.store.together(|| self.explain(plan)))?;
             drafted.refusals = self.refusals(&drafted.plan, &drafting.let_through())?;
         }
         drafted.digest = plan::digest(&drafted.plan);

@@ -233,3 +233,24 @@ fn what_is_no_key_signs_nothing() {
     ask_for(&place, 3, 2, &["ed25519:AAAA".to_owned()]);
     place.run(&["check"]).code(64).says("is no public key");
 }
+
+/// What would follow from a change of the file, and does not stand in it, is left to the next cycle.
+#[test]
+fn nothing_follows_that_the_file_does_not_have() {
+    let (place, sim) = Place::school(60);
+    place.settle();
+    let leaver = super::support::someone_without_reports(&sim, "north");
+    let (who, id) = (text(&leaver, "userPrincipalName"), text(&leaver, "id"));
+    sim.delete("north", id);
+    place.settle();
+    sim.restore("north", id);
+    sim.edit("north", id, &json!({ "jobTitle": "Dean" }));
+    place.run(&["plan", "--out", "plan.jsonl"]).code(2);
+    let since = sim.seq();
+    place.run(&["sync", "--plan", "plan.jsonl"]).code(0);
+    let kinds: Vec<String> = sim.ledger_since(since).iter().map(|e| text(e, "kind").to_owned()).collect();
+    assert_eq!(kinds, ["restore", "restore"]);
+    assert_ne!(sim.account("south", who)["jobTitle"], "Dean");
+    place.settle();
+    assert_eq!(sim.account("south", who)["jobTitle"], "Dean");
+}
