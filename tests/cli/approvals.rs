@@ -38,16 +38,8 @@ fn a_plan_approved_yesterday_with_three_people_changed_since_applies_all_but_tho
     // The night: one is renamed to another title, one leaves, one had the title put right at home; and somebody new moves.
     sim.edit("north", &people[0], &json!({ "jobTitle": "Provost" }));
     sim.delete("north", &people[1]);
-    sim.edit(
-        "south",
-        &sim.account("south", &people[2])["id"].as_str().unwrap().to_owned(),
-        &json!({ "jobTitle": "Local" }),
-    );
-    sim.edit(
-        "west",
-        &sim.account("west", &people[2])["id"].as_str().unwrap().to_owned(),
-        &json!({ "jobTitle": "Local" }),
-    );
+    sim.edit("south", sim.account("south", &people[2])["id"].as_str().unwrap(), &json!({ "jobTitle": "Local" }));
+    sim.edit("west", sim.account("west", &people[2])["id"].as_str().unwrap(), &json!({ "jobTitle": "Local" }));
     sim.edit("north", &people[8], &json!({ "jobTitle": "Rector" }));
 
     let since = sim.seq();
@@ -213,7 +205,8 @@ fn above_a_number_two_people_have_to_sign_and_both_are_put_down() {
     let mut by: Vec<&str> =
         run["summary"]["approved_by"].as_array().unwrap().iter().map(|b| b.as_str().unwrap()).collect();
     let mut expected: Vec<&str> = public[..2].iter().map(String::as_str).collect();
-    (by.sort_unstable(), expected.sort_unstable());
+    by.sort_unstable();
+    expected.sort_unstable();
     assert_eq!(by, expected);
     assert_eq!(run["summary"]["approved"], digest);
 }
