@@ -1,6 +1,7 @@
 //! What does a person type, and which verb answers? One file a verb.
 
 mod alerts;
+mod approve;
 mod changed;
 mod check;
 mod chronicle;
@@ -22,6 +23,7 @@ mod notify;
 mod outcome;
 mod output;
 mod plan;
+mod plan_file;
 mod post;
 mod progress;
 mod render;
@@ -33,6 +35,7 @@ mod session;
 mod sim;
 mod status;
 mod sync;
+mod undo;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -96,8 +99,12 @@ enum Verb {
     Plan(plan::Arguments),
     /// Why one person is in or out, matched or held, what each expression gave, and what waits; writes nothing.
     Explain(explain::Arguments),
+    /// Looks at a plan file and signs it; also makes the key to sign with.
+    Approve(approve::Arguments),
     /// One cycle: read, plan, guard, write.
     Sync(sync::Arguments),
+    /// Takes back what one run did, as far as things are still as it left them.
+    Undo(undo::Arguments),
     /// Scheduled cycles until stopped: SIGTERM and Ctrl-C finish the writes under way, SIGHUP reloads the configuration.
     Run(run::Arguments),
     /// Tries failed people, quarantined routes and resting tenants again with the next cycle, instead of waiting.
@@ -142,6 +149,8 @@ fn run(cli: &Cli, out: &mut Output) -> Exit {
         Verb::Check(arguments) => check::run(global, arguments, out),
         Verb::Plan(arguments) => plan::run(global, arguments, out),
         Verb::Explain(arguments) => explain::run(global, arguments, out),
+        Verb::Approve(arguments) => approve::run(arguments, out),
+        Verb::Undo(arguments) => undo::run(global, arguments, out),
         Verb::Sync(arguments) => sync::run(global, arguments, out),
         Verb::Run(arguments) => run::run(global, arguments, out),
         Verb::Retry(arguments) => retry::run(global, arguments, out),

@@ -65,15 +65,20 @@ fn summary(report: &Report) -> String {
         applied.entry(route.to_string()).or_default().insert(kind.as_str(), *n);
     }
     let held: usize = report.drafted.plan.routes.iter().map(|r| r.held.len()).sum();
-    json!({
+    let mut summary = json!({
         "applied": applied,
         "failed": report.failed.len(),
         "held": held,
+        "stale": report.drafted.stale.len(),
         "waiting": report.waiting,
         "unread": report.drafted.readings.unread.keys().map(ToString::to_string).collect::<Vec<_>>(),
         "read_anew": render::read_anew(&report.drafted.readings),
         "unwritten": report.unwritten.keys().map(ToString::to_string).collect::<Vec<_>>(),
         "refused": report.drafted.refusals.iter().map(|r| r.route.to_string()).collect::<Vec<_>>(),
-    })
-    .to_string()
+    });
+    if let (Some((digest, by)), serde_json::Value::Object(fields)) = (&report.approved, &mut summary) {
+        fields.insert("approved".to_owned(), json!(digest));
+        fields.insert("approved_by".to_owned(), json!(by));
+    }
+    summary.to_string()
 }

@@ -1,18 +1,16 @@
 //! What would a cycle change?
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::{BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::output::{complain, say};
-use super::{Exit, Global, Output, render, session};
+use super::{Exit, Global, Output, plan_file, render, session};
 use crate::config::Config;
 use crate::engine::{Drafted, Focus};
+use crate::plan::Bound;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -28,9 +26,12 @@ pub(super) struct Arguments {
     /// Changes of one kind and route that the text spells out; the totals count all.
     #[arg(long, value_name = "N", default_value_t = render::SHOWN)]
     show: usize,
-    /// Also write the whole plan to this file, as jsonl.
+    /// Also write the whole plan to this new file, as jsonl: to look at it, to approve it, and for `sync --plan`.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// This tenant has really lost so many people: believe its reading.
+    #[arg(long, value_name = "TENANT")]
+    shrunken: Vec<String>,
     /// How the plan is written to stdout.
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     format: Format,
@@ -49,7 +50,7 @@ enum Format {
 impl Arguments {
     /// Everything, as text, with one example of each kind and route.
     pub(super) fn in_short() -> Self {
-        Self { route: None, user: None, offline: false, show: 1, out: None, format: Format::Text }
+        Self { route: None, user: None, offline: false, show: 1, out: None, shrunken: Vec::new(), format: Format::Text }
     }
 }
 
@@ -64,12 +65,16 @@ pub(super) async fn dry_run(
     arguments: &Arguments,
     out: &mut Output,
 ) -> Result<Exit, Exit> {
+    if let Some(path) = &arguments.out {
+        plan_file::must_be_new(path)?;
+    }
     let route = session::route(config, arguments.route.as_deref())?;
     let focus = Focus { route, user: arguments.user.clone(), offline: arguments.offline, ..Focus::default() };
+    let focus = Focus { shrunken: session::tenants(config, &arguments.shrunken)?, ..focus };
     let drafted = session::looking(global, config, focus, async |cycle| cycle.dry_run().await).await?;
     show(&drafted, config, arguments, out);
     if let Some(path) = &arguments.out {
-        save(&drafted, config, path).map_err(|e| session::failed(format_args!("{}: {e}", path.display())))?;
+        plan_file::save(&drafted, config, path)?;
     }
     Ok(exit(&drafted))
 }
@@ -89,11 +94,11 @@ fn show(drafted: &Drafted, config: &Config, arguments: &Arguments, out: &mut Out
     }
     // What is found comes before what is wrong with it, also where both streams lead to one terminal.
     out.flush();
-    complaints(drafted);
+    complaints(drafted, "sync");
 }
 
-/// What kept the plan from being whole, on stderr.
-pub(super) fn complaints(drafted: &Drafted) {
+/// What kept the plan from being whole, on stderr. `verb` carries it out.
+pub(super) fn complaints(drafted: &Drafted, verb: &str) {
     let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (route, why) in &drafted.skipped {
         by_reason.entry(why).or_default().push(route.to_string());
@@ -107,31 +112,16 @@ pub(super) fn complaints(drafted: &Drafted) {
     for refusal in &drafted.refusals {
         complain(format_args!("{refusal}"));
     }
-    if !drafted.refusals.is_empty() {
+    if drafted.refusals.iter().any(|refusal| refusal.bound == Bound::Signatures) {
         say(format_args!(
-            "hint: look at the plan; if it is meant, let exactly it through: crosstie sync --approve {}",
+            "hint: crosstie plan --out FILE, then crosstie approve FILE --key KEYFILE by the approvers, then crosstie sync --plan FILE"
+        ));
+    } else if !drafted.refusals.is_empty() {
+        say(format_args!(
+            "hint: look at the plan; if it is meant, let exactly it through: crosstie {verb} --approve {}",
             drafted.refused_digest
         ));
     }
-}
-
-/// Written beside its place and moved there, so that no half plan is ever found.
-fn save(drafted: &Drafted, config: &Config, path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let beside = folder.join(name);
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    let mut file = BufWriter::new(file);
-    let mut fault = None;
-    render::lines(drafted, config, |line| {
-        if fault.is_none() {
-            fault = writeln!(file, "{line}").err();
-        }
-    });
-    fault.map_or(Ok(()), Err)?;
-    file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
-    std::fs::rename(&beside, path)
 }
 
 fn exit(drafted: &Drafted) -> Exit {

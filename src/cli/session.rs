@@ -153,6 +153,19 @@ pub(super) fn route(config: &Config, text: Option<&str>) -> Result<Option<RouteN
     }
 }
 
+/// Tenants of these names, or a usage error.
+pub(super) fn tenants(config: &Config, names: &[String]) -> Result<BTreeSet<TenantName>, Exit> {
+    let known = |name: &String| {
+        let tenant = TenantName::from(name.as_str());
+        config.tenants.contains_key(&tenant).then_some(tenant).ok_or_else(|| {
+            let all: Vec<&str> = config.tenants.keys().map(TenantName::as_str).collect();
+            complain(format_args!("there is no tenant {name:?}\nhint: the tenants are {}", all.join(", ")));
+            Exit::Usage
+        })
+    };
+    names.iter().map(known).collect()
+}
+
 /// Secrets that are not to be had now.
 pub(super) fn missing(config: &Config) -> Vec<String> {
     let tenants = config.missing_secrets().into_iter().map(|(tenant, error)| format!("tenant {tenant}: {error}"));

@@ -1,21 +1,23 @@
 //! How does one cycle go?
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use clap::Args;
 use tracing::Instrument;
 
 use super::alerts::{self, Ended};
 use super::clock::SystemClock;
-use super::output::complain;
+use super::output::{complain, say};
 use super::post::Outgoing;
 use super::progress::Progress;
-use super::{Exit, Global, Output, chronicle, outcome, plan, render, session};
+use super::{Exit, Global, Output, approve, chronicle, outcome, plan, plan_file, render, session};
 use crate::config::Config;
 use crate::engine::{Cycle, EngineError, Focus, Report, longest_window_millis};
 use crate::graph::RequestIds;
-use crate::model::{ActionKind, RouteName, RunId, Trigger};
+use crate::model::{ActionKind, Person, RouteName, RunId, Trigger};
 use crate::notify::Bell;
+use crate::plan::{Bound, Stale, Staleness};
 use crate::ports::Clock;
 
 #[derive(Args, Debug, Default)]
@@ -26,18 +28,24 @@ pub(super) struct Arguments {
     /// Only this home user: object id or user principal name.
     #[arg(long, value_name = "U", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     user: Option<String>,
+    /// Make exactly the changes of this file of `plan --out` that are still due as they stand there, and no others.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["route", "user", "full"])]
+    plan: Option<PathBuf>,
     /// Let the plan with this digest pass the guard, once.
     #[arg(long, value_name = "DIGEST", value_parser = digest)]
     approve: Option<String>,
     /// Read every tenant from the start, whatever the watermarks say.
     #[arg(long)]
     full: bool,
+    /// This tenant has really lost so many people: believe its reading.
+    #[arg(long, value_name = "TENANT", conflicts_with = "plan")]
+    shrunken: Vec<String>,
     /// Another machine that wrote this store is gone for good: do not wait until its place is free.
     #[arg(long)]
     take_over: bool,
 }
 
-fn digest(text: &str) -> Result<String, String> {
+pub(super) fn digest(text: &str) -> Result<String, String> {
     let hex = text.strip_prefix("sha256:").unwrap_or_default();
     let whole = hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit());
     if whole {
@@ -51,6 +59,17 @@ pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> E
     session::online(global, async |config| cycle(global, config, arguments, out).await)
 }
 
+/// What is to be carried out.
+pub(super) struct Order {
+    pub(super) focus: Focus,
+    pub(super) trigger: Trigger,
+    /// The digest of a plan that may pass the guard.
+    pub(super) approve: Option<String>,
+    pub(super) take_over: bool,
+    /// The verb with the options that lead here again.
+    pub(super) verb: String,
+}
+
 /// One cycle on an open runtime: what `sync` does, and the demo.
 pub(super) async fn cycle(
     global: &Global,
@@ -59,17 +78,37 @@ pub(super) async fn cycle(
     out: &mut Output,
 ) -> Result<Exit, Exit> {
     let route = session::route(config, arguments.route.as_deref())?;
-    let focus = Focus { route, user: arguments.user.clone(), full: arguments.full, ..Focus::default() };
+    let saved = arguments.plan.as_deref().map(|path| plan_file::load(path, config)).transpose()?;
+    let (mut verb, mut approve, mut signed_by) = ("sync".to_owned(), arguments.approve.clone(), Vec::new());
+    if let (Some(path), Some(saved)) = (&arguments.plan, &saved) {
+        verb = format!("sync --plan {}", path.display());
+        signed_by = approve::signed_by(path, saved, config.approval.as_ref())?;
+        approve = (!signed_by.is_empty()).then(|| saved.digest.clone()).or(approve);
+    }
+    // Other routes are not even read.
+    let due = saved.as_ref().map(|saved| saved.routes.keys().cloned().collect());
+    let shrunken = session::tenants(config, &arguments.shrunken)?;
+    let (user, full) = (arguments.user.clone(), arguments.full);
+    let focus = Focus { route, due, user, full, saved, signed_by, shrunken, ..Focus::default() };
+    let order = Order { focus, trigger: Trigger::Manual, approve, take_over: arguments.take_over, verb };
+    carry_out(global, config, order, out).await
+}
+
+/// One run, whatever it is for.
+pub(super) async fn carry_out(global: &Global, config: &Config, order: Order, out: &mut Output) -> Result<Exit, Exit> {
     let clock = SystemClock::start();
+    let Order { focus, trigger, approve, take_over, verb } = order;
     let directories = session::writers(session::connect(config, clock)?);
     let outgoing = Outgoing::open(config)?;
-    let store = session::store_to_write(config, "sync", arguments.take_over, &clock)?;
+    let name = if trigger == Trigger::Undo { "undo" } else { "sync" };
+    let store = session::store_to_write(config, name, take_over, &clock)?;
     session::remember_units(config, &store, &directories).map_err(session::failed)?;
     let (progress, ids) = (Progress::new(global), RequestIds::random().map_err(session::failed)?);
     let bell = Bell::default();
     store.forget_spent(clock.now(), longest_window_millis(config)).map_err(session::failed)?;
-    let (whole, started_at) = (focus.route.is_none() && focus.user.is_none(), clock.now());
-    let run = store.begin_run(Trigger::Manual, started_at).map_err(session::failed)?;
+    let whole = focus.route.is_none() && focus.user.is_none() && focus.saved.is_none() && focus.undo.is_none();
+    let started_at = clock.now();
+    let run = store.begin_run(trigger, started_at).map_err(session::failed)?;
     session::until_stopped(async |stop| {
         let cycle = Cycle {
             config,
@@ -85,13 +124,13 @@ pub(super) async fn cycle(
             stop: stop.clone(),
         };
         let work = async {
-            let work = cycle.sync(Trigger::Manual, run, arguments.approve.as_deref());
+            let work = cycle.sync(trigger, run, approve.as_deref());
             let result = session::alive(&store, &clock, work).instrument(chronicle::span(run)).await;
             progress.clear();
             // Where the store is somebody else's by now, nothing more is written to it, not even that this run is over.
             let result = result.map_err(session::failed)?;
-            let (report, exit, reason) = told(result, run, arguments, out);
-            let (trigger, ended_at, report) = (Trigger::Manual, clock.now(), &report);
+            let (report, exit, reason) = told(result, run, &verb, approve.as_deref(), out);
+            let (ended_at, report) = (clock.now(), &report);
             let source = config.notify.source.as_str();
             let ended = Ended { source, run, trigger, started_at, ended_at, exit, reason, report, whole };
             outcome::end(config, &store, &clock, &outgoing, &ended).await
@@ -105,13 +144,14 @@ pub(super) async fn cycle(
 fn told(
     result: Result<Report, EngineError>,
     run: RunId,
-    arguments: &Arguments,
+    verb: &str,
+    approved: Option<&str>,
     out: &mut Output,
 ) -> (Report, Exit, Option<String>) {
     match result {
         Ok(report) => {
-            show(&report, out);
-            let exit = exit(&report, arguments.approve.as_deref());
+            show(&report, verb, out);
+            let exit = exit(&report, approved);
             (report, exit, None)
         }
         Err(error) => {
@@ -123,7 +163,7 @@ fn told(
     }
 }
 
-fn show(report: &Report, out: &mut Output) {
+fn show(report: &Report, verb: &str, out: &mut Output) {
     let mut routes: Vec<_> = report.drafted.plan.routes.iter().map(|r| &r.route).collect();
     routes.sort();
     for route in routes {
@@ -134,7 +174,11 @@ fn show(report: &Report, out: &mut Output) {
         out.line(format_args!("{}: held {who}: {}", held.route, render::inert(&held.hold.to_string())));
     }
     out.flush();
-    plan::complaints(&report.drafted);
+    plan::complaints(&report.drafted, verb);
+    stale(&report.drafted.stale);
+    if report.left_out > 0 {
+        say(format_args!("{} more changes are due that the plan does not have; they were left alone", report.left_out));
+    }
     failures(report);
     for (tenant, why) in &report.unwritten {
         complain(format_args!("{tenant} was given up for this cycle: {why}"));
@@ -147,6 +191,25 @@ fn show(report: &Report, out: &mut Output) {
     }
     if report.waiting > 0 {
         complain(format_args!("{} changes wait for the next cycle", report.waiting));
+    }
+}
+
+/// What is not made because things are not what they were: all of it, for somebody has approved it.
+pub(super) fn stale(all: &[Stale]) {
+    let who = |home: &Person| match render::inert(&home.user_principal_name) {
+        name if name.is_empty() => home.id.to_string(),
+        name => name,
+    };
+    for Stale { route, home, action, why } in all {
+        let said = render::inert(&why.to_string());
+        let what = if matches!(why, Staleness::NotUndone(_)) { "is not taken back" } else { "was refused" };
+        complain(format_args!("{route}: {action} of {} {what}: {said}", who(home)));
+    }
+    let refused = all.iter().filter(|stale| !matches!(stale.why, Staleness::NotUndone(_))).count();
+    if refused > 0 {
+        say(format_args!(
+            "{refused} changes of the plan were not made, because they are not what was looked at\nhint: make a new plan for what is due now"
+        ));
     }
 }
 
@@ -181,7 +244,8 @@ fn what_came_of(report: &Report, route: &RouteName) -> String {
 }
 
 fn exit(report: &Report, approved: Option<&str>) -> Exit {
-    if let Some(digest) = approved.filter(|_| !report.drafted.refusals.is_empty()) {
+    let guarded = report.drafted.refusals.iter().any(|refusal| refusal.bound != Bound::Signatures);
+    if let Some(digest) = approved.filter(|_| guarded) {
         complain(format_args!(
             "the plan is not the one that was approved ({digest}): its digest is now {}",
             report.drafted.refused_digest

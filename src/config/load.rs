@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use super::report::Report;
 use super::secret::{environment, is_open_to_others};
-use super::{Config, Credential, Schedule, SecretSource, Tenant, limits, listen, notify, schedule, tenant, topology};
+use super::{
+    Config, Credential, Schedule, SecretSource, Tenant, approval, limits, listen, notify, schedule, tenant, topology,
+};
 use crate::rules::diagnostic::did_you_mean;
 use crate::rules::table::{Section, Word, document};
 use crate::rules::{Diagnostic, RuleSet};
@@ -46,7 +48,7 @@ pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> R
     let Some(table) = document(&text, &mut findings) else { return Err(Report::of(path, &text, findings)) };
     let root = Section::root(&table, "crosstie.toml");
     root.only(
-        &["store", "schedule", "tenants", "topology", "route", "rules_dir", "limits", "listen", "notify"],
+        &["store", "schedule", "tenants", "topology", "route", "rules_dir", "limits", "listen", "notify", "approval"],
         &mut findings,
     );
     let folder = path.parent().unwrap_or(Path::new(""));
@@ -67,13 +69,24 @@ pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> R
     }
     let notify = notify::read(&root, folder, environment, &mut findings);
     let listen = listen::read(&root, folder, environment, &mut findings);
+    let approval = approval::read(&root, &mut findings);
     let report = Report::of(path, &text, findings).then(sets.report);
     if report.is_error() {
         return Err(report);
     }
     let tenants = tenants.into_iter().filter_map(|(name, (tenant, _))| Some((name, tenant?))).collect();
-    let config =
-        Config { path: path.to_owned(), store, schedule, jitter_seconds, app, tenants, routes, listen, notify };
+    let config = Config {
+        path: path.to_owned(),
+        store,
+        schedule,
+        jitter_seconds,
+        app,
+        tenants,
+        routes,
+        listen,
+        notify,
+        approval,
+    };
     Ok(Loaded { config, warnings: report })
 }
 

@@ -311,7 +311,10 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
     pub(super) fn reconsider(&mut self, job: Job) -> Result<(), EngineError> {
         self.lanes.queue.borrow_mut().over(&job);
         let generation = job.generation + u32::from(job.begun.is_some());
-        if let Some(next) = self.run.cycle.again(&job.change, Some(&job.change))? {
+        let next = self.run.cycle.again(&job.change, Some(&job.change))?;
+        if self.still_as_planned(&job, next.as_ref())
+            && let Some(next) = next
+        {
             self.follow(next, generation);
         }
         Ok(())
@@ -339,7 +342,8 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
         (self.run.cycle.watch)(Event::Finished { route: &change.route, action: change.action.kind() });
         self.lanes.queue.borrow_mut().over(&job);
         let Some(fault) = &job.failed else {
-            if let Some(next) = self.run.cycle.again(change, None)? {
+            let next = self.run.cycle.again(change, None)?.filter(|next| self.run.may_follow(next));
+            if let Some(next) = self.run.next_of(&job.whose()).or(next) {
                 self.follow(next, job.generation + 1);
             }
             return Ok(());

@@ -212,7 +212,7 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
             }
             let word = self.run.cycle.store.word_on(&job.change.route, &job.change.home.id)?;
             match word {
-                _ if job.failed.is_some() => {}
+                _ if job.failed.is_some() || self.run.cycle.focus.undo.is_some() => {}
                 Word::Stands => {}
                 Word::News => {
                     self.reconsider(job)?;

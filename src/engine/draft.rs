@@ -46,8 +46,8 @@ impl Drafting<'_> {
         let lanes = self.around.and_then(|(lanes, _)| lanes.get(&route.target));
         lanes.is_some_and(|lanes| lanes.busy.borrow().contains_key(&(route.clone(), home.clone())))
     }
-    fn let_through(&self, route: &RouteName) -> LetThrough {
-        self.around.and_then(|(_, people)| people.borrow().get(route).cloned()).unwrap_or_default()
+    pub(super) fn let_through(&self) -> BTreeMap<RouteName, LetThrough> {
+        self.around.map(|(_, people)| people.borrow().clone()).unwrap_or_default()
     }
     /// What jobs in the lanes claim that the plan claims too.
     fn claims(&self, plan: &Plan) -> Claims {
@@ -173,6 +173,8 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             let unknown = unknown(route, &home, &target);
             let known = unknown.is_none();
             let obstacle = drafted.readings.obstacle(route).or(unknown);
+            let shrunken = if obstacle.is_none() { self.shrunken(&route.name.home)? } else { None };
+            let obstacle = obstacle.or(shrunken);
             let seen = home.readings > 0 && target.readings > 0;
             if only.contains(&route.name) && obstacle.is_none() && seen {
                 drafted.plan.routes.push(self.draft_route(route, true, &drafting).await?);
@@ -204,13 +206,9 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         for (route, home) in drafting.drop_touched(&mut drafted.plan) {
             self.store.unsettle(&route, &home)?;
         }
-        for route in &self.config.routes {
-            if let Some(plan) = drafted.plan.routes.iter().find(|p| p.route == route.name) {
-                drafted.refusals.extend(plan::refusals(plan, &route.rules, &drafting.let_through(&route.name)));
-                if drafting.tells {
-                    self.store.together(|| self.explain(plan))?;
-                }
-            }
+        if drafting.tells {
+            drafted.plan.routes.iter().try_for_each(|plan| self.store.together(|| self.explain(plan)))?;
+            drafted.refusals = self.refusals(&drafted.plan, &drafting.let_through())?;
         }
         drafted.digest = plan::digest(&drafted.plan);
         drafted.refused_digest = plan::digest(&drafted.refused());
@@ -231,6 +229,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             population: self.store.population(&route.name)?,
             awaited: BTreeMap::new(),
             still_provisioning: BTreeSet::new(),
+            basis: BTreeMap::new(),
         };
         let mut after: Option<ObjectId> = None;
         loop {
@@ -286,6 +285,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                     draft.awaited.insert(home.clone(), awaited);
                 }
                 self.claim(route, &change)?;
+                draft.basis.insert(home.clone(), plan::basis(route, &case));
                 draft.changes.push(change);
             }
             Decision::Hold(hold) => draft.held.push(plan::hold_of(&route.name, &case.home, hold)),
@@ -318,7 +318,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         Ok(linked)
     }
 
-    fn explain(&self, plan: &RoutePlan) -> Result<(), StoreError> {
+    pub(super) fn explain(&self, plan: &RoutePlan) -> Result<(), StoreError> {
         let now = self.clock.now();
         for change in &plan.changes {
             self.store.pend(&plan.route, &change.home.id, &lanes::pending(change), now)?;

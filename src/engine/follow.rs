@@ -70,7 +70,8 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         let mut changes = Vec::new();
         for route in &drafted.plan.routes {
             let fresh = |c: &&Change| {
-                follows(c, &route.still_provisioning) && !failed.contains(&(c.route.clone(), c.home.id.clone()))
+                let due = follows(c, &route.still_provisioning) && self.may_follow(c);
+                due && !failed.contains(&(c.route.clone(), c.home.id.clone()))
             };
             changes.extend(route.changes.iter().filter(fresh).cloned());
         }

@@ -7,6 +7,7 @@ mod bulkheads;
 mod draft;
 mod explain;
 mod follow;
+mod guard;
 mod impact;
 mod lanes;
 mod membership;
@@ -14,13 +15,16 @@ mod observe;
 mod recover;
 mod retry;
 mod run;
+mod saved;
 mod schedule;
 mod stages;
 mod standing;
 mod steps;
+mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use futures_util::future::{Either, select};
 use tokio::sync::watch;
@@ -28,7 +32,7 @@ use tokio::sync::watch;
 use self::draft::Drafting;
 use crate::config::{Config, Route};
 use crate::model::{ActionKind, Attribute, Outcome, Person, RouteName, RunId, TenantName, Timestamp};
-use crate::plan::{self, Plan, PlannedRoute, Refusal};
+use crate::plan::{self, Plan, PlannedRoute, Refusal, SavedPlan, Stale};
 use crate::ports::{Clock, DirectoryError, DirectoryRead};
 use crate::store::{Ask, Door, RoutePart, Store, StoreError};
 
@@ -112,6 +116,21 @@ pub struct Focus {
     pub full: bool,
     /// Read nothing: plan from what is remembered.
     pub offline: bool,
+    /// Of what is planned, only what this plan has too.
+    pub saved: Option<Arc<SavedPlan>>,
+    /// Who has signed that plan: enough approvers, or nobody.
+    pub signed_by: Vec<String>,
+    /// Nothing is planned: what this run did is taken back.
+    pub undo: Option<RunId>,
+    /// Tenants that have become so small, and are believed.
+    pub shrunken: BTreeSet<TenantName>,
+}
+
+impl Focus {
+    /// Of a route that is planned, everything is: what is found says something of the route.
+    fn takes_whole_routes(&self) -> bool {
+        self.user.is_none() && self.saved.is_none() && self.undo.is_none()
+    }
 }
 
 /// What happens, for progress bars.
@@ -238,6 +257,8 @@ pub struct Drafted {
     pub rules_changed: Vec<RulesChanged>,
     /// Limits that routes are over.
     pub refusals: Vec<Refusal>,
+    /// Changes of a saved plan, or of a run that is taken back, that are not made because things are not what they were.
+    pub stale: Vec<Stale>,
     /// `sha256:…` of the plan.
     pub digest: String,
     /// `sha256:…` of the routes that the guard refused alone: it stays the same while the other routes go on.
@@ -288,6 +309,10 @@ pub struct Report {
     pub postponed: BTreeMap<RouteName, u64>,
     /// Quarantined parts of routes, with the reason.
     pub quarantined: BTreeMap<(RouteName, RoutePart), String>,
+    /// The digest that a person let through, and who signed for it.
+    pub approved: Option<(String, Vec<String>)>,
+    /// Changes that are due, and that the saved plan does not have: they were left alone.
+    pub left_out: u64,
     /// Code of ours gave up somewhere.
     pub crashed: bool,
     /// Somebody asked us to stop.
@@ -301,6 +326,7 @@ impl Report {
             && self.drafted.skipped.is_empty()
             && self.drafted.plan.routes.iter().all(|r| r.held.is_empty())
             && self.failed.is_empty()
+            && self.drafted.stale.is_empty()
             && self.unwritten.is_empty()
             && self.waiting == 0
             && self.postponed.values().all(|n| *n == 0)
@@ -352,7 +378,11 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             let readings = self.observe_all().await?;
             self.store.forget_claims()?;
             let (only, news_of) = (&self.route_names(), BTreeSet::new());
-            let mut drafted = self.draft(readings, Drafting { only, news_of, around: None, tells: true }).await?;
+            let drafting = Drafting { only, news_of, around: None, tells: true };
+            if self.focus.undo.is_some() {
+                return self.draft_undo(readings, &drafting);
+            }
+            let mut drafted = self.draft(readings, drafting).await?;
             self.must_be_known(drafted.user_known)?;
             drafted.rules_changed = self.rules_changed(&drafted)?;
             Ok(drafted)

@@ -1,7 +1,7 @@
 //! What do the parts of one run share? Its lanes, its budgets, its report, and what the guard has let through.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
@@ -10,9 +10,9 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 
 use super::apply::Worker;
-use super::lanes::{self, Job, Lanes, Undone};
+use super::lanes::{self, Job, Lanes, Undone, Whose};
 use super::{Budget, Budgets, Cycle, EngineError, Report};
-use crate::model::{ActionKind, Change, ObjectId, RouteName, RunId, TenantName, Timestamp, Trigger};
+use crate::model::{Change, RouteName, RunId, TenantName, Timestamp, Trigger};
 use crate::ports::{Clock, DirectoryWrite};
 use crate::quota::{AppBudget, Learned};
 use crate::store::{Door, RoutePart};
@@ -34,7 +34,7 @@ pub(super) struct App {
 }
 
 /// People of a route by the guard's count: rule set and kind of change.
-pub(super) type LetThrough = BTreeMap<(String, ActionKind), BTreeSet<ObjectId>>;
+pub(super) type LetThrough = crate::plan::People;
 
 /// One run.
 pub(super) struct Run<'r, D, C> {
@@ -65,6 +65,8 @@ pub(super) struct Run<'r, D, C> {
     pub(super) counted_since: RefCell<BTreeMap<RouteName, Timestamp>>,
     /// Routes that a person has let through.
     pub(super) approved: RefCell<BTreeSet<RouteName>>,
+    /// Of people for whom several changes follow one another, those after the first.
+    pub(super) later: RefCell<BTreeMap<Whose, VecDeque<Change>>>,
     /// Routes for which the schedule has come due while the run was under way.
     pub(super) polled: RefCell<BTreeSet<RouteName>>,
 }
@@ -120,6 +122,7 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
             let_through: RefCell::default(),
             counted_since: RefCell::default(),
             approved: RefCell::default(),
+            later: RefCell::default(),
             polled: RefCell::default(),
         })
     }

@@ -76,6 +76,7 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
 
     async fn one_run(&self, run: Run<'_, D, C>, approved: Option<&str>) -> Result<Report, EngineError> {
         self.store.forget_claims()?;
+        run.say_what_has_no_route();
         run.through(Feeder::new(&run).feed(approved)).await?;
         if run.polls && run.report.borrow().stopped {
             self.due_again(&(&self.route_names() | &*run.polled.borrow()))?;
@@ -308,12 +309,13 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         let known = news_of.clone();
         let around = Some((&self.lanes, &self.let_through));
         only.iter().filter_map(|r| self.lanes.get(&r.target)).for_each(|lanes| lanes.touched.borrow_mut().clear());
-        let mut drafted = cycle.draft(readings, Drafting { only, news_of, around, tells: true }).await?;
-        let digests = [drafted.digest.as_str(), drafted.refused_digest.as_str()];
-        if approved.is_some_and(|approved| digests.contains(&approved)) {
-            self.approved.borrow_mut().extend(drafted.refusals.iter().map(|r| r.route.clone()));
-        }
-        drafted.refusals.retain(|refusal| !self.approved.borrow().contains(&refusal.route));
+        let drafting = Drafting { only, news_of, around, tells: true };
+        let mut drafted = match cycle.focus.undo {
+            Some(_) => cycle.draft_undo(readings, &drafting)?,
+            None => cycle.draft(readings, drafting).await?,
+        };
+        self.keep_to_the_saved(&mut drafted, only)?;
+        self.heed_the_approval(&mut drafted, approved)?;
         let refused: BTreeSet<RouteName> = drafted.refusals.iter().map(|r| r.route.clone()).collect();
         for route in &refused {
             self.stop_route(route);
@@ -324,12 +326,17 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         }
         let passed: Vec<&plan::RoutePlan> =
             drafted.plan.routes.iter().filter(|r| !refused.contains(&r.route)).collect();
-        cycle.remember_rules(passed.iter().map(|r| &r.route))?;
+        let worked_with = passed.iter().filter(|r| cycle.focus.saved.is_none() || !r.changes.is_empty());
+        if cycle.focus.undo.is_none() {
+            cycle.remember_rules(worked_with.map(|r| &r.route))?;
+        }
+        cycle.remember_sizes(passed.iter().filter(|_| cycle.focus.takes_whole_routes()).map(|r| &r.route))?;
         let mut admitted: BTreeMap<TenantName, Vec<Change>> = BTreeMap::new();
         for plan in passed {
             self.whole.borrow_mut().insert(plan.route.clone());
             let changes = self.admit(plan, known.contains(&plan.route))?;
             self.count(plan, &changes);
+            let changes = self.one_at_a_time(changes);
             admitted.entry(plan.route.target.clone()).or_default().extend(changes);
         }
         (cycle.watch)(Event::Applying { changes: admitted.values().map(Vec::len).sum() });
@@ -343,7 +350,7 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
     /// What the guard says of each route, for `status`. Of one person's changes alone it says nothing of the route.
     fn note_the_guard(&self, drafted: &Drafted) -> Result<(), EngineError> {
         let (store, now) = (self.cycle.store, self.cycle.clock.now());
-        for plan in drafted.plan.routes.iter().filter(|_| self.cycle.focus.user.is_none()) {
+        for plan in drafted.plan.routes.iter().filter(|_| self.cycle.focus.takes_whole_routes()) {
             let why = drafted.refusals.iter().filter(|refusal| refusal.route == plan.route);
             let why: Vec<String> = why.map(ToString::to_string).collect();
             store.guarded(&plan.route, &why, now)?;
@@ -396,7 +403,7 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
     fn admit(&self, plan: &plan::RoutePlan, only_news: bool) -> Result<Vec<Change>, EngineError> {
         let (store, route) = (self.cycle.store, &plan.route);
         let whole = |part| (route.clone(), part);
-        if !only_news && self.cycle.focus.user.is_none() {
+        if !only_news && self.cycle.focus.takes_whole_routes() {
             self.forgive_where_nothing_is_left(plan)?;
         }
         let mut report = self.report.borrow_mut();
@@ -441,7 +448,7 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
 
     /// A stage's part of the whole report.
     fn absorb(&self, only: &BTreeSet<RouteName>, drafted: Drafted) {
-        let Drafted { plan, skipped, refusals, user_known, .. } = drafted;
+        let Drafted { plan, skipped, refusals, stale, user_known, .. } = drafted;
         let mut report = self.report.borrow_mut();
         let all = &mut report.drafted;
         all.user_known |= user_known;
@@ -449,6 +456,7 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         all.skipped.extend(skipped);
         all.refusals.retain(|refusal| !only.contains(&refusal.route));
         all.refusals.extend(refusals);
+        all.stale.extend(stale);
         for mut part in plan.routes {
             if self.polls {
                 // Months of changes are in the change log, not in memory.
@@ -466,6 +474,9 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         if !self.polls {
             all.digest = plan::digest(&all.plan);
             all.refused_digest = plan::digest(&all.refused());
+        }
+        if let Some(saved) = &self.cycle.focus.saved {
+            (all.digest, all.refused_digest) = (saved.digest.clone(), saved.digest.clone());
         }
     }
 }

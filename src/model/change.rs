@@ -158,6 +158,8 @@ pub enum Why {
     AccountMissing,
     /// The grace period of a leaver is over.
     GraceOver,
+    /// A person takes back what a run did.
+    Undo,
 }
 
 impl Why {
@@ -170,6 +172,7 @@ impl Why {
             Why::HomeDeleted => "deleted at home",
             Why::AccountMissing => "account missing",
             Why::GraceOver => "grace period over",
+            Why::Undo => "undo",
         }
     }
 }
@@ -332,6 +335,8 @@ pub enum Trigger {
     Manual,
     /// `crosstie run`.
     Schedule,
+    /// `crosstie undo`.
+    Undo,
 }
 
 /// Why a write did not happen, as the change log keeps it.

@@ -5,8 +5,33 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::RoutePlan;
-use crate::model::{Action, ActionKind, Attribute, Change, Edit, ObjectId, RouteName, Value};
-use crate::rules::{Limit, RuleSet};
+use crate::model::{Action, ActionKind, Attribute, Change, Edit, Edits, ObjectId, RouteName, Value};
+use crate::rules::{Guard, Limit, RuleSet};
+
+/// What the guard counts people by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Counted {
+    /// One kind of change.
+    Kind(ActionKind),
+    /// Updates of this attribute.
+    Attribute(Attribute),
+    /// Accounts that become members.
+    Promotion,
+}
+
+/// People of a route whose changes the guard counts, by rule set.
+pub type People = BTreeMap<(String, Counted), BTreeSet<ObjectId>>;
+
+/// Which limit a plan is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// That of one run.
+    Run,
+    /// That of 24 hours.
+    Day,
+    /// More changes in all than are made without signatures.
+    Signatures,
+}
 
 /// One limit that a route's plan is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,18 +42,37 @@ pub struct Refusal {
     pub rules: String,
     /// Of which kind.
     pub kind: ActionKind,
+    /// What was counted.
+    pub counted: Counted,
     /// How many are planned.
     pub planned: u64,
     /// Links with a known account on the route.
     pub population: u64,
     /// The limit.
     pub limit: Limit,
+    /// Which one it is.
+    pub bound: Bound,
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { route, rules, kind, planned, population, limit } = self;
-        write!(f, "{route}: {planned} accounts to {kind} of {population} linked; guard of rule set {rules:?} allows")?;
+        let Self { route, rules, kind, counted, planned, population, limit, bound } = self;
+        if *bound == Bound::Signatures {
+            let above = limit.max.unwrap_or_default();
+            return write!(
+                f,
+                "{route}: {planned} changes in all; above {above} [approval] asks for a signed plan file"
+            );
+        }
+        match counted {
+            Counted::Kind(_) => write!(f, "{route}: {planned} accounts to {kind}")?,
+            Counted::Attribute(attribute) => write!(f, "{route}: {planned} accounts to update in {attribute}")?,
+            Counted::Promotion => write!(f, "{route}: {planned} accounts to make members")?,
+        }
+        if *bound == Bound::Day {
+            f.write_str(" with those of the last 24 hours,")?;
+        }
+        write!(f, " of {population} linked; guard of rule set {rules:?} allows")?;
         match (limit.max, limit.percent) {
             (Some(max), Some(percent)) => write!(f, " {max} and {percent} %"),
             (Some(max), None) => write!(f, " {max}"),
@@ -38,28 +82,45 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// People whose changes the guard counts, by rule set and kind.
+/// People whose changes the guard counts, by rule set and by what is counted.
 ///
 /// Not counted is what finishes a provisioning (the guard had its say then), and a reference that is filled in for the
 /// first time: a manager's account came to be, nothing of the account's own is lost.
-pub fn guarded(plan: &RoutePlan) -> BTreeMap<(String, ActionKind), BTreeSet<ObjectId>> {
-    let mut people: BTreeMap<(String, ActionKind), BTreeSet<ObjectId>> = BTreeMap::new();
-    let counted = |c: &&Change| match &c.action {
-        Action::Update { edits, .. } => {
-            let fills_references = edits.keys().all(|a| a.is_reference() && !c.before.contains_key(a));
-            !fills_references && !plan.still_provisioning.contains(&c.home.id)
-        }
-        _ => true,
+pub fn guarded(plan: &RoutePlan) -> People {
+    let mut people = People::new();
+    let mut add = |change: &Change, what: Counted| {
+        people.entry((change.rules.clone(), what)).or_default().insert(change.home.id.clone());
     };
-    for change in plan.changes.iter().filter(counted) {
-        people.entry((change.rules.clone(), counted_as(change))).or_default().insert(change.home.id.clone());
+    for change in &plan.changes {
+        if let Action::Update { edits, .. } = &change.action {
+            let fills_references = edits.keys().all(|a| a.is_reference() && !change.before.contains_key(a));
+            if fills_references || plan.still_provisioning.contains(&change.home.id) {
+                continue;
+            }
+        }
+        add(change, Counted::Kind(counted_as(change)));
+        if let Action::Update { edits, .. } | Action::Join { edits, .. } = &change.action {
+            edits.keys().for_each(|attribute| add(change, Counted::Attribute(attribute.clone())));
+            if promotes(edits) {
+                add(change, Counted::Promotion);
+            }
+        }
     }
     people
 }
 
-/// How many these are.
+fn promotes(edits: &Edits) -> bool {
+    let member = |value: &Value| value.as_text().is_some_and(|text| text.eq_ignore_ascii_case("Member"));
+    edits.get(Attribute::USER_TYPE).and_then(Edit::value).is_some_and(member)
+}
+
+/// How many people there are of each kind of change.
 pub fn population_counts(plan: &RoutePlan) -> BTreeMap<(String, ActionKind), u64> {
-    guarded(plan).into_iter().map(|(what, people)| (what, people.len() as u64)).collect()
+    let count = |((rules, what), people): ((String, Counted), BTreeSet<ObjectId>)| match what {
+        Counted::Kind(kind) => Some(((rules, kind), people.len() as u64)),
+        Counted::Attribute(_) | Counted::Promotion => None,
+    };
+    guarded(plan).into_iter().filter_map(count).collect()
 }
 
 /// As what the guard counts a change: a block is a block, also where a mapping of `accountEnabled` brings it.
@@ -71,36 +132,119 @@ pub fn counted_as(change: &Change) -> ActionKind {
     }
 }
 
-/// Every limit that the plan is over. Over any of them, nothing of the route is written.
+fn limits(guard: &Guard) -> Vec<(Counted, Limit)> {
+    let mut limits = vec![
+        (Counted::Kind(ActionKind::Delete), guard.deletes),
+        (Counted::Kind(ActionKind::Disable), guard.disables),
+        (Counted::Kind(ActionKind::Update), guard.updates),
+        (Counted::Kind(ActionKind::Provision), guard.provisions),
+        (Counted::Promotion, guard.promotions),
+    ];
+    let of = |(attribute, limit): (&Attribute, &Limit)| (Counted::Attribute(attribute.clone()), *limit);
+    limits.extend(guard.attributes.iter().map(of));
+    limits
+}
+
+fn limits_of_a_day(guard: &Guard) -> Vec<(Counted, Limit)> {
+    let day = guard.day;
+    let all = [
+        (Counted::Kind(ActionKind::Delete), day.deletes),
+        (Counted::Kind(ActionKind::Disable), day.disables),
+        (Counted::Kind(ActionKind::Update), day.updates),
+        (Counted::Kind(ActionKind::Provision), day.provisions),
+        (Counted::Promotion, day.promotions),
+    ];
+    all.into_iter().filter(|(_, limit)| *limit != Limit::default()).collect()
+}
+
+/// Every limit of one run that the plan is over. Over any of them, nothing of the route is written.
 ///
 /// `before`: whom the guard has let through in the same run. Many small steps are one large one.
-pub fn refusals(
-    plan: &RoutePlan,
-    rules: &[Arc<RuleSet>],
-    before: &BTreeMap<(String, ActionKind), BTreeSet<ObjectId>>,
-) -> Vec<Refusal> {
+pub fn refusals(plan: &RoutePlan, rules: &[Arc<RuleSet>], before: &People) -> Vec<Refusal> {
+    over(plan, rules, before, Bound::Run)
+}
+
+/// Every limit of a day that the plan is over. `before`: whom the last 24 hours have changed, unless a person let it through.
+pub fn refusals_of_a_day(plan: &RoutePlan, rules: &[Arc<RuleSet>], before: &People) -> Vec<Refusal> {
+    over(plan, rules, before, Bound::Day)
+}
+
+/// What the limits of a day count, of what is planned: of nothing else the last 24 hours have to be looked up.
+pub fn asks_for_the_day(plan: &RoutePlan, rules: &[Arc<RuleSet>]) -> BTreeSet<Counted> {
+    let people = guarded(plan);
+    let limits =
+        rules.iter().flat_map(|set| limits_of_a_day(&set.guard).into_iter().map(|(what, _)| (&set.name, what)));
+    limits.filter(|(set, what)| people.contains_key(&((*set).clone(), what.clone()))).map(|(_, what)| what).collect()
+}
+
+fn over(plan: &RoutePlan, rules: &[Arc<RuleSet>], before: &People, bound: Bound) -> Vec<Refusal> {
     let people = guarded(plan);
     let mut refusals = Vec::new();
     for set in rules {
-        let guard = &set.guard;
-        let limits = [
-            (ActionKind::Delete, guard.deletes),
-            (ActionKind::Disable, guard.disables),
-            (ActionKind::Update, guard.updates),
-        ];
-        for (kind, limit) in limits {
-            let what = (set.name.clone(), kind);
+        let limits = if bound == Bound::Day { limits_of_a_day(&set.guard) } else { limits(&set.guard) };
+        for (counted, limit) in limits {
+            let what = (set.name.clone(), counted);
             let Some(now) = people.get(&what) else { continue };
             let earlier = before.get(&what).map_or(0, |before| before.difference(now).count());
+            // A day's limit says nothing that the run's does not, where the day has brought nothing else.
+            if bound == Bound::Day && earlier == 0 && limits_same(&set.guard, &what.1, limit) {
+                continue;
+            }
             let planned = (now.len() + earlier) as u64;
             let over_count = limit.max.is_some_and(|max| planned > max);
-            let over_share = plan.population >= guard.minimum_population
+            let over_share = plan.population >= set.guard.minimum_population
                 && limit.percent.is_some_and(|percent| planned * 100 > plan.population * percent);
             if over_count || over_share {
-                let (route, rules) = (plan.route.clone(), set.name.clone());
-                refusals.push(Refusal { route, rules, kind, planned, population: plan.population, limit });
+                let kind = match &what.1 {
+                    Counted::Kind(kind) => *kind,
+                    Counted::Attribute(_) | Counted::Promotion => ActionKind::Update,
+                };
+                let (route, (rules, counted), bound) = (plan.route.clone(), what, bound.clone());
+                let population = plan.population;
+                refusals.push(Refusal { route, rules, kind, counted, planned, population, limit, bound });
             }
         }
     }
     refusals
+}
+
+fn limits_same(guard: &Guard, counted: &Counted, limit: Limit) -> bool {
+    limits(guard).iter().any(|(what, of_run)| what == counted && *of_run == limit)
+}
+
+/// The routes of a plan that asks for signatures: it has more changes than are made without, together with those that were
+/// let through in the same run. Unlinks write nothing and are not counted.
+pub fn unsigned(plans: &[RoutePlan], before: &BTreeMap<RouteName, People>, above: u64) -> Vec<Refusal> {
+    let mut all: BTreeSet<(&RouteName, ObjectId)> = BTreeSet::new();
+    let counts = |what: &Counted| matches!(what, Counted::Kind(kind) if *kind != ActionKind::Unlink);
+    for (route, people) in before {
+        let counted = people.iter().filter(|((_, what), _)| counts(what));
+        all.extend(counted.flat_map(|(_, people)| people.iter().map(move |home| (route, home.clone()))));
+    }
+    let mut kinds: BTreeMap<&RouteName, ActionKind> = BTreeMap::new();
+    for plan in plans {
+        for ((_, what), people) in guarded(plan) {
+            if let Counted::Kind(kind) = what
+                && counts(&what)
+            {
+                kinds.entry(&plan.route).or_insert(kind);
+                all.extend(people.into_iter().map(|home| (&plan.route, home)));
+            }
+        }
+    }
+    let planned = all.len() as u64;
+    if planned <= above {
+        return Vec::new();
+    }
+    let refusal = |(route, kind): (&RouteName, ActionKind)| Refusal {
+        route: route.clone(),
+        rules: String::new(),
+        kind,
+        counted: Counted::Kind(kind),
+        planned,
+        population: plans.iter().find(|plan| plan.route == *route).map_or(0, |plan| plan.population),
+        limit: Limit { max: Some(above), percent: None },
+        bound: Bound::Signatures,
+    };
+    kinds.into_iter().map(refusal).collect()
 }

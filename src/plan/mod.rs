@@ -11,7 +11,9 @@ mod mapping;
 mod matching;
 mod rehearse;
 mod rule_edits;
+mod saved;
 mod scope;
+mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,15 +26,20 @@ use crate::rules::RuleSet;
 pub use conflict::{Claims, claim_of, hold_shared};
 pub use decide::Decision;
 pub use differ::{Difference, differences, judgement};
-pub use digest::{change_line, digest, held_line};
+pub use digest::{basis, change_line, digest, held_line, plan_line};
 pub use explain::explain;
-pub use guard::{Refusal, counted_as, guarded, population_counts, refusals};
+pub use guard::{
+    Bound, Counted, People, Refusal, asks_for_the_day, counted_as, guarded, population_counts, refusals,
+    refusals_of_a_day, unsigned,
+};
 pub use impact::{Comparison, Touch};
 pub use mapping::{INVITED_WITH, Wanted};
 pub use matching::Situation;
 pub use rehearse::{Made, Rehearsal, Unwritten, rehearse};
 pub use rule_edits::{Part, RuleEdit};
+pub use saved::{Kept, SavedPlan, Stale, Staleness, file_lines, keep_to};
 pub use scope::Verdict;
+pub use undo::{Done, Inverse, inverse};
 
 /// A route as the planner sees it.
 #[derive(Clone, Debug)]
@@ -152,6 +159,8 @@ pub struct RoutePlan {
     pub awaited: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
     /// Home users whose updates are part of their provisioning, and are not counted by the guard.
     pub still_provisioning: BTreeSet<ObjectId>,
+    /// What each change is founded on, by home user: see [`basis`].
+    pub basis: BTreeMap<ObjectId, String>,
 }
 
 /// What would be written.

@@ -190,17 +190,29 @@ fn leavers(rules: &RuleSet) -> [(&'static str, String); 4] {
     ]
 }
 
-fn guard(guard: &Guard) -> [(&'static str, String); 4] {
+fn guard(guard: &Guard) -> [(&'static str, String); 13] {
     let limit = |limit: Limit| match (limit.max, limit.percent) {
         (Some(max), Some(percent)) => format!("{max} and {percent} %"),
         (Some(max), None) => max.to_string(),
         (None, Some(percent)) => format!("{percent} %"),
         (None, None) => "any number".to_owned(),
     };
+    // Where nobody wrote one, it follows the other.
+    let daily = |day, of_run| if day == of_run { "as in one run".to_owned() } else { limit(day) };
+    let of_attribute = |(attribute, of): (&Attribute, &Limit)| format!("{attribute}: {}", limit(*of));
     [
         ("deletes", limit(guard.deletes)),
         ("disables", limit(guard.disables)),
         ("updates", limit(guard.updates)),
+        ("provisions", limit(guard.provisions)),
+        ("promotions", limit(guard.promotions)),
+        ("attributes", guard.attributes.iter().map(of_attribute).collect::<Vec<_>>().join(", ")),
+        ("day.deletes", daily(guard.day.deletes, guard.deletes)),
+        ("day.disables", daily(guard.day.disables, guard.disables)),
+        ("day.updates", limit(guard.day.updates)),
+        ("day.provisions", limit(guard.day.provisions)),
+        ("day.promotions", limit(guard.day.promotions)),
         ("minimum_population", guard.minimum_population.to_string()),
+        ("shrinkage", format!("{} %", guard.shrinkage)),
     ]
 }

@@ -187,7 +187,7 @@ pub struct Limit {
 }
 
 /// `[guard]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guard {
     /// Accounts deleted.
     pub deletes: Limit,
@@ -195,13 +195,53 @@ pub struct Guard {
     pub disables: Limit,
     /// Accounts updated.
     pub updates: Limit,
+    /// Accounts invited.
+    pub provisions: Limit,
+    /// Accounts of which `userType` becomes `Member`.
+    pub promotions: Limit,
+    /// Accounts of which this one attribute is updated.
+    pub attributes: BTreeMap<Attribute, Limit>,
+    /// The same over 24 hours, together with what was done in them.
+    pub day: Day,
     /// Percentages say nothing below this many links.
     pub minimum_population: u64,
+    /// By more percent than this no tenant shrinks from one cycle to the next: its reading is not believed then.
+    pub shrinkage: u64,
 }
+
+/// `[guard.day]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Day {
+    /// Accounts deleted.
+    pub deletes: Limit,
+    /// Accounts blocked.
+    pub disables: Limit,
+    /// Accounts updated.
+    pub updates: Limit,
+    /// Accounts invited.
+    pub provisions: Limit,
+    /// Accounts of which `userType` becomes `Member`.
+    pub promotions: Limit,
+}
+
+/// Nobody loses half of a directory in a day's work; a broken export or a wrong filter does (guess).
+const SHRINKAGE_PERCENT: u64 = 50;
+
 impl Default for Guard {
     fn default() -> Self {
-        let both = Limit { max: Some(500), percent: Some(10) };
-        Self { deletes: both, disables: both, updates: Limit { max: None, percent: Some(50) }, minimum_population: 20 }
+        let (both, none) = (Limit { max: Some(500), percent: Some(10) }, Limit::default());
+        Self {
+            deletes: both,
+            disables: both,
+            updates: Limit { max: None, percent: Some(50) },
+            provisions: none,
+            promotions: none,
+            attributes: BTreeMap::new(),
+            // Many small runs may not do what one may not.
+            day: Day { deletes: both, disables: both, ..Day::default() },
+            minimum_population: 20,
+            shrinkage: SHRINKAGE_PERCENT,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::fingerprint::fingerprint;
 use super::properties::{Kind, Known, Property, look_up, property, suggestion};
 use super::scope::{self, Operator};
 use super::table::{Section, Word, document};
-use super::{AccountKind, Clause, Guard, LeaverAction, Leavers, Limit, MatchRung, RuleSet, Scope};
+use super::{AccountKind, Clause, Day, Guard, LeaverAction, Leavers, Limit, MatchRung, RuleSet, Scope};
 use crate::model::{Attribute, Value};
 
 /// Longer than any real case, short enough that no sum of dates overflows.
@@ -278,12 +278,45 @@ impl<'t> Reading<'t> {
     fn guard(&mut self, root: &Section<'t>) -> Guard {
         let mut guard = Guard::default();
         let Some(section) = root.section("guard", "[guard]", &mut self.findings) else { return guard };
-        section.only(&["deletes", "disables", "updates", "minimum_population"], &mut self.findings);
+        let known = [
+            "deletes",
+            "disables",
+            "updates",
+            "provisions",
+            "promotions",
+            "attributes",
+            "day",
+            "minimum_population",
+            "shrinkage",
+        ];
+        section.only(&known, &mut self.findings);
         guard.deletes = self.limit(&section, "deletes", guard.deletes);
         guard.disables = self.limit(&section, "disables", guard.disables);
         guard.updates = self.limit(&section, "updates", guard.updates);
+        guard.provisions = self.limit(&section, "provisions", guard.provisions);
+        guard.promotions = self.limit(&section, "promotions", guard.promotions);
+        if let Some(attributes) = section.section("attributes", "[guard.attributes]", &mut self.findings) {
+            for field in attributes.fields() {
+                let limit = self.limit(&attributes, field.key, Limit::default());
+                guard.attributes.insert(Attribute::from(field.key), limit);
+            }
+        }
+        // Where a day's limit is not written, it is that of one run: many small ones may not do what one may not.
+        let day = section.section("day", "[guard.day]", &mut self.findings);
+        guard.day = Day { deletes: guard.deletes, disables: guard.disables, ..Day::default() };
+        if let Some(day) = day {
+            let known = ["deletes", "disables", "updates", "provisions", "promotions"];
+            day.only(&known, &mut self.findings);
+            guard.day.deletes = self.limit(&day, "deletes", guard.day.deletes);
+            guard.day.disables = self.limit(&day, "disables", guard.day.disables);
+            guard.day.updates = self.limit(&day, "updates", guard.day.updates);
+            guard.day.provisions = self.limit(&day, "provisions", guard.day.provisions);
+            guard.day.promotions = self.limit(&day, "promotions", guard.day.promotions);
+        }
         let population = section.integer("minimum_population", 0..=i64::MAX, &mut self.findings);
         guard.minimum_population = population.and_then(|n| u64::try_from(n).ok()).unwrap_or(guard.minimum_population);
+        let shrinkage = section.integer("shrinkage", 0..=100, &mut self.findings);
+        guard.shrinkage = shrinkage.and_then(|n| u64::try_from(n).ok()).unwrap_or(guard.shrinkage);
         guard
     }
 

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::codec::{signed, unsigned};
 use super::{Store, StoreError};
-use crate::model::{ActionKind, Attribute, ObjectId, Timestamp, Trigger, Value, WriteError};
+use crate::model::{ActionKind, Attribute, ObjectId, RouteName, Timestamp, Trigger, Value, WriteError};
 
 /// Hashed before every entry: no other text of ours can pass for an entry.
 const DOMAIN: &[u8] = b"crosstie change log v1\n";
@@ -183,6 +183,52 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Hands every write on the route that was made since, oldest first, to `each`: of runs that no person let through, and
+    /// of these kinds.
+    ///
+    /// # Errors
+    /// SQLite's; an entry that cannot be read.
+    pub fn applied_since(
+        &self,
+        route: &RouteName,
+        since: Timestamp,
+        kinds: &[ActionKind],
+        mut each: impl FnMut(LogEntry),
+    ) -> Result<(), StoreError> {
+        // The log is as long as the store is old, and has no index but its order: entries are in the order of time.
+        let sql = "SELECT body, at, action FROM log WHERE home = ?1 AND target = ?2 AND outcome = 'applied' \
+                   AND run NOT IN (SELECT id FROM runs WHERE json_extract(summary, '$.approved') IS NOT NULL \
+                   AND id >= (SELECT run FROM log WHERE seq > ?3 ORDER BY seq LIMIT 1)) \
+                   AND seq > ?3 ORDER BY seq";
+        let after = signed(self.first_since(since)?.saturating_sub(1));
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params![route.home.as_str(), route.target.as_str(), after])?;
+        while let Some(row) = rows.next()? {
+            let (at, action): (i64, String) = (row.get(1)?, row.get(2)?);
+            if unsigned(at) >= since.0 && ActionKind::parse(&action).is_some_and(|kind| kinds.contains(&kind)) {
+                each(parse(&row.get::<_, String>(0)?)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of the first entry that is not older; one behind the last where all are.
+    fn first_since(&self, since: Timestamp) -> Result<u64, StoreError> {
+        let edge = |sql: &str| -> Result<u64, StoreError> {
+            Ok(unsigned(self.connection.prepare_cached(sql)?.query_row([], |r| r.get(0))?))
+        };
+        let mut low = edge("SELECT COALESCE(MIN(seq), 1) FROM log")?;
+        let mut high = edge("SELECT COALESCE(MAX(seq), 0) + 1 FROM log")?;
+        let sql = "SELECT at FROM log WHERE seq >= ?1 ORDER BY seq LIMIT 1";
+        while low < high {
+            let middle = low.midpoint(high);
+            let at: Option<i64> =
+                self.connection.prepare_cached(sql)?.query_row([signed(middle)], |r| r.get(0)).optional()?;
+            if at.is_some_and(|at| unsigned(at) < since.0) { low = middle + 1 } else { high = middle }
+        }
+        Ok(low)
     }
 
     /// Number and hash of the last entry; `None` before the first.

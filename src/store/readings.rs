@@ -59,6 +59,41 @@ fn selection(names: &str) -> Selection {
     Selection(names.split(',').filter(|n| !n.is_empty()).map(Attribute::from).collect())
 }
 
+/// In `meta`, with a tenant's name behind it: how many people of its own it had when its routes were planned last.
+const SIZE: &str = "natives:";
+
+impl Store {
+    /// How many people of its own a tenant has: present, and not external.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn size(&self, tenant: &TenantName) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM observations WHERE tenant = ?1 AND presence = 0 AND external = 0";
+        let id = self.tenant(tenant)?.id;
+        Ok(unsigned(self.connection.prepare_cached(sql)?.query_row([id], |r| r.get(0))?))
+    }
+
+    /// How many it had when a cycle was last made on its reading; `None` before the first.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn remembered_size(&self, tenant: &TenantName) -> Result<Option<u64>, StoreError> {
+        let known = Self::meta(&self.connection, &format!("{SIZE}{tenant}"))?;
+        Ok(known.and_then(|text| text.parse().ok()))
+    }
+
+    /// A cycle was made on a reading that had so many.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn remember_size(&self, tenant: &TenantName, people: u64) -> Result<(), StoreError> {
+        if self.remembered_size(tenant)? == Some(people) {
+            return Ok(());
+        }
+        Self::set_meta(&self.connection, &format!("{SIZE}{tenant}"), &people.to_string())
+    }
+}
+
 impl Store {
     /// Where the tenant's reading stands.
     ///

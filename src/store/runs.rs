@@ -32,10 +32,23 @@ impl Store {
         let cause = match trigger {
             Trigger::Manual => "manual",
             Trigger::Schedule => "schedule",
+            Trigger::Undo => "undo",
         };
         let sql = "INSERT INTO runs (cause, started_at) VALUES (?1, ?2)";
         self.connection.execute(sql, params![cause, signed(now.0)])?;
         Ok(RunId(unsigned(self.connection.last_insert_rowid())))
+    }
+
+    /// A person has let the run's plan through. What it writes is theirs from then on, also if it is killed.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn note_approval(&self, run: RunId, digest: &str, by: &[String]) -> Result<(), StoreError> {
+        let by = serde_json::to_string(by).map_err(|e| StoreError::Damaged(e.to_string()))?;
+        let sql =
+            "UPDATE runs SET summary = json_set(summary, '$.approved', ?2, '$.approved_by', json(?3)) WHERE id = ?1";
+        self.connection.execute(sql, params![signed(run.0), digest, by])?;
+        Ok(())
     }
 
     /// A run has ended.

@@ -5,6 +5,7 @@
     reason = "real processes need real time, and servers that are no part of them threads"
 )]
 
+mod approvals;
 mod bad_configs;
 mod crash;
 mod demo;
@@ -26,3 +27,4 @@ mod signals;
 mod status;
 mod stores;
 mod support;
+mod undo;

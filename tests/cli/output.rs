@@ -19,8 +19,12 @@ fn plans_have_the_promised_shape() {
     let (place, sim) = Place::school(90);
     let lines = place.run(&["plan", "--format", "jsonl", "--out", "plan.jsonl"]).code(2).lines();
     let saved = std::fs::read_to_string(place.path("plan.jsonl")).unwrap();
-    let saved: Vec<Value> = saved.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    assert_eq!(saved, lines, "the file is the output");
+    let mut saved: Vec<Value> = saved.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let more = ["invites", "hidden", "basis", "fingerprints", "directories"];
+    for line in &mut saved {
+        line.as_object_mut().unwrap().retain(|key, _| !more.contains(&key.as_str()));
+    }
+    assert_eq!(saved, lines, "the file is the output, and what it takes to carry it out");
     let (summary, changes) = lines.split_last().unwrap();
     for change in changes {
         has_exactly(change, &["type", "route", "action", "home", "account", "edits", "why", "rules"]);

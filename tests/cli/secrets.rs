@@ -33,7 +33,8 @@ fn secrets_tokens_and_redeem_links_are_in_no_output_and_no_file() {
         done.code
     };
     for format in ["text", "json"] {
-        assert_eq!(run(&["-vvv", "--log-format", format, "plan", "--format", "jsonl", "--out", "plan.jsonl"]), Some(2));
+        let file = format!("plan.{format}.jsonl");
+        assert_eq!(run(&["-vvv", "--log-format", format, "plan", "--format", "jsonl", "--out", &file]), Some(2));
         sim.fault("north", &json!({ "kind": "patch", "times": 2, "effect": { "do": "status", "status": 400 } }));
         sim.control("POST", "expire-tokens", &json!(null));
         let code = run(&["-vvv", "--log-format", format, "sync"]);

@@ -8,6 +8,7 @@ mod endurance;
 mod explain;
 mod faults;
 mod figures;
+mod guard;
 mod impact;
 mod knife;
 mod lifecycle;

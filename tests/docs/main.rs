@@ -14,7 +14,7 @@ use crosstie::rules::{Dialect, RuleSet};
 use tempfile::TempDir;
 
 /// Every document, and how many commands it shows at the least.
-const DOCS: [(&str, &str, usize); 19] = [
+const DOCS: [(&str, &str, usize); 20] = [
     ("docs/configuration.md", include_str!("../../docs/configuration.md"), 0),
     ("docs/rules.md", include_str!("../../docs/rules.md"), 0),
     ("docs/expressions.md", include_str!("../../docs/expressions.md"), 1),
@@ -34,6 +34,7 @@ const DOCS: [(&str, &str, usize); 19] = [
     ("docs/alerts.md", include_str!("../../docs/alerts.md"), 16),
     ("docs/deploy/README.md", include_str!("../../docs/deploy/README.md"), 0),
     ("docs/operations.md", include_str!("../../docs/operations.md"), 16),
+    ("docs/approvals.md", include_str!("../../docs/approvals.md"), 18),
 ];
 
 /// All the set-up that a machine with Rust needs. More of it would be a promise broken.
@@ -321,6 +322,11 @@ fn the_page_on_alerts_tells_what_happens() {
 #[test]
 fn the_page_on_operations_tells_what_happens() {
     told("docs/operations.md");
+}
+
+#[test]
+fn the_page_on_approvals_tells_what_happens() {
+    told("docs/approvals.md");
 }
 
 #[test]

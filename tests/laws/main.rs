@@ -12,6 +12,8 @@ mod ledger;
 mod memory;
 mod plans;
 mod rehearsal;
+mod saved;
 mod table;
+mod undo;
 mod verdicts;
 mod world;

@@ -51,6 +51,7 @@ fn plan_of(route: RouteName, changes: Vec<Change>, population: u64) -> RoutePlan
         population,
         awaited: BTreeMap::new(),
         still_provisioning: BTreeSet::new(),
+        basis: BTreeMap::new(),
     }
 }
 fn many(kind: ActionKind, count: u64, population: u64) -> RoutePlan {

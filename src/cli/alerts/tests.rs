@@ -6,7 +6,7 @@ use crate::config::AlertKind;
 use crate::engine::Failure;
 use crate::model::Person as Someone;
 use crate::notify::{RouteStoppage, TenantStoppage};
-use crate::plan::Refusal;
+use crate::plan::{Bound, Counted, Refusal};
 use crate::rules::Limit;
 
 const AT: Timestamp = Timestamp(1_795_392_000_000);
@@ -16,7 +16,8 @@ fn route() -> RouteName {
 }
 fn refused(kind: ActionKind) -> Refusal {
     let limit = Limit { max: Some(1), percent: None };
-    Refusal { route: route(), rules: "staff".to_owned(), kind, planned: 9, population: 30, limit }
+    let (counted, bound) = (Counted::Kind(kind), Bound::Run);
+    Refusal { route: route(), rules: "staff".to_owned(), kind, counted, planned: 9, population: 30, limit, bound }
 }
 fn found(held: &[&str], head: u64) -> Found {
     let held: BTreeSet<ObjectId> = held.iter().map(|id| ObjectId::from(*id)).collect();

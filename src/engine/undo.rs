@@ -1,0 +1,117 @@
+//! How is taken back what a run did?
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::draft::Drafting;
+use super::lanes::Whose;
+use super::run::Run;
+use super::{Cycle, Drafted, EngineError, Readings};
+use crate::model::{Change, ObjectId, Person, RouteName};
+use crate::plan::{self, Done, RoutePlan, Stale, Staleness};
+use crate::ports::{Clock, DirectoryRead};
+use crate::store::{Filter, LogEntry};
+
+impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
+    /// The inverse of what a run did, as far as things are still as it left them. Only the target has to be known for it:
+    /// what is taken back may have come of a home that cannot be read.
+    pub(super) fn draft_undo(&self, readings: Readings, drafting: &Drafting<'_>) -> Result<Drafted, EngineError> {
+        let mut drafted = Drafted { readings, user_known: true, ..Drafted::default() };
+        let Some(run) = self.focus.undo else { return Ok(drafted) };
+        let mut done: BTreeMap<RouteName, BTreeMap<ObjectId, (Person, Vec<Done>)>> = BTreeMap::new();
+        let filter = Filter { run: Some(run.0), user: self.focus.user.clone(), ..Filter::default() };
+        self.store.log(&filter, |entry| {
+            if entry.outcome == "applied"
+                && let Some(route) = RouteName::parse(&entry.route).filter(|route| drafting.only.contains(route))
+            {
+                let (home, what) = of_entry(entry);
+                done.entry(route).or_default().entry(home.id.clone()).or_insert((home, Vec::new())).1.push(what);
+            }
+            true
+        })?;
+        for (route, people) in done {
+            match drafted.readings.unread.get(&route.target).cloned() {
+                Some(why) => drop(drafted.skipped.insert(route, why)),
+                None => {
+                    let plan = self.undo_route(&route, &people, &mut drafted.stale)?;
+                    drafted.plan.routes.push(plan);
+                }
+            }
+        }
+        for plan in drafted.plan.routes.iter().filter(|_| drafting.tells) {
+            self.store.together(|| self.explain(plan))?;
+        }
+        drafted.refusals = self.refusals(&drafted.plan, &drafting.let_through())?;
+        drafted.digest = plan::digest(&drafted.plan);
+        drafted.refused_digest = plan::digest(&drafted.refused());
+        Ok(drafted)
+    }
+
+    fn undo_route(
+        &self,
+        route: &RouteName,
+        people: &BTreeMap<ObjectId, (Person, Vec<Done>)>,
+        stale: &mut Vec<Stale>,
+    ) -> Result<RoutePlan, EngineError> {
+        let mut draft = RoutePlan {
+            route: route.clone(),
+            fingerprint: "undo".to_owned(),
+            changes: Vec::new(),
+            held: Vec::new(),
+            settled: 0,
+            population: self.store.population(route)?,
+            awaited: BTreeMap::new(),
+            still_provisioning: BTreeSet::new(),
+            basis: BTreeMap::new(),
+        };
+        for (home, (person, done)) in people {
+            let link = self.store.link(route, home)?;
+            let account = match link.as_ref().and_then(|link| link.account()) {
+                Some(account) => self.store.observed(&route.target, account)?,
+                None => None,
+            };
+            let undone = plan::inverse(route, person, done, link.as_ref(), account.as_ref());
+            draft.changes.extend(undone.changes);
+            let left = |(action, why): (_, String)| Stale {
+                route: route.clone(),
+                home: person.clone(),
+                action,
+                why: Staleness::NotUndone(why),
+            };
+            stale.extend(undone.left.into_iter().map(left));
+        }
+        Ok(draft)
+    }
+}
+
+fn of_entry(entry: LogEntry) -> (Person, Done) {
+    let LogEntry { home, account, edits, action, rules, .. } = entry;
+    let person = Person { id: home.id, user_principal_name: home.user_principal_name.unwrap_or_default() };
+    let edits = edits.into_iter().map(|(attribute, edit)| (attribute, (edit.before, edit.after))).collect();
+    (person, Done { action, account: account.map(|account| account.id), edits, rules })
+}
+
+impl<D, C: Clock> Run<'_, D, C> {
+    /// The first change of each person; the others follow when it was made.
+    pub(super) fn one_at_a_time(&self, changes: Vec<Change>) -> Vec<Change> {
+        if self.cycle.focus.undo.is_none() {
+            return changes;
+        }
+        let (mut first, mut later) = (Vec::new(), self.later.borrow_mut());
+        for change in changes {
+            let whose: Whose = (change.route.clone(), change.home.id.clone());
+            match later.get_mut(&whose) {
+                Some(queue) => queue.push_back(change),
+                None => {
+                    later.insert(whose, VecDeque::new());
+                    first.push(change);
+                }
+            }
+        }
+        first
+    }
+
+    /// The next change of a person for whom one was made.
+    pub(super) fn next_of(&self, whose: &Whose) -> Option<Change> {
+        self.later.borrow_mut().get_mut(whose)?.pop_front()
+    }
+}

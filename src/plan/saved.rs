@@ -1,0 +1,316 @@
+//! Which changes of a saved plan may still be made?
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::digest::{self, digest_of};
+use super::{Plan, RoutePlan};
+use crate::model::{Action, ActionKind, Attribute, Change, Held, ObjectId, Person, RouteName, TenantName, Value};
+
+/// Whose change.
+type Whose = (RouteName, ObjectId);
+
+/// A plan as a file holds it, whole: its digest is that of its content.
+#[derive(Clone, Debug)]
+pub struct SavedPlan {
+    /// `sha256:…` of the plan.
+    pub digest: String,
+    /// The tenants of its routes, each with the id of its directory.
+    pub tenants: BTreeMap<TenantName, String>,
+    /// Fingerprints of the rules of each route.
+    pub routes: BTreeMap<RouteName, String>,
+    changes: BTreeMap<Whose, SavedChange>,
+}
+
+/// One line of it.
+#[derive(Clone, Debug)]
+struct SavedChange {
+    shown: Shown,
+    line: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Shown {
+    route: String,
+    action: ActionKind,
+    home: Person,
+    #[serde(default)]
+    edits: BTreeMap<Attribute, Pair>,
+    #[serde(default)]
+    hidden: BTreeMap<Attribute, [Option<String>; 2]>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+struct Pair {
+    before: Option<Value>,
+    after: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Summary {
+    digest: String,
+    #[serde(default)]
+    fingerprints: BTreeMap<String, String>,
+    #[serde(default)]
+    directories: BTreeMap<String, String>,
+}
+
+/// Why a change of a saved plan is not made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Staleness {
+    /// The rules of the route are others by now.
+    Rules,
+    /// Nothing is to be done for the person any more.
+    Over,
+    /// The person is held by now, for this reason.
+    Held(String),
+    /// Another change would be made now.
+    Another(ActionKind),
+    /// The same kind of change, with other values before or after of these attributes; where none is named, something else
+    /// that is known of the person has changed.
+    Values(Vec<String>),
+    /// The route could not be planned, for this reason.
+    Unplanned(String),
+    /// It cannot be taken back, for this reason.
+    NotUndone(String),
+}
+
+impl fmt::Display for Staleness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Staleness::Rules => f.write_str("the rules of the route have changed since"),
+            Staleness::Over => f.write_str("it would not be made any more"),
+            Staleness::Held(why) => write!(f, "the person is held now: {why}"),
+            Staleness::Another(kind) => write!(f, "the change would now be another one: {kind}"),
+            Staleness::Values(which) if which.is_empty() => {
+                f.write_str("what is known of the person has changed since")
+            }
+            Staleness::Values(which) => write!(f, "it has changed since: {}", which.join(", ")),
+            Staleness::NotUndone(why) => f.write_str(why),
+            Staleness::Unplanned(why) => write!(f, "the route could not be planned: {why}"),
+        }
+    }
+}
+
+/// A change of a saved plan that is not made, because it is not what it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stale {
+    /// On which route.
+    pub route: RouteName,
+    /// For whom.
+    pub home: Person,
+    /// Which kind.
+    pub action: ActionKind,
+    /// Why.
+    pub why: Staleness,
+}
+
+/// What is left of a saved plan.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    /// Changes that are as they were.
+    pub plan: Plan,
+    /// The others.
+    pub stale: Vec<Stale>,
+    /// Changes that are due by now, and that the saved plan does not have.
+    pub others: u64,
+}
+
+/// A plan as a file holds it: what is shown of it, and all that is needed to know it again. `summary` comes last.
+///
+/// # Errors
+/// Those of `each`.
+pub fn file_lines<E>(
+    plan: &Plan,
+    directories: &BTreeMap<TenantName, String>,
+    mut summary: Json,
+    mut each: impl FnMut(&Json) -> Result<(), E>,
+) -> Result<(), E> {
+    for route in &plan.routes {
+        for change in &route.changes {
+            each(&digest::plan_line(change, route.basis.get(&change.home.id)))?;
+        }
+        for held in &route.held {
+            each(&digest::held_line(held))?;
+        }
+    }
+    let named = |(name, text): (String, &String)| (name, Json::from(text.as_str()));
+    if let Json::Object(fields) = &mut summary {
+        let rules = plan.routes.iter().map(|route| named((route.route.to_string(), &route.fingerprint)));
+        fields.insert("fingerprints".to_owned(), Json::Object(rules.collect()));
+        let directories = directories.iter().map(|(tenant, id)| named((tenant.to_string(), id)));
+        fields.insert("directories".to_owned(), Json::Object(directories.collect()));
+    }
+    each(&summary)
+}
+
+impl SavedPlan {
+    /// Reads a plan file.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people: no plan at all, cut short, or not what its digest says.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (mut changes, mut summary) = (BTreeMap::new(), None);
+        for (n, line) in (1..).zip(text.lines()) {
+            let broken = |what: &str| format!("line {n} {what}");
+            if summary.is_some() {
+                return Err(broken("stands behind the summary"));
+            }
+            let line: Json = serde_json::from_str(line).map_err(|e| broken(&format!("is no JSON object: {e}")))?;
+            match line["type"].as_str() {
+                Some("change") => {
+                    let shown: Shown =
+                        serde_json::from_value(line.clone()).map_err(|e| broken(&format!("is no change: {e}")))?;
+                    let route = RouteName::parse(&shown.route).ok_or_else(|| broken("names no route"))?;
+                    let whose = (route, shown.home.id.clone());
+                    if changes.insert(whose, SavedChange { shown, line: line.to_string() }).is_some() {
+                        return Err(broken("is the second change of one person"));
+                    }
+                }
+                Some("held") => {}
+                Some("summary") => {
+                    let read: Summary =
+                        serde_json::from_value(line).map_err(|e| broken(&format!("is no summary: {e}")))?;
+                    summary = Some(read);
+                }
+                _ => return Err(broken("is no line of a plan")),
+            }
+        }
+        let Some(summary) = summary else { return Err("it has no summary at its end: it was cut short".to_owned()) };
+        let mut routes = BTreeMap::new();
+        for (route, fingerprint) in summary.fingerprints {
+            let name = RouteName::parse(&route).ok_or_else(|| format!("{route:?} is no route"))?;
+            routes.insert(name, fingerprint);
+        }
+        if let Some((route, _)) = changes.keys().find(|(route, _)| !routes.contains_key(route)) {
+            return Err(format!("it has changes of {route}, and does not say under which rules"));
+        }
+        let lines = changes.values().map(|change| change.line.clone());
+        let digest = digest_of(routes.iter().map(|(route, f)| (route.to_string(), f.as_str())), lines);
+        if digest != summary.digest {
+            return Err(format!("its digest is {digest}, and it says {}: it was changed", summary.digest));
+        }
+        let tenants = summary.directories.into_iter().map(|(name, id)| (name.as_str().into(), id)).collect();
+        Ok(Self { digest, tenants, routes, changes })
+    }
+
+    /// How many changes it has, unlinks aside: these write nothing.
+    pub fn writing_changes(&self) -> u64 {
+        self.changes.values().filter(|change| change.shown.action != ActionKind::Unlink).count() as u64
+    }
+
+    /// How many changes of each kind, by route.
+    pub fn counts(&self) -> BTreeMap<&RouteName, BTreeMap<ActionKind, u64>> {
+        let mut counts: BTreeMap<&RouteName, BTreeMap<ActionKind, u64>> = BTreeMap::new();
+        for ((route, _), change) in &self.changes {
+            *counts.entry(route).or_default().entry(change.shown.action).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Does this change finish what the plan begins? An invitation is followed by the attributes that the plan shows, and
+    /// a new or joined account by references to other accounts, which may have come to be since.
+    pub fn completes(&self, change: &Change) -> bool {
+        let (Action::Update { edits, .. }, Some(saved)) = (&change.action, self.change_of(change)) else {
+            return false;
+        };
+        match saved.shown.action {
+            ActionKind::Join => edits.keys().all(Attribute::is_reference),
+            ActionKind::Provision => {
+                let hidden = digest::hidden(change);
+                change.edits().iter().all(|(attribute, (_, after))| {
+                    let promised = saved.shown.edits.get(attribute).map(|pair| &pair.after) == Some(after);
+                    let last = |all: &BTreeMap<Attribute, [Option<String>; 2]>| all.get(attribute)?[1].clone();
+                    attribute.is_reference() || (promised && last(&hidden) == last(&saved.shown.hidden))
+                })
+            }
+            _ => false,
+        }
+    }
+
+    fn change_of(&self, change: &Change) -> Option<&SavedChange> {
+        self.changes.get(&(change.route.clone(), change.home.id.clone()))
+    }
+}
+
+/// Of a saved plan's changes on the routes `only`, those that a plan made now has too, exactly; and why the others are not
+/// made. Nothing that the saved plan does not have is kept. `unplanned`: routes that could not be planned, with the reason.
+pub fn keep_to(
+    saved: &SavedPlan,
+    fresh: &Plan,
+    unplanned: &BTreeMap<RouteName, String>,
+    only: &BTreeSet<RouteName>,
+) -> Kept {
+    let mut kept = Kept::default();
+    let planned: BTreeMap<&RouteName, Fresh<'_>> = fresh.routes.iter().map(|p| (&p.route, Fresh::new(p))).collect();
+    let mut stands: BTreeSet<&Whose> = BTreeSet::new();
+    for (whose, change) in saved.changes.iter().filter(|(whose, _)| only.contains(&whose.0)) {
+        let why = match planned.get(&whose.0) {
+            Some(fresh) => fresh.staleness(saved, whose, change),
+            None => {
+                let unread = || "it was not read to its end".to_owned();
+                Some(Staleness::Unplanned(unplanned.get(&whose.0).cloned().unwrap_or_else(unread)))
+            }
+        };
+        match why {
+            None => {
+                stands.insert(whose);
+            }
+            Some(why) => {
+                let (route, home, action) = (whose.0.clone(), change.shown.home.clone(), change.shown.action);
+                kept.stale.push(Stale { route, home, action, why });
+            }
+        }
+    }
+    for plan in &fresh.routes {
+        let known = |c: &&Change| saved.change_of(c).is_some();
+        kept.others += plan.changes.iter().filter(|c| !known(c)).count() as u64;
+        let whose = |c: &Change| (c.route.clone(), c.home.id.clone());
+        let changes = plan.changes.iter().filter(|c| stands.contains(&whose(c))).cloned().collect();
+        // Whoever is held is no part of it: where the saved plan had a change, that one is told of.
+        kept.plan.routes.push(RoutePlan { changes, held: Vec::new(), ..plan.clone() });
+    }
+    kept
+}
+
+/// A route's plan as it is made now, by person.
+struct Fresh<'a> {
+    plan: &'a RoutePlan,
+    changes: BTreeMap<&'a ObjectId, &'a Change>,
+    held: BTreeMap<&'a ObjectId, &'a Held>,
+}
+
+impl<'a> Fresh<'a> {
+    fn new(plan: &'a RoutePlan) -> Self {
+        let changes = plan.changes.iter().map(|change| (&change.home.id, change)).collect();
+        let held = plan.held.iter().map(|held| (&held.home.id, held)).collect();
+        Self { plan, changes, held }
+    }
+
+    /// Why the change is not what it was; `None`: it is.
+    fn staleness(&self, saved: &SavedPlan, whose: &Whose, change: &SavedChange) -> Option<Staleness> {
+        if saved.routes.get(&whose.0) != Some(&self.plan.fingerprint) {
+            return Some(Staleness::Rules);
+        }
+        if let Some(held) = self.held.get(&whose.1) {
+            return Some(Staleness::Held(held.hold.to_string()));
+        }
+        let Some(now) = self.changes.get(&whose.1) else { return Some(Staleness::Over) };
+        let line = digest::plan_line(now, self.plan.basis.get(&whose.1)).to_string();
+        if line == change.line {
+            return None;
+        }
+        if now.action.kind() != change.shown.action {
+            return Some(Staleness::Another(now.action.kind()));
+        }
+        let edits: BTreeMap<Attribute, Pair> =
+            now.edits().into_iter().map(|(a, (before, after))| (a, Pair { before, after })).collect();
+        let (hidden, shown) = (digest::hidden(now), &change.shown);
+        let all: BTreeSet<&Attribute> = edits.keys().chain(shown.edits.keys()).collect();
+        let differs = |a: &&Attribute| edits.get(*a) != shown.edits.get(*a) || hidden.get(*a) != shown.hidden.get(*a);
+        Some(Staleness::Values(all.into_iter().filter(differs).map(ToString::to_string).collect()))
+    }
+}

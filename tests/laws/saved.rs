@@ -1,0 +1,222 @@
+//! Of a saved plan, is exactly that made which is still what it was?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crosstie::model::{Action, Attribute, Change, Edit, Edits, Held, Hold, Person, RouteName, Value, Why};
+use crosstie::plan::{Plan, RoutePlan, SavedPlan, Staleness, digest, file_lines, keep_to};
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::json;
+
+use super::world::{attributes, route_name};
+
+fn change(id: usize, title: &str) -> Change {
+    let edits = Edits::from([(Attribute::from("jobTitle"), Edit::Set(Value::from(title)))]);
+    Change {
+        route: route_name(),
+        home: Person { id: format!("p{id}").as_str().into(), user_principal_name: format!("p{id}@north.example") },
+        action: Action::Update { account: format!("a{id}").as_str().into(), edits },
+        before: attributes(&[("jobTitle", "Dev")]),
+        why: Why::InScope,
+        rules: "staff".to_owned(),
+        redacted: BTreeSet::new(),
+    }
+}
+fn plan(changes: Vec<Change>) -> Plan {
+    let basis = changes.iter().map(|c| (c.home.id.clone(), "known".to_owned())).collect();
+    Plan {
+        routes: vec![RoutePlan {
+            route: route_name(),
+            fingerprint: "staff=1".to_owned(),
+            changes,
+            held: Vec::new(),
+            settled: 0,
+            population: 9,
+            awaited: BTreeMap::new(),
+            still_provisioning: BTreeSet::new(),
+            basis,
+        }],
+    }
+}
+fn file(plan: &Plan) -> String {
+    let (mut text, summary) = (String::new(), json!({ "type": "summary", "digest": digest(plan) }));
+    file_lines(plan, &BTreeMap::new(), summary, |line| -> Result<(), ()> {
+        text += &format!("{line}\n");
+        Ok(())
+    })
+    .unwrap();
+    text
+}
+fn saved(plan: &Plan) -> SavedPlan {
+    SavedPlan::parse(&file(plan)).unwrap()
+}
+fn only() -> BTreeSet<RouteName> {
+    BTreeSet::from([route_name()])
+}
+
+/// What may happen to a person between the plan and its approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Same,
+    OtherValue,
+    OtherBefore,
+    OtherBasis,
+    OtherKind,
+    OtherAccount,
+    Over,
+    Held,
+}
+const FATES: [Fate; 8] = [
+    Fate::Same,
+    Fate::OtherValue,
+    Fate::OtherBefore,
+    Fate::OtherBasis,
+    Fate::OtherKind,
+    Fate::OtherAccount,
+    Fate::Over,
+    Fate::Held,
+];
+
+fn befall(plan: &mut RoutePlan, id: usize, fate: Fate) {
+    let mut now = change(id, "Lead");
+    let (home, account) = (now.home.id.clone(), now.action.account().cloned().unwrap());
+    plan.changes.retain(|c| c.home.id != home);
+    match fate {
+        Fate::Same => {}
+        Fate::OtherValue => now = change(id, "Head"),
+        Fate::OtherBefore => now.before = attributes(&[("jobTitle", "Temp")]),
+        Fate::OtherBasis => drop(plan.basis.insert(home, "known otherwise".to_owned())),
+        Fate::OtherKind => now.action = Action::Delete { account },
+        Fate::OtherAccount => {
+            let Action::Update { account, .. } = &mut now.action else { panic!() };
+            *account = "another".into();
+        }
+        Fate::Over => return,
+        Fate::Held => {
+            return plan.held.push(Held { route: route_name(), home: now.home, hold: Hold::AwaitingReading });
+        }
+    }
+    plan.changes.push(now);
+}
+
+proptest! {
+    /// Whoever is as they were is served, everybody else is told of, and nobody comes in.
+    #[test]
+    fn exactly_what_is_as_it_was_is_kept(fates in proptest::collection::vec(select(&FATES[..]), 1..8), newcomers in 0usize..3) {
+        let old = plan((0..fates.len()).map(|id| change(id, "Lead")).collect());
+        let mut now = old.clone();
+        for (id, fate) in fates.iter().enumerate() {
+            befall(&mut now.routes[0], id, *fate);
+        }
+        now.routes[0].changes.extend((0..newcomers).map(|n| change(100 + n, "Lead")));
+        let kept = keep_to(&saved(&old), &now, &BTreeMap::new(), &only());
+        let people = |wanted: &dyn Fn(Fate) -> bool| -> BTreeSet<String> {
+            (0..fates.len()).filter(|id| wanted(fates[*id])).map(|id| format!("p{id}")).collect()
+        };
+        let made: BTreeSet<String> = kept.plan.routes[0].changes.iter().map(|c| c.home.id.to_string()).collect();
+        let told: BTreeSet<String> = kept.stale.iter().map(|s| s.home.id.to_string()).collect();
+        prop_assert_eq!(made, people(&|fate| fate == Fate::Same));
+        prop_assert_eq!(told, people(&|fate| fate != Fate::Same));
+        prop_assert_eq!(kept.others, newcomers as u64);
+        prop_assert!(kept.plan.routes[0].changes.iter().all(|c| *c == change(c.home.id.as_str()[1..].parse().unwrap(), "Lead")));
+        for stale in &kept.stale {
+            let fate = fates[stale.home.id.as_str()[1..].parse::<usize>().unwrap()];
+            let fits = match fate {
+                Fate::OtherValue | Fate::OtherBefore => stale.why == Staleness::Values(vec!["jobTitle".to_owned()]),
+                Fate::OtherBasis | Fate::OtherAccount => stale.why == Staleness::Values(Vec::new()),
+                Fate::OtherKind => matches!(stale.why, Staleness::Another(_)),
+                Fate::Over => stale.why == Staleness::Over,
+                Fate::Held => matches!(stale.why, Staleness::Held(_)),
+                Fate::Same => false,
+            };
+            prop_assert!(fits, "{:?}: {:?}", fate, stale);
+        }
+    }
+
+    /// A file of which one letter was changed is none, unless the letter says nothing of what is done.
+    #[test]
+    fn a_file_that_was_changed_is_refused(people in 1usize..4, at in any::<prop::sample::Index>(), to in "[a-z0-9]") {
+        let old = plan((0..people).map(|id| change(id, "Lead")).collect());
+        let text = file(&old);
+        let at = at.index(text.len());
+        let mut changed = text.clone();
+        changed.replace_range(at..=at, &to);
+        prop_assume!(changed != text);
+        if let Ok(read) = SavedPlan::parse(&changed) {
+            let kept = keep_to(&read, &old, &BTreeMap::new(), &only());
+            prop_assert_eq!((digest(&kept.plan), kept.stale.len(), kept.others), (digest(&old), 0, 0));
+        }
+    }
+}
+
+#[test]
+fn lines_may_stand_in_any_order_and_none_may_be_missing() {
+    let old = plan((0..3).map(|id| change(id, "Lead")).collect());
+    let text = file(&old);
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.swap(0, 2);
+    assert_eq!(SavedPlan::parse(&lines.join("\n")).unwrap().digest, digest(&old));
+    for missing in 0..lines.len() {
+        let mut some = lines.clone();
+        some.remove(missing);
+        assert!(SavedPlan::parse(&some.join("\n")).is_err(), "without line {missing}");
+    }
+    lines.insert(1, lines[0]);
+    assert!(SavedPlan::parse(&lines.join("\n")).is_err(), "a line twice");
+}
+
+#[test]
+fn other_rules_and_routes_that_were_not_planned_keep_nothing() {
+    let old = plan(vec![change(0, "Lead"), change(1, "Lead")]);
+    let mut other = old.clone();
+    other.routes[0].fingerprint = "staff=2".to_owned();
+    let kept = keep_to(&saved(&old), &other, &BTreeMap::new(), &only());
+    assert!(kept.plan.is_empty());
+    assert!(kept.stale.len() == 2 && kept.stale.iter().all(|s| s.why == Staleness::Rules));
+    let why = BTreeMap::from([(route_name(), "south is down".to_owned())]);
+    let kept = keep_to(&saved(&old), &Plan::default(), &why, &only());
+    assert!(
+        kept.stale.len() == 2 && kept.stale.iter().all(|s| s.why == Staleness::Unplanned("south is down".to_owned()))
+    );
+    let kept = keep_to(&saved(&old), &old, &BTreeMap::new(), &BTreeSet::new());
+    assert!(kept.stale.is_empty(), "of routes that are not asked for nothing is said: {:?}", kept.stale);
+}
+
+/// Values that nobody may see are told apart all the same, and stand nowhere in the file.
+#[test]
+fn a_hidden_value_counts_and_is_not_shown() {
+    let hidden = |title| {
+        let mut change = change(0, title);
+        change.redacted = BTreeSet::from([Attribute::from("jobTitle")]);
+        plan(vec![change])
+    };
+    let (old, now) = (hidden("Secretly Lead"), hidden("Secretly Head"));
+    assert!(!file(&old).contains("Secretly") && !file(&old).contains("Dev"));
+    let kept = keep_to(&saved(&old), &now, &BTreeMap::new(), &only());
+    assert_eq!(kept.stale[0].why, Staleness::Values(vec!["jobTitle".to_owned()]));
+    assert!(keep_to(&saved(&old), &old, &BTreeMap::new(), &only()).stale.is_empty());
+}
+
+/// An invitation is finished with what the plan shows, and with nothing else.
+#[test]
+fn only_what_the_plan_shows_completes_an_invitation() {
+    let provision = |wanted| Change {
+        action: Action::Provision { address: "p0@north.example".to_owned(), wanted },
+        before: attributes(&[]),
+        ..change(0, "")
+    };
+    let file = saved(&plan(vec![provision(attributes(&[("jobTitle", "Lead")]))]));
+    let of = |name: &str, value: &str| Change {
+        action: Action::Update {
+            account: "new".into(),
+            edits: Edits::from([(Attribute::from(name), Edit::Set(Value::from(value)))]),
+        },
+        ..change(0, "")
+    };
+    assert!(file.completes(&of("jobTitle", "Lead")));
+    assert!(file.completes(&of("manager", "somebody")));
+    assert!(!file.completes(&of("jobTitle", "Head")));
+    assert!(!file.completes(&of("department", "Lead")));
+    assert!(!file.completes(&Change { home: change(1, "").home, ..of("jobTitle", "Lead") }), "somebody else");
+    assert!(!file.completes(&Change { action: Action::Delete { account: "new".into() }, ..change(0, "") }));
+}
