@@ -12,7 +12,7 @@ use super::identity;
 use super::output::{complain, in_the_log, say};
 use super::progress::Progress;
 use super::{Exit, Global};
-use crate::config::{self, Config, Credential, Tenant};
+use crate::config::{self, Config, Credential, SecretError, Tenant};
 use crate::engine::{Budgets, Cycle, EngineError, Focus};
 use crate::graph::{GraphClient, GraphError, GraphWriter, HttpTransport, Proof, RequestIds};
 use crate::model::{Attribute, RouteName, TenantName};
@@ -169,16 +169,27 @@ pub(super) fn connect(config: &Config, clock: SystemClock) -> Result<BTreeMap<Te
     }
     let transport = HttpTransport::new().map_err(failed)?;
     let connect = |t: &Tenant| -> Result<(TenantName, Reader), Exit> {
-        let proof = match &t.credential {
-            Credential::Secret(source) => Proof::Secret(source.read().map_err(failed)?),
-            Credential::FederatedToken(path) => Proof::AssertionFile(path.clone()),
-        };
-        let made = || -> Result<Reader, GraphError> {
-            GraphClient::new(t, proof, transport.clone(), clock, RequestIds::random()?)
-        };
-        Ok((t.name.clone(), made().map_err(failed)?))
+        Ok((t.name.clone(), reader(t, proof(t).map_err(failed)?, &transport, clock).map_err(failed)?))
     };
     config.tenants.values().map(connect).collect()
+}
+
+/// How the app proves itself to a tenant.
+pub(super) fn proof(tenant: &Tenant) -> Result<Proof, SecretError> {
+    Ok(match &tenant.credential {
+        Credential::Secret(source) => Proof::Secret(source.read()?),
+        Credential::FederatedToken(path) => Proof::AssertionFile(path.clone()),
+    })
+}
+
+/// A connection to one tenant.
+pub(super) fn reader(
+    tenant: &Tenant,
+    proof: Proof,
+    transport: &HttpTransport,
+    clock: SystemClock,
+) -> Result<Reader, GraphError> {
+    GraphClient::new(tenant, proof, transport.clone(), clock, RequestIds::random()?)
 }
 
 /// A restart forgets nothing of what reading has cost.

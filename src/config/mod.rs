@@ -1,5 +1,6 @@
 //! Which tenants, routes and limits are there? `crosstie.toml` and its rule sets, read and checked as one.
 
+mod cloud;
 mod cron_fields;
 mod limits;
 mod listen;
@@ -22,6 +23,7 @@ use url::Url;
 use crate::model::{Attribute, RouteName, Selection, TenantName};
 use crate::rules::RuleSet;
 
+pub use cloud::Cloud;
 pub use listen::{Listen, is_loopback, listen_address};
 pub use load::{Loaded, load, load_with, name_fault, rules_dir};
 pub use notify::{AlertKind, Notify, Webhook};

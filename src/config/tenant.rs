@@ -9,21 +9,13 @@ use url::{Host, Url};
 
 use super::report::is_variable;
 use super::secret::place;
-use super::{Credential, SecretSource, Tenant, limits};
+use super::{Cloud, Credential, SecretSource, Tenant, limits};
 use crate::model::TenantName;
 use crate::rules::table::{Field, Section, Word};
 use crate::rules::{Diagnostic, is_guid};
 
 /// Where an invited person lands who redeems nothing in particular: the list of their apps.
 const REDIRECT_URL: &str = "https://myapplications.microsoft.com";
-
-/// National clouds: name, authority, Graph root.
-const CLOUDS: [(&str, (&str, &str)); 4] = [
-    ("global", ("https://login.microsoftonline.com", "https://graph.microsoft.com")),
-    ("us-gov", ("https://login.microsoftonline.us", "https://graph.microsoft.us")),
-    ("us-gov-dod", ("https://login.microsoftonline.us", "https://dod-graph.microsoft.us")),
-    ("china", ("https://login.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn")),
-];
 
 /// The tenants that could be read, with the place of each one's key.
 pub(super) type Tenants = BTreeMap<TenantName, (Option<Tenant>, Range<usize>)>;
@@ -91,13 +83,13 @@ fn tenant(name: &TenantName, section: &Section<'_>, folder: &Path, findings: &mu
     let id = section.required("id", findings).and_then(|word| tenant_id(&word, findings));
     let client_id = section.required("client_id", findings).and_then(|word| client_id(&word, findings));
     let credential = credential(section, folder, findings);
-    let cloud = section.choice("cloud", &CLOUDS, findings);
-    let (authority, graph) = cloud.unwrap_or(CLOUDS[0].1);
+    let cloud = section.choice("cloud", &Cloud::ALL.map(|cloud| (cloud.name(), cloud)), findings);
+    let cloud = cloud.unwrap_or(Cloud::Global);
     let mut root = |key: &str, preset: &str| match section.word(key, findings) {
         Some(word) => url(key, &word, true, findings),
         None => Url::parse(preset).ok(),
     };
-    let (authority, graph) = (root("authority", authority), root("graph", graph));
+    let (authority, graph) = (root("authority", cloud.authority()), root("graph", cloud.graph()));
     let redirect_url = match section.word("redirect_url", findings) {
         // Kept as written: the trailing slash that a parser adds is one more thing to differ in an audit log.
         Some(word) => url("redirect_url", &word, false, findings).map(|_| word.text.to_owned()),

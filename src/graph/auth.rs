@@ -9,8 +9,6 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use oauth2::basic::{
@@ -24,6 +22,7 @@ use url::Url;
 use crate::model::{TenantName, Timestamp};
 use crate::ports::{Clock, Retry};
 
+use super::claims::Claims;
 use super::error::{GraphError, bounded};
 use super::origin::{GraphOrigin, TenantUrl};
 use super::retry::{Verdict, retry_after};
@@ -102,6 +101,14 @@ pub(super) struct Token {
     tenant: TenantName,
     serial: u64,
     header: HeaderValue,
+    claims: Option<Claims>,
+}
+
+/// A token as it came, checked.
+struct Minted {
+    header: HeaderValue,
+    claims: Option<Claims>,
+    lifetime_seconds: u64,
 }
 
 impl Token {
@@ -112,6 +119,11 @@ impl Token {
         }
         headers.insert(header::AUTHORIZATION, self.header.clone());
         Ok(())
+    }
+
+    /// What it says of itself, where it can be read.
+    pub(super) fn claims(&self) -> Option<&Claims> {
+        self.claims.as_ref()
     }
 
     /// Takes the token out of a text that a server wrote: one that echoes headers must not bring it into a log.
@@ -161,16 +173,6 @@ const LIFETIME_SECONDS_MAX: u64 = 28 * 3600;
 const LIMITS: Limits = Limits { body_bytes_max: 256 * 1024, deadline: Duration::from_secs(30) };
 /// A service account's token has 1 to 2 KiB.
 const ASSERTION_BYTES_MAX: u64 = 64 * 1024;
-/// Microsoft Graph's app id in every cloud: v2 tokens name it as their audience.
-const GRAPH_APP_ID: &str = "00000003-0000-0000-c000-000000000000";
-/// What v1 tokens name as their audience, per cloud: also where the configured address is a stand-in for that Graph.
-const GRAPH_ROOTS: [&str; 4] = [
-    "https://graph.microsoft.com",
-    "https://graph.microsoft.us",
-    "https://dod-graph.microsoft.us",
-    "https://microsoftgraph.chinacloudapi.cn",
-];
-
 impl TokenSource {
     pub(super) fn new(tenant: &crate::config::Tenant, proof: Proof, origin: &GraphOrigin) -> Result<Self, GraphError> {
         let endpoint = token_endpoint(&tenant.authority, &tenant.id)
@@ -206,9 +208,9 @@ impl TokenSource {
         state.held = None;
         let asked_at = clock.now();
         match self.mint(transport, asked_at).await {
-            Ok((header, lifetime_seconds)) => {
+            Ok(Minted { header, claims, lifetime_seconds }) => {
                 state.serial += 1;
-                let token = Token { tenant: self.tenant.clone(), serial: state.serial, header };
+                let token = Token { tenant: self.tenant.clone(), serial: state.serial, header, claims };
                 let margin = RENEW_BEFORE_SECONDS.min(lifetime_seconds / 2);
                 state.held = Some((token.clone(), asked_at.plus_seconds(lifetime_seconds - margin)));
                 Ok(token)
@@ -230,7 +232,7 @@ impl TokenSource {
         }
     }
 
-    async fn mint(&self, transport: &impl Transport, now: Timestamp) -> Result<(HeaderValue, u64), TokenError> {
+    async fn mint(&self, transport: &impl Transport, now: Timestamp) -> Result<Minted, TokenError> {
         let mut client = EntraClient::new(ClientId::new(self.client_id.clone()))
             .set_auth_type(oauth2::AuthType::RequestBody)
             .set_token_uri(self.endpoint.clone());
@@ -265,10 +267,10 @@ impl TokenSource {
             retry_after: retry_after.flatten(),
             ..self.explain(error, status)
         })?;
-        self.accept(&token)
+        self.accept(&token, now)
     }
 
-    fn accept(&self, answer: &BasicTokenResponse) -> Result<(HeaderValue, u64), TokenError> {
+    fn accept(&self, answer: &BasicTokenResponse, now: Timestamp) -> Result<Minted, TokenError> {
         if answer.token_type() != &BasicTokenType::Bearer {
             return Err(TokenError::ours(
                 "TokenUnusable",
@@ -277,45 +279,17 @@ impl TokenSource {
             ));
         }
         let token = answer.access_token().secret();
-        self.check_claims(token)?;
+        let claims = Claims::read(token);
+        let checked = claims.as_ref().map_or(Ok(()), |claims| claims.check(&self.tenant_id, &self.audience, now));
+        checked.map_err(|(code, what, hint)| TokenError::ours(code, what, Some(hint)))?;
         let mut header = HeaderValue::from_str(&format!("Bearer {token}"))
             .map_err(|_| TokenError::ours("TokenUnusable", "the token cannot stand in a header", None))?;
         header.set_sensitive(true);
         let lifetime = answer.expires_in().map_or(LIFETIME_SECONDS_UNSAID, |d| d.as_secs());
-        Ok((header, lifetime.min(LIFETIME_SECONDS_MAX)))
-    }
-
-    /// Refuses a token that says it is another tenant's or another resource's. Opaque tokens say nothing.
-    fn check_claims(&self, token: &str) -> Result<(), TokenError> {
-        #[derive(Deserialize)]
-        struct Claims {
-            tid: Option<String>,
-            aud: Option<String>,
-        }
-        let mut parts = token.split('.');
-        let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
-            return Ok(());
-        };
-        let Ok(bytes) = URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')) else { return Ok(()) };
-        let Ok(claims) = serde_json::from_slice::<Claims>(&bytes) else { return Ok(()) };
-        let same_tenant = claims.tid.is_none_or(|tid| tid.eq_ignore_ascii_case(&self.tenant_id));
-        // The endpoint may be addressed by a domain name; then a GUID in the token cannot be compared.
-        if !same_tenant && uuid::Uuid::parse_str(&self.tenant_id).is_ok() {
-            let message = "the token endpoint gave a token of another tenant; it was not used";
-            return Err(TokenError::ours("WrongTenant", message, Some("check the tenant's id and authority")));
-        }
-        let for_graph = |aud: &str| {
-            let aud = aud.trim_end_matches('/');
-            let stands_in = !GRAPH_ROOTS.contains(&self.audience.as_str());
-            aud.eq_ignore_ascii_case(&self.audience)
-                || aud.eq_ignore_ascii_case(GRAPH_APP_ID)
-                || (stands_in && GRAPH_ROOTS.contains(&aud))
-        };
-        if !claims.aud.as_deref().is_none_or(for_graph) {
-            let message = "the token endpoint gave a token for another resource; it was not used";
-            return Err(TokenError::ours("WrongAudience", message, Some("check the tenant's graph address")));
-        }
-        Ok(())
+        // Whichever ends it earlier.
+        let own = claims.as_ref().and_then(|claims| claims.exp).map(|exp| exp.saturating_sub(now.0 / 1000));
+        let lifetime = lifetime.min(own.unwrap_or(lifetime));
+        Ok(Minted { header, claims, lifetime_seconds: lifetime.min(LIFETIME_SECONDS_MAX) })
     }
 
     fn explain(&self, error: RequestTokenError<TransportError, EntraError>, status: Option<u16>) -> TokenError {

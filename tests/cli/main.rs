@@ -8,6 +8,7 @@
 mod bad_configs;
 mod crash;
 mod demo;
+mod doctor;
 mod eval;
 mod exits;
 mod explain;

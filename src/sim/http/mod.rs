@@ -7,6 +7,7 @@ mod control;
 mod effect;
 mod graph;
 mod operation;
+mod policies;
 mod reads;
 mod throttle;
 mod token;

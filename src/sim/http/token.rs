@@ -8,6 +8,7 @@ use url::form_urlencoded;
 
 use crate::model::Timestamp;
 use crate::sim::ledger::Kind;
+use crate::sim::settings::TokenShape;
 use crate::sim::tenant::App;
 use crate::sim::world::{Grant, Reality};
 
@@ -52,7 +53,12 @@ pub(super) fn answer(state: &mut Reality, call: &Call, wanted: &str, ids: &Ids) 
     let invalid_client_status = tenant.spec.settings.invalid_client_status;
     let answer = match done {
         Ok(Some((client_id, roles))) => {
-            let token = mint(state);
+            let random = mint(state);
+            let shape = state.tenants.get(&name).map(|t| (t.spec.settings.tokens, t.spec.id.clone()));
+            let token = match shape {
+                Some((TokenShape::Jwt, tid)) => jwt(&tid, &client_id, &roles, call, ids.now, &random),
+                _ => random,
+            };
             let grant = Grant { tenant: name, client_id, roles, expires_at: ids.now.plus_seconds(TOKEN_SECONDS) };
             state.grants.retain(|_, g| g.expires_at > ids.now);
             state.grants.insert(token.clone(), grant);
@@ -69,11 +75,31 @@ pub(super) fn answer(state: &mut Reality, call: &Call, wanted: &str, ids: &Ids) 
     super::effect::shape(answer, struck, call, ids)
 }
 
-/// An opaque text: no client may read anything into it.
+/// A text that nobody can guess.
 fn mint(state: &mut Reality) -> String {
     let mut bytes = [0; 48];
     state.rng.fill_bytes(&mut bytes);
     URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// As real tokens look: claims that anybody can read, and a signature that only the tenant can check. Here that is a text
+/// that nobody can guess, and the whole token is known or it is not.
+fn jwt(tid: &str, client_id: &str, roles: &[String], call: &Call, now: Timestamp, signature: &str) -> String {
+    let scope = form_urlencoded::parse(&call.body).find(|(name, _)| name == "scope").map(|(_, v)| v.into_owned());
+    let scope = scope.unwrap_or_default();
+    let seconds = now.0 / 1000;
+    let header = json!({ "typ": "JWT", "alg": "RS256", "kid": "simulated" });
+    let mut claims = json!({
+        "aud": scope.trim_end_matches("/.default"), "iss": format!("https://sts.windows.net/{tid}/"),
+        "iat": seconds, "nbf": seconds, "exp": seconds + TOKEN_SECONDS,
+        "appid": client_id, "idtyp": "app", "tid": tid, "ver": "1.0",
+    });
+    // Real tokens of apps without any role have no such claim.
+    if !roles.is_empty() {
+        claims["roles"] = json!(roles);
+    }
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.{signature}", part(header), part(claims))
 }
 
 fn refused(refusal: &TokenRefusal, status: u16, ids: &Ids) -> Answer {
