@@ -1,7 +1,9 @@
 //! What does a verb need before it can begin: configuration, store, connections, signals?
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use secrecy::ExposeSecret as _;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -14,7 +16,9 @@ use super::progress::Progress;
 use super::{Exit, Global};
 use crate::config::{self, Config, Credential, SecretError, Tenant};
 use crate::engine::{Budgets, Cycle, EngineError, Focus};
-use crate::graph::{GraphClient, GraphError, GraphWriter, HttpTransport, Proof, RequestIds};
+use crate::graph::{
+    Certificate, GraphClient, GraphError, GraphWriter, HttpTransport, ManagedIdentity, Proof, RequestIds,
+};
 use crate::model::{Attribute, RouteName, TenantName};
 use crate::ports::Clock;
 use crate::store::{HEARTBEAT_SECONDS, Mode, Store, StoreError, TenantSetup};
@@ -169,16 +173,31 @@ pub(super) fn connect(config: &Config, clock: SystemClock) -> Result<BTreeMap<Te
     }
     let transport = HttpTransport::new().map_err(failed)?;
     let connect = |t: &Tenant| -> Result<(TenantName, Reader), Exit> {
-        Ok((t.name.clone(), reader(t, proof(t).map_err(failed)?, &transport, clock).map_err(failed)?))
+        let proof = proof(t).map_err(|why| {
+            complain(format_args!("tenant {}: {why}", t.name));
+            Exit::Usage
+        })?;
+        Ok((t.name.clone(), reader(t, proof, &transport, clock).map_err(failed)?))
     };
     config.tenants.values().map(connect).collect()
 }
 
-/// How the app proves itself to a tenant.
-pub(super) fn proof(tenant: &Tenant) -> Result<Proof, SecretError> {
+/// How the app proves itself to a tenant; or why it cannot, in words.
+pub(super) fn proof(tenant: &Tenant) -> Result<Proof, String> {
+    let words = |error: SecretError| error.to_string();
     Ok(match &tenant.credential {
-        Credential::Secret(source) => Proof::Secret(source.read()?),
+        Credential::Secret(source) => Proof::Secret(source.read().map_err(words)?),
         Credential::FederatedToken(path) => Proof::AssertionFile(path.clone()),
+        Credential::Certificate(source) => {
+            let pem = config::read_file(&source.pem).map_err(words)?;
+            let password = source.password.as_ref().map(config::SecretSource::read).transpose().map_err(words)?;
+            let certificate = Certificate::read(pem.expose_secret(), password.as_ref(), source.algorithm);
+            let unusable = |error| format!("the certificate in {}: {error}", source.pem.display());
+            Proof::Certificate(Arc::new(certificate.map_err(unusable)?))
+        }
+        Credential::ManagedIdentity { client_id } => {
+            Proof::Managed(ManagedIdentity::of(client_id.clone(), &config::environment)?)
+        }
     })
 }
 

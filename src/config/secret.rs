@@ -121,6 +121,12 @@ impl Credential {
         match self {
             Credential::Secret(source) => source.read_with(environment).map(drop),
             Credential::FederatedToken(path) => read_file(path).map(drop),
+            Credential::Certificate(source) => {
+                read_file(&source.pem)?;
+                source.password.as_ref().map_or(Ok(()), |password| password.read_with(environment).map(drop))
+            }
+            // The machine has it, or has not: that is found out by asking.
+            Credential::ManagedIdentity { .. } => Ok(()),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,8 +23,10 @@ use url::Url;
 use crate::model::{TenantName, Timestamp};
 use crate::ports::{Clock, Retry};
 
+use super::certificate::Certificate;
 use super::claims::Claims;
 use super::error::{GraphError, bounded};
+use super::identity::ManagedIdentity;
 use super::origin::{GraphOrigin, TenantUrl};
 use super::retry::{Verdict, retry_after};
 use super::transport::{Limits, Transport, TransportError, TransportErrorKind};
@@ -35,6 +38,10 @@ pub enum Proof {
     Secret(SecretString),
     /// A file with another identity provider's token; read anew for every token request, because it is rotated.
     AssertionFile(PathBuf),
+    /// A certificate whose key signs an assertion for every token request.
+    Certificate(Arc<Certificate>),
+    /// The identity of the machine that we run on.
+    Managed(ManagedIdentity),
 }
 
 /// Why there is no token.
@@ -233,6 +240,10 @@ impl TokenSource {
     }
 
     async fn mint(&self, transport: &impl Transport, now: Timestamp) -> Result<Minted, TokenError> {
+        if let Proof::Managed(identity) = &self.proof {
+            let (token, seconds) = identity.token(transport, &self.audience, now).await?;
+            return self.accept(token.expose_secret(), Some(seconds), now);
+        }
         let mut client = EntraClient::new(ClientId::new(self.client_id.clone()))
             .set_auth_type(oauth2::AuthType::RequestBody)
             .set_token_uri(self.endpoint.clone());
@@ -242,6 +253,13 @@ impl TokenSource {
                 client = client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
             }
             Proof::AssertionFile(path) => assertion = Some(read_assertion(path)?),
+            Proof::Certificate(certificate) => {
+                let signed = certificate.assertion(self.endpoint.as_str(), &self.client_id, now);
+                let unsigned = |error| TokenError::ours("Certificate", format!("the certificate: {error}"), None);
+                assertion = Some(signed.map_err(unsigned)?);
+            }
+            // It was asked above.
+            Proof::Managed(_) => {}
         }
         let mut request = client.exchange_client_credentials().add_scope(Scope::new(self.scope.clone()));
         if let Some(assertion) = &assertion {
@@ -267,25 +285,22 @@ impl TokenSource {
             retry_after: retry_after.flatten(),
             ..self.explain(error, status)
         })?;
-        self.accept(&token, now)
+        if token.token_type() != &BasicTokenType::Bearer {
+            let what = "the token endpoint gave a token that is not a bearer";
+            return Err(TokenError::ours("TokenUnusable", what, None));
+        }
+        self.accept(token.access_token().secret(), token.expires_in().map(|d| d.as_secs()), now)
     }
 
-    fn accept(&self, answer: &BasicTokenResponse, now: Timestamp) -> Result<Minted, TokenError> {
-        if answer.token_type() != &BasicTokenType::Bearer {
-            return Err(TokenError::ours(
-                "TokenUnusable",
-                "the token endpoint gave a token that is not a bearer",
-                None,
-            ));
-        }
-        let token = answer.access_token().secret();
+    /// Checks a token that came, and makes it ready for use.
+    fn accept(&self, token: &str, lifetime_seconds: Option<u64>, now: Timestamp) -> Result<Minted, TokenError> {
         let claims = Claims::read(token);
         let checked = claims.as_ref().map_or(Ok(()), |claims| claims.check(&self.tenant_id, &self.audience, now));
         checked.map_err(|(code, what, hint)| TokenError::ours(code, what, Some(hint)))?;
         let mut header = HeaderValue::from_str(&format!("Bearer {token}"))
             .map_err(|_| TokenError::ours("TokenUnusable", "the token cannot stand in a header", None))?;
         header.set_sensitive(true);
-        let lifetime = answer.expires_in().map_or(LIFETIME_SECONDS_UNSAID, |d| d.as_secs());
+        let lifetime = lifetime_seconds.unwrap_or(LIFETIME_SECONDS_UNSAID);
         // Whichever ends it earlier.
         let own = claims.as_ref().and_then(|claims| claims.exp).map(|exp| exp.saturating_sub(now.0 / 1000));
         let lifetime = lifetime.min(own.unwrap_or(lifetime));

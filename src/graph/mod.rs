@@ -6,6 +6,7 @@
 //! | [`network`] | how do bytes travel over a real network? |
 //! | `origin` | is this address one of the tenant's own? |
 //! | [`auth`] | how does the app prove itself, and to whom may a token be shown? |
+//! | `certificate`, `identity` | how does a certificate, or a machine of Azure's, prove who we are? |
 //! | `claims` | what does a token say of itself? |
 //! | `retry` | what is to be done about an answer, and how long is a pause? |
 //! | `error` | why did a tenant not do what it was asked? |
@@ -22,9 +23,11 @@
 
 pub mod auth;
 mod batch;
+mod certificate;
 mod claims;
 mod client;
 mod error;
+mod identity;
 mod load;
 pub mod network;
 mod origin;
@@ -37,9 +40,11 @@ mod wire;
 mod write;
 
 pub use auth::Proof;
+pub use certificate::{Certificate, CertificateError};
 pub use claims::Claims;
 pub use client::{GraphClient, RequestIds};
 pub use error::GraphError;
+pub use identity::ManagedIdentity;
 pub use load::{load_permille, resource_units, throttle};
 pub use network::HttpTransport;
 pub use origin::{Collection, GraphOrigin, LinkError, TenantUrl};

@@ -41,5 +41,5 @@ pub use limits::{Foreign, Limit, LimitName, Limits, RetryAfter};
 pub use meters::{ForeignCounts, Peak, Throttled};
 pub use policies::{Access, Partner, Policies, Reach};
 pub use settings::{DeltaSettings, InvitationSettings, Lag, Settings, TokenShape};
-pub use tenant::{App, Federated, TenantSpec};
+pub use tenant::{App, Federated, Managed, TenantSpec};
 pub use world::{Clock, SimError, World};

@@ -9,8 +9,8 @@ use super::super::clock::SystemClock;
 use super::super::session::{self, Reader};
 use super::needs::Part;
 use super::route::HeardRoute;
-use crate::config::{Cloud, Config, Credential, Tenant, environment};
-use crate::graph::{Access, Claims, DirectorySize, HttpTransport, Organization};
+use crate::config::{Cloud, Config, Tenant, environment};
+use crate::graph::{Access, Claims, DirectorySize, HttpTransport, Organization, Proof};
 use crate::model::{Cursor, RouteName, TenantName, Timestamp};
 use crate::ports::{Clock, DirectoryError, DirectoryRead};
 
@@ -83,13 +83,15 @@ pub(super) async fn tenants(config: &Config) -> Result<BTreeMap<TenantName, Hear
 
 fn connect(tenant: &Tenant, transport: &HttpTransport, clock: SystemClock) -> Result<(Found, Reader), String> {
     tenant.credential.try_out(&environment).map_err(|e| e.to_string())?;
-    let proof = session::proof(tenant).map_err(|e| e.to_string())?;
-    let kind = match &tenant.credential {
-        Credential::Secret(_) => "a client secret",
-        Credential::FederatedToken(_) => "another identity provider's token",
+    let proof = session::proof(tenant)?;
+    let (kind, validity) = match &proof {
+        Proof::Secret(_) => ("a client secret", None),
+        Proof::AssertionFile(_) => ("another identity provider's token", None),
+        Proof::Certificate(certificate) => ("a certificate with its key", Some(certificate.validity())),
+        Proof::Managed(_) => ("this machine's identity", None),
     };
     let reader = session::reader(tenant, proof, transport, clock).map_err(|e| e.to_string())?;
-    Ok((Found { kind, validity: None }, reader))
+    Ok((Found { kind, validity }, reader))
 }
 
 async fn one(config: &Config, name: &TenantName, reader: &Reader) -> Answers {

@@ -45,7 +45,7 @@ fn credential(heard: &Heard) -> Vec<Check> {
             return vec![Check::failed("credential", why, hint)];
         }
     };
-    let mut checks = vec![Check::ok("credential", format!("{} is there", found.kind))];
+    let mut checks = vec![Check::ok("credential", found.kind)];
     checks.extend(certificate(found, heard.now));
     checks
 }
