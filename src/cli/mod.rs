@@ -5,6 +5,7 @@ mod changed;
 mod check;
 mod chronicle;
 mod clock;
+mod connection;
 mod demo;
 mod doctor;
 mod eval;

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::chronicle::{self, tell};
 use super::clock::SystemClock;
+use super::connection::Connection;
 use super::identity;
 use super::output::{complain, in_the_log, say};
 use super::progress::Progress;
@@ -17,7 +18,7 @@ use super::{Exit, Global};
 use crate::config::{self, Config, Credential, SecretError, Tenant};
 use crate::engine::{Budgets, Cycle, EngineError, Focus};
 use crate::graph::{
-    Certificate, GraphClient, GraphError, GraphWriter, HttpTransport, ManagedIdentity, Proof, RequestIds,
+    Certificate, GraphClient, GraphError, HttpTransport, ManagedIdentity, Proof, RequestIds,
 };
 use crate::model::{Attribute, RouteName, TenantName};
 use crate::ports::Clock;
@@ -25,8 +26,8 @@ use crate::store::{HEARTBEAT_SECONDS, Mode, Store, StoreError, TenantSetup};
 
 /// A connection that can only read.
 pub(super) type Reader = GraphClient<HttpTransport, SystemClock>;
-/// A connection that can write too.
-pub(super) type Writer = GraphWriter<HttpTransport, SystemClock>;
+/// A connection that can write too, where the tenant is one to be written to.
+pub(super) type Writer = Connection;
 
 /// Reads the configuration; findings go to stderr.
 pub(super) fn configuration(global: &Global) -> Result<Config, Exit> {
@@ -226,9 +227,13 @@ pub(super) fn remember_units(
     Ok(())
 }
 
-/// The same connections, able to write.
-pub(super) fn writers(readers: BTreeMap<TenantName, Reader>) -> BTreeMap<TenantName, Writer> {
-    readers.into_iter().map(|(name, reader)| (name, GraphWriter::new(reader))).collect()
+/// The same connections, those to targets able to write.
+pub(super) fn writers(config: &Config, readers: BTreeMap<TenantName, Reader>) -> BTreeMap<TenantName, Writer> {
+    let connection = |(name, reader)| {
+        let connection = Connection::new(config, &name, reader);
+        (name, connection)
+    };
+    readers.into_iter().map(connection).collect()
 }
 
 /// One thread: SQLite calls are short and inline, and everything else waits for the network.

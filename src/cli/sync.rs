@@ -61,7 +61,7 @@ pub(super) async fn cycle(
     let route = session::route(config, arguments.route.as_deref())?;
     let focus = Focus { route, user: arguments.user.clone(), full: arguments.full, ..Focus::default() };
     let clock = SystemClock::start();
-    let directories = session::writers(session::connect(config, clock)?);
+    let directories = session::writers(config, session::connect(config, clock)?);
     let outgoing = Outgoing::open(config)?;
     let store = session::store_to_write(config, "sync", arguments.take_over, &clock)?;
     session::remember_units(config, &store, &directories).map_err(session::failed)?;

@@ -11,7 +11,8 @@ use crate::rules::table::{Field, Section};
 use crate::rules::{Diagnostic, is_guid};
 
 /// Keys of `[tenants.NAME]` that name a credential.
-pub(super) const CREDENTIALS: [&str; 4] = ["client_secret", "client_certificate", "federated_token", "managed_identity"];
+pub(super) const CREDENTIALS: [&str; 4] =
+    ["client_secret", "client_certificate", "federated_token", "managed_identity"];
 
 /// The tenant's one credential.
 pub(super) fn read(section: &Section<'_>, folder: &Path, findings: &mut Vec<Diagnostic>) -> Option<Credential> {

@@ -23,10 +23,14 @@ const ASSERTION_SECONDS: u64 = 300;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
     /// No certificate in the file.
-    #[error("there is no certificate in it\nhint: the file holds both, `-----BEGIN CERTIFICATE-----` and a private key")]
+    #[error(
+        "there is no certificate in it\nhint: the file holds both, `-----BEGIN CERTIFICATE-----` and a private key"
+    )]
     NoCertificate,
     /// No key in the file.
-    #[error("there is no private key in it\nhint: the file holds both, the certificate and `-----BEGIN PRIVATE KEY-----`")]
+    #[error(
+        "there is no private key in it\nhint: the file holds both, the certificate and `-----BEGIN PRIVATE KEY-----`"
+    )]
     NoKey,
     /// The key is encrypted, and nothing says with what.
     #[error("its key is encrypted\nhint: add `password = {{ env = \"NAME\" }}` or `{{ file = \"PATH\" }}`")]
@@ -114,7 +118,9 @@ impl Certificate {
         let mut id = [0; 16];
         aws_lc_rs::rand::fill(&mut id).map_err(|_| CertificateError::NotSigned)?;
         let (header, padding): (_, &'static dyn aws_lc_rs::signature::RsaEncoding) = match self.algorithm {
-            SigningAlgorithm::Ps256 => (json!({ "alg": "PS256", "typ": "JWT", "x5t#S256": self.sha256 }), &RSA_PSS_SHA256),
+            SigningAlgorithm::Ps256 => {
+                (json!({ "alg": "PS256", "typ": "JWT", "x5t#S256": self.sha256 }), &RSA_PSS_SHA256)
+            }
             SigningAlgorithm::Rs256 => (json!({ "alg": "RS256", "typ": "JWT", "x5t": self.sha1 }), &RSA_PKCS1_SHA256),
         };
         let seconds = now.0 / 1000;

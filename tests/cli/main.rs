@@ -7,6 +7,7 @@
 
 mod bad_configs;
 mod crash;
+mod credentials;
 mod demo;
 mod doctor;
 mod eval;

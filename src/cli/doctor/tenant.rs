@@ -71,7 +71,10 @@ fn certificate(found: &Found, now: Timestamp) -> Option<Check> {
 
 fn token(tenant: &Tenant, answers: &Answers, now: Timestamp) -> Check {
     match &answers.claims {
-        Err(error) => refused("token", error, Verdict::Failed),
+        Err(error) => {
+            let words = error.detail.message.trim_start_matches("no token: ");
+            Check { found: format!("there is none: {words}"), ..refused("token", error, Verdict::Failed) }
+        }
         Ok(None) => Check::ok("token", "there is one; it cannot be read, which is no fault"),
         Ok(Some(claims)) => {
             let minutes = claims.exp.map(|exp| exp.saturating_sub(now.0 / 1000) / 60);

@@ -155,7 +155,7 @@ fn permissions_are_weighed_both_ways() {
 #[test]
 fn whoever_has_no_token_is_asked_nothing_more() {
     let checks = tenant::checks(&north(), MESH, &heard(None));
-    is(&checks, "token", Verdict::Failed, "AADSTS7000215");
+    is(&checks, "token", Verdict::Failed, "copy the value");
     assert_eq!(checks.iter().map(|c| c.name).collect::<Vec<_>>(), ["credential", "token", "clock"]);
     let lost = Heard::test(Err("the environment variable X is not set".to_owned()), None, NOW);
     let checks = tenant::checks(&north(), MESH, &lost);

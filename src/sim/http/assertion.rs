@@ -1,7 +1,9 @@
 //! Is this signed text the app's own, or one of the issuer that it trusts?
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
-use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm};
+use aws_lc_rs::signature::{
+    RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
@@ -57,7 +59,8 @@ impl<'a> Jwt<'a> {
 pub(super) fn check(app: &App, tenant_id: &str, assertion: &str, now: Timestamp) -> Result<(), TokenRefusal> {
     let malformed = || no(50_027, "invalid_request", "JWT token is invalid or malformed.");
     let jwt = Jwt::read(assertion).ok_or_else(malformed)?;
-    let (seconds, late) = (now.0 / 1000, no(500_133, "invalid_client", "Assertion is not within its valid time range."));
+    let (seconds, late) =
+        (now.0 / 1000, no(500_133, "invalid_client", "Assertion is not within its valid time range."));
     let early = jwt.seconds("nbf").is_some_and(|from| from > seconds + SKEW_SECONDS);
     if early || jwt.seconds("exp").is_some_and(|exp| exp <= seconds) {
         return Err(late);

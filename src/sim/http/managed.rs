@@ -34,5 +34,8 @@ pub(super) fn answer(state: &mut Reality, call: &Call, ids: &Ids) -> Answer {
     state.ledger.count(&name, Kind::Token);
     let expires_on = ids.now.0 / 1000 + TOKEN_SECONDS;
     let token = give_out(state, &name, (app.client_id, app.roles), resource, ids.now);
-    Answer::json(200, json!({ "access_token": token, "expires_on": expires_on.to_string(), "resource": resource, "token_type": "Bearer" }))
+    Answer::json(
+        200,
+        json!({ "access_token": token, "expires_on": expires_on.to_string(), "resource": resource, "token_type": "Bearer" }),
+    )
 }
