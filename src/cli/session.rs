@@ -17,9 +17,7 @@ use super::progress::Progress;
 use super::{Exit, Global};
 use crate::config::{self, Config, Credential, SecretError, Tenant};
 use crate::engine::{Budgets, Cycle, EngineError, Focus};
-use crate::graph::{
-    Certificate, GraphClient, GraphError, HttpTransport, ManagedIdentity, Proof, RequestIds,
-};
+use crate::graph::{Certificate, GraphClient, GraphError, HttpTransport, ManagedIdentity, Proof, RequestIds};
 use crate::model::{Attribute, RouteName, TenantName};
 use crate::ports::Clock;
 use crate::store::{HEARTBEAT_SECONDS, Mode, Store, StoreError, TenantSetup};
