@@ -162,7 +162,7 @@ pub(super) fn checks(tenant: &Tenant, part: Part, roles: Option<&[String]>) -> V
     };
     let fine = |role: &&String| {
         let is = |name: &&str| role.eq_ignore_ascii_case(name);
-        OWN.iter().any(|name| is(name)) || needs.iter().any(|need| need.least.iter().any(|name| is(name)))
+        OWN.iter().any(is) || needs.iter().any(|need| need.least.iter().any(is))
     };
     let mut spare: Vec<&str> = roles.iter().filter(|role| !fine(role)).map(String::as_str).collect();
     spare.sort_unstable();

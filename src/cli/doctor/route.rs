@@ -6,6 +6,9 @@ use super::{Check, Verdict};
 use crate::config::Cloud;
 use crate::graph::{Access, Reach};
 
+/// Names of other clouds that a tenant is open to.
+pub(super) type Clouds = Asked<Vec<String>>;
+
 /// What both ends of a route said; `None` where an end could not be asked.
 pub(super) struct HeardRoute {
     /// Home's and target's cloud; `None` of roots that are none of Microsoft's.
@@ -17,7 +20,7 @@ pub(super) struct HeardRoute {
     /// May home write people into the target by Microsoft's own synchronization?
     pub(super) sync: Option<Asked<bool>>,
     /// Which other clouds home and target are open to; only asked where their clouds differ.
-    pub(super) allowed_clouds: (Option<Asked<Vec<String>>>, Option<Asked<Vec<String>>>),
+    pub(super) allowed_clouds: (Option<Clouds>, Option<Clouds>),
 }
 
 const SETTINGS: &str = "External Identities, Cross-tenant access settings";
