@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::log_csv::CsvRows;
 use super::output::{complain, say};
 use super::{Exit, Global, Output, render, session};
 use crate::model::{ActionKind, Timestamp};
@@ -159,78 +160,13 @@ pub(super) fn text(entry: &LogEntry, out: &mut Output) {
     }
 }
 
-const COLUMNS: [&str; 17] = [
-    "seq",
-    "at",
-    "run",
-    "trigger",
-    "route",
-    "rules",
-    "action",
-    "home_id",
-    "home_user",
-    "account_id",
-    "attribute",
-    "before",
-    "after",
-    "why",
-    "outcome",
-    "error",
-    "request_id",
-];
-
 fn csv(store: &Store, filter: &Filter, out: &mut Output) -> Result<Exit, Exit> {
+    let mut rows = CsvRows::new(&mut *out).map_err(session::failed)?;
     let mut fault = None;
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(&mut *out);
-    fault = writer.write_record(COLUMNS).err().or(fault);
     let shown = store.log(filter, |entry| {
-        for row in rows(&entry) {
-            if fault.is_none() {
-                fault = writer.write_record(row.iter().map(|cell| harmless(cell))).err();
-            }
-        }
+        fault = rows.add(&entry).err();
         fault.is_none()
     });
     shown.map_err(session::failed)?;
-    fault = fault.or_else(|| writer.flush().err().map(csv::Error::from));
-    fault.map_or(Ok(Exit::Done), |e| Err(session::failed(e)))
-}
-
-/// One row for each attribute; one with no attribute for a write that has none.
-fn rows(entry: &LogEntry) -> Vec<[String; 17]> {
-    let plain = |v: Option<&crate::model::Value>| v.map(ToString::to_string).unwrap_or_default();
-    let row = |attribute: &str, before: String, after: String| {
-        [
-            entry.seq.to_string(),
-            entry.at.clone(),
-            entry.run.to_string(),
-            format!("{:?}", entry.trigger).to_lowercase(),
-            entry.route.clone(),
-            entry.rules.clone(),
-            entry.action.to_string(),
-            entry.home.id.to_string(),
-            entry.home.user_principal_name.clone().unwrap_or_default(),
-            entry.account.as_ref().map(|a| a.id.to_string()).unwrap_or_default(),
-            attribute.to_owned(),
-            before,
-            after,
-            entry.why.clone(),
-            entry.outcome.clone(),
-            entry.error.as_ref().map(|e| format!("{}: {}", e.code, e.message)).unwrap_or_default(),
-            entry.request_id.clone(),
-        ]
-    };
-    if entry.edits.is_empty() {
-        return vec![row("", String::new(), String::new())];
-    }
-    let edit = |(a, e): (&crate::model::Attribute, &crate::store::EditEntry)| {
-        row(a.as_str(), plain(e.before.as_ref()), plain(e.after.as_ref()))
-    };
-    entry.edits.iter().map(edit).collect()
-}
-
-/// A cell that begins like a formula gets a quote before it, so that no spreadsheet runs it (OWASP ASVS 1.2.10).
-fn harmless(cell: &str) -> String {
-    let starts_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\0']);
-    if starts_formula { format!("'{cell}") } else { cell.to_owned() }
+    fault.map_or_else(|| rows.end(), Err).map_or_else(|e| Err(session::failed(e)), |()| Ok(Exit::Done))
 }

@@ -17,6 +17,7 @@ mod import;
 mod init;
 mod listen;
 mod log;
+mod log_csv;
 mod log_lines;
 mod metrics;
 mod notify;
@@ -41,6 +42,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use exit::Exit;
+pub use log_csv::CsvRows;
 use output::Output;
 pub use service::Service;
 

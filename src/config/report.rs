@@ -10,6 +10,13 @@ use toml::de::{DeTable, DeValue};
 
 use crate::rules::Diagnostic;
 
+/// Findings of one file that are kept: nobody corrects a thousand at once, and each is looked up in the file.
+const FINDINGS_MAX: usize = 1_000;
+/// Findings that are shown to a person at once.
+const SHOWN_MAX: usize = 100;
+/// Bytes of a line that is shown with a finding in it. Longer ones do not help to find it, and take their time.
+const LINE_BYTES_MAX: usize = 2_000;
+
 /// Findings over several files.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -44,7 +51,12 @@ impl Report {
         report.add(path.into(), text, findings);
         report
     }
-    pub(super) fn add(&mut self, path: PathBuf, text: &str, findings: Vec<Diagnostic>) {
+    pub(super) fn add(&mut self, path: PathBuf, text: &str, mut findings: Vec<Diagnostic>) {
+        if findings.len() > FINDINGS_MAX {
+            // An error is never given up for a warning.
+            findings.sort_by_key(|finding| finding.severity);
+            findings.truncate(FINDINGS_MAX);
+        }
         self.files.push(File { path, text: masked(text) });
         let file = self.files.len() - 1;
         self.findings.extend(findings.into_iter().map(|f| (file, f)));
@@ -89,12 +101,16 @@ impl Report {
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let mut text = String::new();
-        for located in self.findings() {
+        let findings = self.findings();
+        for located in findings.iter().take(SHOWN_MAX) {
             let file = self.files.iter().find(|f| f.path == located.file);
             let source = file.map_or("", |f| f.text.as_str());
-            let group = group(&located, source);
+            let group = group(located, source);
             // Writing to a String does not fail.
             let _ = write!(text, "{}\n\n", renderer.render(&[group]));
+        }
+        if let Some(more) = findings.len().checked_sub(SHOWN_MAX).filter(|more| *more > 0) {
+            let _ = write!(text, "… and {more} more\n\n");
         }
         text
     }
@@ -106,7 +122,7 @@ fn group<'a>(located: &Located<'a>, source: &'a str) -> Group<'a> {
     let title = level.primary_title(finding.message.as_str()).id(finding.id);
     let path = located.file.to_string_lossy().into_owned();
     let group = match &finding.span {
-        Some(span) if !source.is_empty() => {
+        Some(span) if !source.is_empty() && line_bytes(source, span.start) <= LINE_BYTES_MAX => {
             let annotation = AnnotationKind::Primary.span(first_line(source, span));
             title.element(Snippet::source(source).path(path).annotation(annotation))
         }
@@ -116,6 +132,14 @@ fn group<'a>(located: &Located<'a>, source: &'a str) -> Group<'a> {
         Some(hint) => group.element(Level::HELP.with_name(Some("hint")).message(hint.as_str())),
         None => group,
     }
+}
+
+/// How long is the line in which this place lies?
+fn line_bytes(source: &str, at: usize) -> usize {
+    let (before, after) = source.as_bytes().split_at(at.min(source.len()));
+    let end = |byte: &u8| *byte == b'\n';
+    let before = before.iter().rev().position(end).unwrap_or(before.len());
+    before + after.iter().position(end).unwrap_or(after.len())
 }
 
 /// The part of a span on its first line, and at least one character where there is one: a table that runs over twenty

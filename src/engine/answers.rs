@@ -97,6 +97,9 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
             return Ok(Some(format!("the invitation answered with account {account}, which another home user has")));
         }
         let known = store.observed(&self.tenant.name, account)?;
+        if self.lanes.appeared.borrow_mut().remove(account) {
+            return Ok(None);
+        }
         let stood = known.is_some_and(|o| o.presence == Presence::Present) && job.asked_before.is_none();
         Ok(stood.then(|| {
             format!("the invitation answered with account {account}, which stood before and which no [[match]] joins")

@@ -155,6 +155,9 @@ pub(super) struct Lanes {
     pub(super) asks: RefCell<BTreeSet<i64>>,
     /// People for whom something was asked since the plan that is being made was begun: what it says of them is old.
     pub(super) touched: RefCell<BTreeSet<Whose>>,
+    /// Accounts that a reading told of for the first time while questions were open: an invitation that is answered with one
+    /// of them has made it.
+    pub(super) appeared: RefCell<BTreeSet<ObjectId>>,
     /// Something was put in, or nothing will be any more.
     pub(super) woken: Notify,
     /// Nothing waits and nothing flies.

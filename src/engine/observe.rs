@@ -5,8 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use futures_util::future::join_all;
 
+use super::lanes::Lanes;
 use super::{Budgets, Cycle, EngineError, Event, Readings};
-use crate::model::{Attribute, Cursor, DeltaItem, Selection, TenantName, Then};
+use crate::model::{Attribute, Cursor, DeltaItem, DeltaPage, News, Presence, Selection, TenantName, Then};
 use crate::ports::{Clock, DirectoryError, DirectoryRead, Retry};
 use crate::store::Round;
 
@@ -50,14 +51,14 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             return self.offline_readings();
         }
         let tenants = self.tenants();
-        for one in join_all(tenants.iter().map(|t| self.read(t))).await {
+        for one in join_all(tenants.iter().map(|t| self.read(t, None))).await {
             self.note(one, &mut readings)?;
         }
         Ok(readings)
     }
 
-    /// Reads one tenant to its end: users, those in doubt, groups.
-    pub(super) async fn read(&self, tenant: &TenantName) -> Ended {
+    /// Reads one tenant to its end: users, those in doubt, groups. `lanes`: into which something may be written meanwhile.
+    pub(super) async fn read(&self, tenant: &TenantName, lanes: Option<&Lanes>) -> Ended {
         let mut anew_for = BTreeSet::new();
         let read = async {
             let start = self.resume(tenant)?;
@@ -65,7 +66,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             if !anew_for.is_empty() {
                 (self.watch)(Event::Anew { tenant, attributes: &anew_for });
             }
-            let doubtful = self.observe(tenant, start).await?;
+            let doubtful = self.observe(tenant, start, lanes).await?;
             Ok((doubtful, self.observe_groups(tenant).await?))
         };
         let result = match (read.await, self.keep_units(tenant)) {
@@ -115,7 +116,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     }
 
     /// One reading; answers how many users stay in doubt.
-    async fn observe(&self, tenant: &TenantName, start: Start) -> Result<u64, EngineError> {
+    async fn observe(&self, tenant: &TenantName, start: Start, lanes: Option<&Lanes>) -> Result<u64, EngineError> {
         let directory = self.door(tenant)?;
         let Start { mut round, mut cursor, .. } = start;
         let (mut resets, mut seen) = (0, BTreeSet::new());
@@ -123,6 +124,9 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             match directory.delta_page(&round.selection, &cursor).await {
                 Ok(page) => {
                     let (tenant_name, items) = (tenant, page.items.len());
+                    if let Some(lanes) = lanes {
+                        self.note_who_appears(tenant, &page, lanes)?;
+                    }
                     self.store.record_page(tenant, &round, &page, self.clock.now())?;
                     self.keep_units(tenant)?;
                     tracing::info!(%tenant, items, full = round.full, "read a page");
@@ -154,6 +158,22 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             }
         }
         self.look_at_suspects(tenant, &round.selection).await
+    }
+
+    /// The tenant may tell of an account before it answers the invitation that has made it.
+    fn note_who_appears(&self, tenant: &TenantName, page: &DeltaPage, lanes: &Lanes) -> Result<(), EngineError> {
+        let mut appeared = lanes.appeared.borrow_mut();
+        if lanes.asks.borrow().is_empty() {
+            appeared.clear();
+            return Ok(());
+        }
+        for item in page.items.iter().filter(|item| matches!(item.news, News::Seen(_))) {
+            let known = self.store.observed(tenant, &item.object)?;
+            if known.is_none_or(|known| known.presence != Presence::Present) {
+                appeared.insert(item.object.clone());
+            }
+        }
+        Ok(())
     }
 
     /// Where the reading goes on: from an interrupted one, from the watermark, or from nothing.

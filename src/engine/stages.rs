@@ -201,7 +201,7 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
             let run = self.run;
             self.reading.push(Box::pin(async move {
                 let read = async {
-                    let mut ended = run.cycle.read(&tenant).await;
+                    let mut ended = run.cycle.read(&tenant, run.lanes.get(&tenant)).await;
                     // Whatever happened to the writes of an earlier run had time to show, and the reading is over.
                     if ended.result.is_ok()
                         && let Err(error) = run.cycle.recover(&tenant, &run.under_way(&tenant)).await

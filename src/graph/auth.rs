@@ -6,8 +6,8 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -132,19 +132,32 @@ impl Token {
     pub(super) fn claims(&self) -> Option<&Claims> {
         self.claims.as_ref()
     }
-
-    /// Takes the token out of a text that a server wrote: one that echoes headers must not bring it into a log.
-    pub(super) fn scrub(&self, text: &str) -> String {
-        let bearer = self.header.to_str().unwrap_or_default();
-        let token = bearer.strip_prefix("Bearer ").unwrap_or(bearer);
-        if token.is_empty() { text.to_owned() } else { text.replace(token, "[token]") }
-    }
 }
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Token({}, [redacted])", self.tenant)
     }
 }
+
+/// Takes a secret out of a text that somebody else wrote: a server that echoes what it was sent must not bring it into a
+/// log. A text that was cut short may hold its beginning only.
+fn without(text: &str, secret: &str, mark: &str) -> String {
+    let Some(head) = secret.get(..HEAD_BYTES.min(secret.len())).filter(|head| !head.is_empty()) else {
+        return text.to_owned();
+    };
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, _)) = rest.split_once(head) {
+        let found = rest.get(before.len()..).unwrap_or_default();
+        let same = found.chars().zip(secret.chars()).take_while(|(a, b)| a == b).map(|(c, _)| c.len_utf8()).sum();
+        out.push_str(before);
+        out.push_str(mark);
+        rest = found.get(same..).unwrap_or_default();
+    }
+    out + rest
+}
+
+/// So much of a secret is taken for it: no text has sixteen characters of one by chance.
+const HEAD_BYTES: usize = 16;
 
 #[derive(Debug, Default)]
 struct State {
@@ -168,6 +181,8 @@ pub(super) struct TokenSource {
     state: tokio::sync::Mutex<State>,
     /// Failures so far, readable without waiting for the lock.
     failures: AtomicU64,
+    /// The token that was shown last, readable without waiting for the lock.
+    shown: Mutex<Option<Token>>,
 }
 
 /// Renewed so long before it ends (azure-sdk-for-rust does the same), but never before half of its life.
@@ -194,7 +209,15 @@ impl TokenSource {
             audience: origin.root().to_owned(),
             state: tokio::sync::Mutex::default(),
             failures: AtomicU64::new(0),
+            shown: Mutex::default(),
         })
+    }
+
+    /// The text without the token, see [`without`].
+    pub(super) fn scrub(&self, text: &str) -> String {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let bearer = shown.as_ref().and_then(|token| token.header.to_str().ok()).unwrap_or_default();
+        without(text, bearer.strip_prefix("Bearer ").unwrap_or(bearer), "[token]")
     }
 
     /// The token, minted anew where none is fresh. However many ask at once, one request leaves; when it fails, all
@@ -219,6 +242,7 @@ impl TokenSource {
                 state.serial += 1;
                 let token = Token { tenant: self.tenant.clone(), serial: state.serial, header, claims };
                 let margin = RENEW_BEFORE_SECONDS.min(lifetime_seconds / 2);
+                *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
                 state.held = Some((token.clone(), asked_at.plus_seconds(lifetime_seconds - margin)));
                 Ok(token)
             }
@@ -294,11 +318,15 @@ impl TokenSource {
 
     /// Checks a token that came, and makes it ready for use.
     fn accept(&self, token: &str, lifetime_seconds: Option<u64>, now: Timestamp) -> Result<Minted, TokenError> {
+        let unusable = || TokenError::ours("TokenUnusable", "the token cannot stand in a header", None);
+        // RFC 6750, 2.1: visible ASCII without spaces. Headers take more, and nobody could read it back out of one.
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(unusable());
+        }
         let claims = Claims::read(token);
         let checked = claims.as_ref().map_or(Ok(()), |claims| claims.check(&self.tenant_id, &self.audience, now));
         checked.map_err(|(code, what, hint)| TokenError::ours(code, what, Some(hint)))?;
-        let mut header = HeaderValue::from_str(&format!("Bearer {token}"))
-            .map_err(|_| TokenError::ours("TokenUnusable", "the token cannot stand in a header", None))?;
+        let mut header = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| unusable())?;
         header.set_sensitive(true);
         let lifetime = lifetime_seconds.unwrap_or(LIFETIME_SECONDS_UNSAID);
         // Whichever ends it earlier.
@@ -334,14 +362,13 @@ impl TokenSource {
     fn explain_refusal(&self, error: &EntraError, server_side: bool) -> TokenError {
         const TRANSIENT: [u64; 4] = [90024, 90033, 90055, 90090];
         let number = error.error_codes.first().copied().or_else(|| code_in(&error.error_description));
-        let code = number.map_or_else(|| bounded(&error.error, 80), |n| format!("AADSTS{n}"));
-        let mut text = if error.error_description.is_empty() { &error.error } else { &error.error_description }.clone();
-        if let Proof::Secret(secret) = &self.proof
-            && !secret.expose_secret().is_empty()
-        {
-            text = text.replace(secret.expose_secret(), "[secret]");
-        }
-        let trace = bounded(&error.trace_id, 40);
+        let clean = |text: &str| match &self.proof {
+            Proof::Secret(secret) => without(text, secret.expose_secret(), "[secret]"),
+            Proof::AssertionFile(_) | Proof::Certificate(_) | Proof::Managed(_) => text.to_owned(),
+        };
+        let code = number.map_or_else(|| bounded(&clean(&error.error), 80), |n| format!("AADSTS{n}"));
+        let text = clean(if error.error_description.is_empty() { &error.error } else { &error.error_description });
+        let trace = bounded(&clean(&error.trace_id), 40);
         let trace = if trace.is_empty() { trace } else { format!(" (trace {trace})") };
         TokenError {
             transient: server_side

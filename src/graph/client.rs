@@ -157,7 +157,10 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
 
     /// An error of this room in the engine's words.
     pub(super) fn told(&self, error: GraphError, asking: Asking, request_id: &str) -> DirectoryError {
-        error.told(&self.name, asking, request_id, self.clock.now())
+        let mut error = error.told(&self.name, asking, request_id, self.clock.now());
+        error.detail.message = self.tokens.scrub(&error.detail.message);
+        error.detail.code = self.tokens.scrub(&error.detail.code);
+        error
     }
 
     /// Asks once. A 401 is asked a second time with a fresh token: whatever it was, it was not done.
@@ -182,9 +185,7 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
                 return Ok(answer);
             }
             let now = self.clock.now();
-            let mut refusal = Answer::read(answer.status().as_u16(), answer.headers(), answer.body(), now);
-            refusal.message = token.scrub(&refusal.message);
-            refusal.code = token.scrub(&refusal.code);
+            let refusal = Answer::read(answer.status().as_u16(), answer.headers(), answer.body(), now);
             self.heed_throttle(&refusal, call.kind);
             return Err(GraphError::Answer(refusal));
         }

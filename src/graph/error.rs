@@ -13,7 +13,7 @@ use super::load;
 use super::origin::LinkError;
 use super::retry::{self, Failure, Operation, Verdict, is_reset_code};
 use super::transport::{TransportError, TransportErrorKind};
-use super::wire::PageError;
+use super::wire::{Object, PageError};
 
 /// Everything that can go wrong in this room.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -167,9 +167,14 @@ impl Answer {
     }
 }
 
+/// Can this be the body of a success? Nothing, or one object. A page of something in between confirms nothing.
+pub(super) fn is_confirmation(body: &[u8]) -> bool {
+    body.iter().all(u8::is_ascii_whitespace) || serde_json::from_slice::<Object<Top<'_>>>(body).is_ok()
+}
+
 /// The error inside a body that came as a success, if there is one.
 pub(super) fn error_inside(status: u16, body: &[u8]) -> Option<Answer> {
-    let top: Top<'_> = serde_json::from_slice(body).ok()?;
+    let Object(top): Object<Top<'_>> = serde_json::from_slice(body).ok()?;
     top.error.is_some().then(|| Answer::new(status, body, None, None))
 }
 
@@ -265,7 +270,7 @@ struct Envelope {
 }
 
 fn envelope(body: &[u8]) -> Option<Envelope> {
-    let top: Top<'_> = serde_json::from_slice(body).ok()?;
+    let Object(top): Object<Top<'_>> = serde_json::from_slice(body).ok()?;
     let raw = top.error?.get();
     if raw.len() > super::transport::ERROR_BODY_BYTES_MAX {
         return None;

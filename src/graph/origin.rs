@@ -139,6 +139,10 @@ impl GraphOrigin {
             return Err(LinkError::Decorated);
         }
         let below = self.below_version(&url).ok_or(LinkError::ForeignPath)?;
+        // A front door that decodes before it splits would read another path than the one that was compared.
+        if below.iter().any(|segment| segment.contains(['/', '\\', '\0'])) {
+            return Err(LinkError::ForeignPath);
+        }
         let below: Vec<&str> = below.iter().map(String::as_str).collect();
         if !continues(&below, collection) {
             return Err(LinkError::ForeignPath);

@@ -117,8 +117,8 @@ pub fn judge(operation: Operation, failure: &Failure<'_>, now: Timestamp) -> Ver
             _ => again,
         },
         _ if throttled => again,
-        // The tenant says that it did nothing.
-        503 => again,
+        // The tenant says that it did nothing. Without its own words, it may be a front door that says so.
+        503 if operation.reads() || !failure.codes.is_empty() => again,
         // Not implemented: it will not be so in a minute either.
         501 => Retry::Never,
         // 408 and 5xx come from front doors too, after the directory may have acted: what became of a write is looked up,

@@ -7,7 +7,7 @@ use crate::model::{Cursor, DeltaPage, Edits, NamedGroup, ObjectId, Selection, Te
 use crate::ports::{Clock, DirectoryError, DirectoryRead, DirectoryWrite, Look, MemberOf, Pressure, Write, Written};
 
 use super::client::{BODY_BYTES_MAX, Call, GraphClient};
-use super::error::{Asking, GraphError, error_inside};
+use super::error::{Asking, GraphError, error_inside, is_confirmation};
 use super::retry::Operation;
 use super::transport::Transport;
 use super::wire::{invitation_body, learned, manager_body, patch_body};
@@ -86,7 +86,8 @@ impl<T: Transport, C: Clock> GraphWriter<T, C> {
                 Some(invited) => Ok(Written::Invited(invited)),
                 None => Err(GraphError::Unconfirmed("the invitation was accepted, but no account was named")),
             },
-            _ => Ok(Written::Done),
+            _ if is_confirmation(&body) => Ok(Written::Done),
+            _ => Err(GraphError::Unconfirmed("the change was accepted, but the answer is not the directory's")),
         }
     }
 

@@ -39,11 +39,14 @@ pub struct Field<'t> {
     pub span: Range<usize>,
 }
 
+/// Whoever reads twenty has seen that it is no TOML; the parser goes on to find one at every character of such a line.
+const SYNTAX_ERRORS_MAX: usize = 20;
+
 /// Parses the text of a file. Syntax errors end the reading, but a key written twice does not hide what else is wrong.
 pub fn document<'t>(text: &'t str, findings: &mut Vec<Diagnostic>) -> Option<Spanned<DeTable<'t>>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut readable = true;
-    for error in errors {
+    for error in errors.into_iter().take(SYNTAX_ERRORS_MAX) {
         let twice = error.message().contains("duplicate key");
         readable &= twice;
         let finding = if twice {

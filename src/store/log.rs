@@ -14,6 +14,8 @@ use crate::model::{ActionKind, Attribute, ObjectId, Timestamp, Trigger, Value, W
 const DOMAIN: &[u8] = b"crosstie change log v1\n";
 /// What the first entry names as its predecessor.
 const GENESIS: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+/// What an entry names as its predecessor where there are some, and the record of the last one is gone: no hash is this one.
+const HEADLESS: &str = "sha256:ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff";
 /// In `meta`: number and hash of the last entry. A log whose tail was cut does not end there.
 const HEAD: &str = "log_head";
 
@@ -130,14 +132,16 @@ fn parse_head(text: &str) -> Option<(u64, String)> {
 
 /// Appends; `entry.seq`, `previous` and `hash` are filled in here.
 pub(super) fn append(c: &Connection, mut entry: LogEntry, at: Timestamp) -> Result<LogEntry, StoreError> {
-    let sql = "SELECT seq, hash FROM log ORDER BY seq DESC LIMIT 1";
-    let last: Option<(i64, String)> =
-        c.prepare_cached(sql)?.query_row([], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
-    let (last, hash_of_last) = last.map_or((0, GENESIS.to_owned()), |(seq, hash)| (unsigned(seq), hash));
+    let sql = "SELECT seq FROM log ORDER BY seq DESC LIMIT 1";
+    let last: Option<i64> = c.prepare_cached(sql)?.query_row([], |r| r.get(0)).optional()?;
+    let last = last.map_or(0, unsigned);
     // What we wrote last is where the chain goes on, whatever stands in the table: an entry after a cut or a forged tail
-    // must not mend the chain.
-    let head = Store::meta(c, HEAD)?.and_then(|h| parse_head(&h));
-    let (seq, previous) = head.unwrap_or((last, hash_of_last));
+    // must not mend the chain, and neither may one after a lost record of its end.
+    let (seq, previous) = match Store::meta(c, HEAD)? {
+        Some(text) => parse_head(&text).unwrap_or((last, HEADLESS.to_owned())),
+        None if last == 0 => (0, GENESIS.to_owned()),
+        None => (last, HEADLESS.to_owned()),
+    };
     entry.seq = seq.max(last) + 1;
     entry.previous = previous;
     entry.hash = String::new();

@@ -323,6 +323,13 @@ impl Store {
         Ok(())
     }
 
+    /// SQLite's own connection. For tests alone, which hang their hooks on it to make the store fail or a process die where
+    /// they want it; whoever writes SQL does it in this room.
+    #[doc(hidden)]
+    pub fn sqlite(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
     fn tenant(&self, name: &TenantName) -> Result<Rc<TenantRow>, StoreError> {
         self.tenants.borrow().get(name).cloned().ok_or_else(|| StoreError::Unknown(format!("tenant {name}")))
     }

@@ -16,6 +16,7 @@ mod explain;
 mod first_sync;
 mod hostile;
 mod import;
+mod kills;
 mod leavers;
 mod locks;
 mod output;

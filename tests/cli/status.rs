@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::support::{Place, eventually};
+use super::support::{Place, eventually, teacher};
 
 fn status(place: &Place) -> Value {
     place.run(&["status", "--format", "json"]).code(0).json()
@@ -28,8 +28,11 @@ fn the_first_line_says_whether_a_person_is_needed() {
     assert_eq!(status(&place)["well"], true);
 
     // Two people at home with one address: nobody can know whose it is.
-    let staff = sim.staff("north");
-    sim.edit("north", staff[0]["id"].as_str().unwrap(), &json!({ "mail": staff[1]["mail"] }));
+    for name in ["one", "other"] {
+        let mut twin = teacher("north", name);
+        twin["mail"] = json!("twins@north.fine-arts.example");
+        sim.add("north", &twin);
+    }
     place.run(&["sync"]).code(4);
     let text = said(&place);
     assert!(first(&text).starts_with("needs a person"), "{text}");

@@ -5,6 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use crosstie::config::{self, Config, Credential};
@@ -13,7 +15,7 @@ use crosstie::graph::{GraphClient, GraphWriter, Proof, RequestIds, RouterTranspo
 use crosstie::model::{Attribute, TenantName, Timestamp, Trigger};
 use crosstie::ports::{Clock, DirectoryWrite};
 use crosstie::sim::{App, Directory, Entry, Settings, TenantSpec, World, router};
-use crosstie::store::{Filter, LogEntry, Mode, Store, TenantSetup, Verified};
+use crosstie::store::{Filter, LogEntry, Mode, Store, StoreError, TenantSetup, Verified};
 use serde_json::{Value, json};
 
 /// 2026-11-23T00:00:00Z.
@@ -24,9 +26,23 @@ pub(crate) struct TestClock {
     start: tokio::time::Instant,
 }
 
+thread_local! {
+    /// By how many milliseconds the process's clock is off the tenants'.
+    static OFF: Cell<i64> = const { Cell::new(0) };
+}
+
 impl TestClock {
     pub(crate) fn start(&self) -> Timestamp {
         START
+    }
+    /// The tenants' time.
+    pub(crate) fn true_now(&self) -> Timestamp {
+        START.plus_millis(u64::try_from(self.start.elapsed().as_millis()).unwrap())
+    }
+    /// From now on the process's clock is so much off the tenants'.
+    #[allow(dead_code, reason = "only histories set clocks")]
+    pub(crate) fn set_off(millis: i64) {
+        OFF.set(millis);
     }
     pub(crate) fn at(&self) -> Timestamp {
         self.now()
@@ -35,7 +51,7 @@ impl TestClock {
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        START.plus_millis(u64::try_from(self.start.elapsed().as_millis()).unwrap())
+        Timestamp(self.true_now().0.saturating_add_signed(OFF.get()))
     }
     async fn sleep_until(&self, at: Timestamp) {
         tokio::time::sleep(Duration::from_millis(at.millis_since(self.now()))).await;
@@ -66,23 +82,57 @@ pub(crate) struct Wire {
     router: RouterTransport,
     /// Half-exchanges until death: an odd count dies before sending, an even one after the answer came.
     left: std::rc::Rc<Cell<Option<u32>>>,
-    dead: std::rc::Rc<tokio::sync::Notify>,
+    pub(crate) death: Death,
     /// Addresses of all requests that left.
     asked: std::rc::Rc<RefCell<Vec<String>>>,
+    pub(crate) meddler: std::rc::Rc<RefCell<Option<Box<dyn Meddler>>>>,
+}
+
+/// What one exchange came to.
+pub(crate) type Answered = Result<http::Response<bytes::Bytes>, crosstie::graph::TransportError>;
+
+/// Somebody between us and the tenants.
+pub(crate) trait Meddler {
+    /// An answer in place of the tenant's: the request does not arrive.
+    fn instead(&mut self, request: &http::Request<bytes::Bytes>) -> Option<Answered>;
+    /// What becomes of the tenant's answer.
+    fn answer(&mut self, uri: &http::Uri, answer: Answered) -> Answered;
+}
+
+/// Whether the process is dead. Whoever is part of it looks here before doing anything that others could see.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Death(Arc<AtomicBool>);
+
+impl Death {
+    pub(crate) fn strike(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+    pub(crate) fn is_here(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+    /// Takes it away again; answers whether it was there.
+    fn ends(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+    /// Comes back once the process is dead: whatever strikes it does so while the process is polled.
+    async fn comes(&self) {
+        std::future::poll_fn(|_| if self.is_here() { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
 }
 
 impl Wire {
     async fn maybe_die(&self) {
         match self.left.get() {
             Some(1) => {
-                self.left.set(Some(0));
-                self.dead.notify_one();
-                std::future::pending::<()>().await;
+                self.left.set(None);
+                self.death.strike();
             }
-            // Dead already: nothing more leaves.
-            Some(0) => std::future::pending().await,
             Some(n) => self.left.set(Some(n - 1)),
             None => {}
+        }
+        if self.death.is_here() {
+            // Nothing more leaves.
+            std::future::pending::<()>().await;
         }
     }
 }
@@ -95,7 +145,15 @@ impl crosstie::graph::Transport for Wire {
     ) -> Result<http::Response<bytes::Bytes>, crosstie::graph::TransportError> {
         self.maybe_die().await;
         self.asked.borrow_mut().push(request.uri().to_string());
-        let answer = self.router.send(request, limits).await;
+        let uri = request.uri().clone();
+        let instead = self.meddler.borrow_mut().as_mut().and_then(|m| m.instead(&request));
+        let mut answer = match instead {
+            Some(answer) => answer,
+            None => self.router.send(request, limits).await,
+        };
+        if let Some(meddler) = self.meddler.borrow_mut().as_mut() {
+            answer = meddler.answer(&uri, answer);
+        }
         self.maybe_die().await;
         answer
     }
@@ -105,7 +163,7 @@ pub(crate) struct Bench {
     pub(crate) world: Arc<World>,
     pub(crate) clock: TestClock,
     folder: tempfile::TempDir,
-    transport: Wire,
+    pub(crate) transport: Wire,
     /// Makes each process draw other request ids.
     processes: RefCell<u64>,
 }
@@ -119,48 +177,75 @@ pub(crate) struct Served {
     pub(crate) broken_off: Vec<String>,
 }
 
+/// How a bench is made, where it is not as usual.
+pub(crate) struct Make<'a> {
+    pub(crate) seed: u64,
+    pub(crate) secret: &'a str,
+    /// Where its folder lies; the system's choice where none is given.
+    pub(crate) beside: Option<&'a std::path::Path>,
+    /// The number of the app that reaches the tenant of this number.
+    pub(crate) app: fn(u32) -> u32,
+    /// Scheme and host of the tenant of this number.
+    pub(crate) root: fn(u32) -> String,
+}
+
+impl Default for Make<'_> {
+    fn default() -> Self {
+        Self { seed: 7, secret: "s3cret", beside: None, app: |n| n, root: |_| "http://localhost".to_owned() }
+    }
+}
+
 pub(crate) type Writer = GraphWriter<Wire, TestClock>;
 
 impl Bench {
     /// A mesh of these tenants under one rule set.
     pub(crate) fn mesh(tenants: &[&str], rules: &str) -> Self {
-        let names: Vec<String> = tenants.iter().map(|t| format!("{t:?}")).collect();
-        let topology = format!("[topology]\nkind = \"mesh\"\ntenants = [{}]\nrules = \"staff\"\n", names.join(", "));
-        Self::new(tenants, &topology, &[("staff", rules)])
+        Self::new(tenants, &mesh_of(tenants), &[("staff", rules)])
+    }
+
+    /// The same where the store's file lies in memory, if the system has such a folder: processes die here and machines do
+    /// not, so that it makes no difference but time.
+    pub(crate) fn mesh_in_memory(tenants: &[&str], rules: &str) -> Self {
+        let memory = std::path::Path::new("/dev/shm");
+        let make = Make { beside: memory.is_dir().then_some(memory), ..Make::default() };
+        Self::made(tenants, &mesh_of(tenants), &[("staff", rules)], &make)
     }
 
     pub(crate) fn new(tenants: &[&str], topology: &str, rules: &[(&str, &str)]) -> Self {
-        Self::with_apps(tenants, topology, rules, |n| n)
+        Self::made(tenants, topology, rules, &Make::default())
     }
 
     /// All tenants are reached by one app.
     pub(crate) fn of_one_app(tenants: &[&str], topology: &str, rules: &[(&str, &str)]) -> Self {
-        Self::with_apps(tenants, topology, rules, |_| 1)
+        Self::made(tenants, topology, rules, &Make { app: |_| 1, ..Make::default() })
     }
 
-    fn with_apps(tenants: &[&str], topology: &str, rules: &[(&str, &str)], app: impl Fn(u32) -> u32) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    pub(crate) fn made(tenants: &[&str], topology: &str, rules: &[(&str, &str)], make: &Make<'_>) -> Self {
+        OFF.set(0);
+        let folder = make.beside.map_or_else(tempfile::tempdir, tempfile::tempdir_in).unwrap();
         std::fs::create_dir(folder.path().join("sync-rules")).unwrap();
         let start = tokio::time::Instant::now();
         let clock = TestClock { start };
-        let world = Arc::new(World::new(Arc::new(move || clock.now()), 7));
+        let world = Arc::new(World::new(Arc::new(move || clock.true_now()), make.seed));
         let mut text = String::from("[store]\npath = \"crosstie.db\"\n");
         for (n, tenant) in (1u32..).zip(tenants) {
             let id = format!("6f1c0d3e-0000-4000-8000-{n:012}");
-            let client = format!("0b9b0d64-0000-4000-8000-{:012}", app(n));
-            std::fs::write(folder.path().join(format!("{tenant}.secret")), "s3cret").unwrap();
+            let client = format!("0b9b0d64-0000-4000-8000-{:012}", (make.app)(n));
+            let root = (make.root)(n);
+            std::fs::write(folder.path().join(format!("{tenant}.secret")), make.secret).unwrap();
             text += &format!(
                 "[tenants.{tenant}]\nid = \"{id}\"\nclient_id = \"{client}\"\nclient_secret = {{ file = \
-                 \"{tenant}.secret\" }}\nauthority = \"http://localhost\"\ngraph = \"http://localhost\"\n"
+                 \"{tenant}.secret\" }}\nauthority = \"{root}\"\ngraph = \"{root}\"\n"
             );
-            world.add_tenant(tenant, spec(tenant, id, client));
+            world.add_tenant(tenant, spec(tenant, id, client, make.secret));
         }
         let bench = Self {
             transport: Wire {
                 router: RouterTransport::new(router(Arc::clone(&world))),
                 left: std::rc::Rc::default(),
-                dead: std::rc::Rc::default(),
+                death: Death::default(),
                 asked: std::rc::Rc::default(),
+                meddler: std::rc::Rc::default(),
             },
             world,
             clock,
@@ -184,8 +269,13 @@ impl Bench {
         config::load(&self.file("crosstie.toml")).unwrap_or_else(|r| panic!("{}", r.render(false))).config
     }
     pub(crate) fn store(&self, mode: Mode) -> Store {
+        self.try_store(mode, |_| {}).unwrap()
+    }
+    /// `prepare` gets the store before anything is written to it.
+    fn try_store(&self, mode: Mode, prepare: impl FnOnce(&mut Store)) -> Result<Store, StoreError> {
         let config = self.config();
-        let store = Store::open(&config.store, mode).unwrap();
+        let mut store = Store::open(&config.store, mode)?;
+        prepare(&mut store);
         let setup = |t: &config::Tenant| {
             let mut keyed = config.key_attributes(&t.name);
             keyed.insert(Attribute::from(Attribute::MAIL));
@@ -194,10 +284,10 @@ impl Bench {
         let setups: Vec<_> = config.tenants.values().map(setup).collect();
         let routes: Vec<_> = config.routes.iter().map(|r| r.name.clone()).collect();
         match mode {
-            Mode::Look => store.get_to_know(&setups, &routes).unwrap(),
-            Mode::Write | Mode::Copy => store.set_up(&setups, &routes).unwrap(),
+            Mode::Look => store.get_to_know(&setups, &routes)?,
+            Mode::Write | Mode::Copy => store.set_up(&setups, &routes)?,
         }
-        store
+        Ok(store)
     }
     pub(crate) fn directories(&self, config: &Config, seed: u64) -> BTreeMap<TenantName, Writer> {
         let connect = |t: &config::Tenant| {
@@ -224,12 +314,21 @@ impl Bench {
         approved: Option<&str>,
         stop: tokio::sync::watch::Receiver<bool>,
     ) -> Result<Report, EngineError> {
+        self.process(focus, approved, stop, |_| {}).await
+    }
+    async fn process(
+        &self,
+        focus: Focus,
+        approved: Option<&str>,
+        stop: tokio::sync::watch::Receiver<bool>,
+        prepare: impl FnOnce(&mut Store),
+    ) -> Result<Report, EngineError> {
         let process = self.processes.replace_with(|n| *n + 1);
         let config = self.config();
         let directories = self.directories(&config, process);
-        let store = self.store(Mode::Write);
+        let store = self.try_store(Mode::Write, prepare)?;
         let ids = RequestIds::seeded(1_000 + process);
-        let run = store.begin_run(Trigger::Manual, self.clock.now()).unwrap();
+        let run = store.begin_run(Trigger::Manual, self.clock.now())?;
         let cycle = Cycle {
             config: &config,
             store: &store,
@@ -329,23 +428,45 @@ impl Bench {
     }
     /// A process that is asked to stop after so many milliseconds.
     pub(crate) async fn stopped_sync(&self, after_millis: u64) -> Report {
+        self.try_stopped_sync(after_millis).await.unwrap()
+    }
+    pub(crate) async fn try_stopped_sync(&self, after_millis: u64) -> Result<Report, EngineError> {
         let (asking, stop) = tokio::sync::watch::channel(false);
         let ask = async {
             tokio::time::sleep(Duration::from_millis(after_millis)).await;
-            asking.send(true).unwrap();
+            // Nobody listens any more where the cycle ended before.
+            let _ = asking.send(true);
         };
-        futures_util::future::join(self.sync_until(Focus::default(), None, stop), ask).await.0.unwrap()
+        futures_util::future::join(self.sync_until(Focus::default(), None, stop), ask).await.0
     }
     /// A process that is killed after so many half-exchanges; `None` where it got to its end before.
     pub(crate) async fn killed_sync(&self, half_exchanges: u32) -> Option<Report> {
+        self.killed(half_exchanges, self.sync()).await
+    }
+    /// Any process, killed likewise.
+    pub(crate) async fn killed<T>(&self, half_exchanges: u32, work: impl Future<Output = T>) -> Option<T> {
         self.transport.left.set(Some(half_exchanges));
-        let (process, dead) = (std::pin::pin!(self.sync()), std::pin::pin!(self.transport.dead.notified()));
-        let ended = futures_util::future::select(process, dead).await;
+        let ended = self.mortal(work).await;
         self.transport.left.set(None);
-        match ended {
-            futures_util::future::Either::Left((report, _)) => Some(report),
-            futures_util::future::Either::Right(_) => None,
-        }
+        ended
+    }
+    /// Work of a process that something may happen to; `None` where it died of it.
+    async fn mortal<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let ended = {
+            let (process, dead) = (std::pin::pin!(work), std::pin::pin!(self.transport.death.comes()));
+            match futures_util::future::select(process, dead).await {
+                futures_util::future::Either::Left((ended, _)) => Some(ended),
+                futures_util::future::Either::Right(_) => None,
+            }
+        };
+        // Whoever was struck and came to an end all the same only found out that nothing works any more.
+        if self.transport.death.ends() { None } else { ended }
+    }
+    /// A process that something may happen to; `None` where it died of it. `prepare` gets the store before anything is
+    /// written to it.
+    pub(crate) async fn mortal_sync(&self, prepare: impl FnOnce(&mut Store)) -> Option<Result<Report, EngineError>> {
+        let (_keep, stop) = tokio::sync::watch::channel(false);
+        self.mortal(self.process(Focus::default(), None, stop, prepare)).await
     }
     /// Addresses of the requests that left since this was asked last.
     pub(crate) fn asked(&self) -> Vec<String> {
@@ -430,8 +551,7 @@ impl Bench {
     }
     /// Every write that a tenant saw has exactly one entry, and every entry of a request was a write that left.
     pub(crate) fn assert_log_matches_ledger(&self) {
-        let store = self.store(Mode::Look);
-        assert!(matches!(store.verify_log().unwrap(), Verified::Whole { .. }));
+        self.assert_log_is_whole();
         let entries = self.log();
         let mut logged: Vec<(&str, bool)> = entries
             .iter()
@@ -444,6 +564,11 @@ impl Bench {
         logged.sort_unstable();
         seen.sort_unstable();
         assert_eq!(logged, seen, "change log and ledger differ");
+    }
+    /// Its hashes chain.
+    pub(crate) fn assert_log_is_whole(&self) {
+        let verified = self.store(Mode::Look).verify_log().unwrap();
+        assert!(matches!(verified, Verified::Whole { .. }), "{verified:?}");
     }
     pub(crate) fn log(&self) -> Vec<LogEntry> {
         let mut entries = Vec::new();
@@ -491,10 +616,14 @@ impl Bench {
     }
 }
 
-fn spec(name: &str, id: String, client_id: String) -> TenantSpec {
+fn mesh_of(tenants: &[&str]) -> String {
+    let names: Vec<String> = tenants.iter().map(|t| format!("{t:?}")).collect();
+    format!("[topology]\nkind = \"mesh\"\ntenants = [{}]\nrules = \"staff\"\n", names.join(", "))
+}
+
+fn spec(name: &str, id: String, client_id: String, secret: &str) -> TenantSpec {
     let roles = ["User.ReadWrite.All", "User.Invite.All", "GroupMember.Read.All", "Directory.Read.All"];
-    let app =
-        App { client_id, secret: "s3cret".to_owned(), roles: roles.map(str::to_owned).to_vec(), ..App::default() };
+    let app = App { client_id, secret: secret.to_owned(), roles: roles.map(str::to_owned).to_vec(), ..App::default() };
     TenantSpec {
         id,
         display_name: name.to_owned(),

@@ -1,72 +1,71 @@
-//! What is left when the process dies right before or right after any exchange with a tenant?
+//! What is left when the process dies, or its store fails, at any moment whatever? Here in a world of two tenants, and of
+//! failing statements a sample; `cargo bench --bench kills` tries every one of them, in a world of three.
 
-use crosstie::sim::{Entry, Kind};
-use serde_json::json;
+use super::knife::{Lasting, Strike};
+use super::small_world::{SmallWorld, TWO, Tally, everywhere};
 
-use super::bench::{Bench, RULES};
+/// Of statements and commits that fail one in so many is tried here: a prime, so that no loop's pace hides behind it.
+const SAMPLE: u32 = 43;
+const REFUSED_SAMPLE: u32 = 7;
 
-/// No history of this small world has more half-exchanges.
-const HALF_EXCHANGES_MAX: u32 = 400;
-
-/// A world in which every kind of write is due: two joiners with a manager, a mover, a leaver, a return, a block.
-async fn busy() -> Bench {
-    let bench = Bench::mesh(&["north", "south"], RULES);
-    let people: Vec<String> = ["mover", "leaver", "gone", "blocked"].map(|n| bench.staff("north", n)).into();
-    bench.settled_sync().await;
-    bench.tenant("north").soft_delete(&people[2]).unwrap();
-    bench.settled_sync().await;
-    let boss = bench.staff("north", "boss");
-    bench.person("north", "joiner", "Staff", &json!({ "manager": boss }));
-    bench.tenant("north").edit_user(&people[0], &json!({ "jobTitle": "Dean" })).unwrap();
-    bench.tenant("north").edit_user(&people[1], &json!({ "employeeType": "Student" })).unwrap();
-    bench.tenant("north").restore(&people[2]).unwrap();
-    bench.tenant("north").edit_user(&people[3], &json!({ "accountEnabled": false })).unwrap();
-    bench
+/// Struck at each of these, once and for ever.
+fn failing(strike: impl Fn(u32, Lasting) -> Strike, sample: u32) -> [Tally; 2] {
+    // Not the same ones both times.
+    [(Lasting::Once, 1), (Lasting::ForEver, 2)]
+        .map(|(lasting, first)| everywhere(TWO, |n| strike(n, lasting), (first, sample)))
 }
 
-fn assert_as_wanted(bench: &Bench) {
-    let account = |name: &str| bench.guest("south", &format!("{name}@north.example"));
-    assert_eq!(account("mover")["jobTitle"], "Dean");
-    assert!(bench.guests("south", "leaver@north.example").is_empty());
-    assert_eq!(account("gone")["jobTitle"], "Lecturer");
-    assert_eq!(account("blocked")["accountEnabled"], false);
-    assert_eq!(account("joiner")["manager"], account("boss")["id"]);
-    assert_eq!(bench.tenant("south").users().len(), 5);
+#[test]
+fn killed_at_every_exchange_the_next_run_goes_on() {
+    let tried = everywhere(TWO, Strike::Exchange, (1, 1));
+    assert!(tried.points > 30 && tried.open > 30, "{tried:?}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn killed_at_every_exchange_the_next_run_goes_on() {
-    let mut deaths = 0;
-    for half_exchanges in 1..HALF_EXCHANGES_MAX {
-        let bench = busy().await;
-        if bench.killed_sync(half_exchanges).await.is_some() {
-            break;
-        }
-        deaths += 1;
-        let report = bench.sync().await;
-        assert!(report.complete(), "killed at {half_exchanges}: {report:#?}");
-        assert_as_wanted(&bench);
-        let drafted = bench.plan().await;
-        assert!(drafted.plan.is_empty(), "killed at {half_exchanges}: {drafted:#?}");
-        bench.assert_log_covers_ledger();
-        let applied = |kind: Kind| bench.writes().iter().filter(|e: &&Entry| e.kind == kind && e.applied).count();
-        assert_eq!(applied(Kind::Invite), 6, "killed at {half_exchanges}: nobody is invited twice");
-    }
-    assert!(deaths > 20, "only {deaths} deaths were tried");
+#[test]
+fn killed_at_every_commit_before_it_the_next_run_goes_on() {
+    let tried = everywhere(TWO, Strike::Commit, (1, 2));
+    assert!(tried.points > 40 && tried.open > 20, "{tried:?}");
+}
+
+#[test]
+fn killed_at_every_commit_after_it_the_next_run_goes_on() {
+    let tried = everywhere(TWO, Strike::Commit, (2, 2));
+    assert!(tried.points > 40 && tried.open > 20, "{tried:?}");
+}
+
+#[test]
+fn a_statement_that_fails_ends_the_run_and_the_next_one_goes_on() {
+    let [once, for_ever] = failing(Strike::Statement, SAMPLE);
+    assert!(once.gave_up > 10 && for_ever.gave_up == for_ever.points, "{once:?} {for_ever:?}");
+}
+
+#[test]
+fn a_commit_that_fails_ends_the_run_and_the_next_one_goes_on() {
+    let [once, for_ever] = failing(Strike::Refusal, REFUSED_SAMPLE);
+    assert!(once.gave_up == once.points && for_ever.gave_up == for_ever.points, "{once:?} {for_ever:?}");
+}
+
+#[test]
+fn a_file_that_another_program_holds_ends_the_run_and_the_next_one_goes_on() {
+    let [once, for_ever] = failing(Strike::Locked, SAMPLE);
+    assert!(once.gave_up > 0 && for_ever.gave_up > 10, "{once:?} {for_ever:?}");
+}
+
+#[test]
+fn a_disk_that_is_full_ends_the_run_and_the_next_one_goes_on() {
+    let tried = everywhere(TWO, Strike::Room, (1, 1));
+    assert!(tried.points > 2 && tried.gave_up == tried.points, "{tried:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn killed_again_and_again_it_still_arrives() {
     for step in [3, 5, 7, 11] {
-        let bench = busy().await;
+        let world = SmallWorld::new(TWO).await;
         let mut runs = 0;
-        while bench.killed_sync(step + runs).await.is_none() {
+        while world.bench.killed_sync(step + runs).await.is_none() {
             runs += 1;
             assert!(runs < 200, "killed every {step} half-exchanges, it does not arrive");
         }
-        bench.sync().await;
-        assert_as_wanted(&bench);
-        assert!(bench.plan().await.plan.is_empty());
-        bench.assert_log_covers_ledger();
+        world.judge().await;
     }
 }

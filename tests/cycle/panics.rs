@@ -17,11 +17,13 @@ struct Faults {
     tenant: &'static str,
     reading: bool,
     left: Rc<Cell<u32>>,
+    /// So much later than the tenant answers a write its answer comes.
+    late_seconds: u64,
 }
 
 impl Faults {
     fn new(tenant: &'static str, reading: bool, times: u32) -> Self {
-        Self { tenant, reading, left: Rc::new(Cell::new(times)) }
+        Self { tenant, reading, left: Rc::new(Cell::new(times)), late_seconds: 0 }
     }
     fn strike(&self, tenant: &TenantName, reading: bool) {
         if tenant.as_str() == self.tenant && reading == self.reading && self.left.get() > 0 {
@@ -68,6 +70,9 @@ impl DirectoryWrite for Fragile {
         let written = self.0.write(request_id, write).await;
         // The tenant has done it, and nobody of us knows.
         self.1.strike(self.tenant(), false);
+        if self.1.late_seconds > 0 {
+            tokio::time::sleep(std::time::Duration::from_secs(self.1.late_seconds)).await;
+        }
         written
     }
 }
@@ -128,18 +133,20 @@ async fn a_worker_that_gives_up_takes_nobody_with_it_and_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_gives_up_again_and_again_ends_its_run_and_never_the_process() {
+async fn one_that_gives_up_again_and_again_is_left_out_of_its_run_and_comes_back_with_the_next() {
     let (bench, faults) = (busy(), Faults::new("west", false, 5));
     // A long run, so that the tenant is tried again within it.
     bench.configure("[tenants.south.limits]\nwrites = 10\nwindow_seconds = 60\n");
     let story = bench.wait(7_200);
     let ((), served) = bench.serve_through(|door| Fragile(door, faults.clone()), story).await;
     assert_eq!(faults.left.get(), 0);
-    assert!(!served.broken_off.is_empty(), "three in one run, and it went on");
+    assert!(served.broken_off.is_empty(), "{:?}", served.broken_off);
+    let crashed = served.runs.iter().filter(|run| run.crashed);
+    assert!(crashed.clone().count() >= 1 && crashed.clone().all(|run| !run.complete()), "the runs say so");
     assert!(
-        served.broken_off.iter().all(|why| why.contains("west") && why.contains("internal error")),
-        "{:?}",
-        served.broken_off
+        crashed
+            .flat_map(|run| &run.unwritten)
+            .all(|(tenant, why)| tenant.as_str() == "west" && why.contains("internal error"))
     );
     assert_eq!(told(&served), ["left alone", "back"]);
     is_settled(&bench).await;
@@ -188,4 +195,14 @@ async fn a_plan_that_gives_up_ends_its_run_and_never_the_process() {
     assert!(bench.guests("south", &late).is_empty());
     bench.settled_sync().await;
     bench.guest("south", "late@north.example");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reading_that_tells_of_an_account_before_the_invitation_is_answered_takes_it_from_nobody() {
+    let bench = busy();
+    let late = Faults { late_seconds: 65, ..Faults::new("nobody", false, 0) };
+    let (_, served) = bench.serve_through(|door| Fragile(door, late.clone()), bench.wait(1_500)).await;
+    assert!(served.broken_off.is_empty() && served.notices.is_empty(), "{served:?}");
+    assert!(bench.log().iter().all(|entry| entry.outcome == "applied"), "{:?}", bench.log());
+    is_settled(&bench).await;
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::model::{Attribute, Edit, Edits, ObjectId, Value};
 use crate::ports::{Invitation, Invited};
 
+use super::Object;
 use super::plan::{Place, place};
 
 /// User properties that are collections of texts and can be written: cleared with `[]` instead of null, and a single
@@ -72,7 +73,7 @@ fn bytes(body: &Json) -> Vec<u8> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Answered {
-    invited_user: Option<AnsweredUser>,
+    invited_user: Option<Object<AnsweredUser>>,
     invited_user_type: Option<String>,
     status: Option<String>,
 }
@@ -85,8 +86,8 @@ struct AnsweredUser {
 
 /// The account that an invitation's answer names, with what the answer teaches of it. `None` where it names none.
 pub(in crate::graph) fn learned(body: &[u8], invitation: &Invitation) -> Option<Invited> {
-    let answer: Answered = serde_json::from_slice(body).ok()?;
-    let user = answer.invited_user?;
+    let Object(answer): Object<Answered> = serde_json::from_slice(body).ok()?;
+    let Object(user) = answer.invited_user?;
     let account = user.id.filter(|id| !id.is_empty() && id.len() <= 256 && !id.chars().any(char::is_control))?;
     let mut learned = Edits::new();
     let mut learn = |attribute: &str, value: Option<&str>| {

@@ -9,7 +9,7 @@ use crate::graph::error::{GraphError, error_inside};
 use crate::graph::load::{SCOPE, UNITS};
 use crate::graph::origin::TenantUrl;
 
-use super::{PageError, json_error, utf8};
+use super::{Object, PageError, json_error, utf8};
 
 /// A text that borrows where it can. (`Option<Cow<str>>` alone would copy.)
 #[derive(Deserialize)]
@@ -29,7 +29,7 @@ struct RawMember<'a> {
 #[derive(Deserialize)]
 struct RawMembers<'a> {
     #[serde(borrow)]
-    value: Vec<RawMember<'a>>,
+    value: Vec<Object<RawMember<'a>>>,
     #[serde(rename = "@odata.nextLink")]
     next: Option<String>,
 }
@@ -45,12 +45,15 @@ pub(in crate::graph) struct Member {
 /// Reads a page of directory objects.
 pub(in crate::graph) fn read_members(body: &[u8]) -> Result<(Vec<Member>, Option<String>), GraphError> {
     let text = utf8(body)?;
-    let raw: RawMembers<'_> = serde_json::from_str(text).map_err(|error| {
+    let Object(raw): Object<RawMembers<'_>> = serde_json::from_str(text).map_err(|error| {
         error_inside(200, body).map_or_else(|| GraphError::Page(json_error(&error)), GraphError::Answer)
     })?;
     let owned = |text: Text<'_>| text.0.into_owned();
-    let member =
-        |m: RawMember<'_>| Member { id: owned(m.id), kind: m.kind.map(owned), display_name: m.display_name.map(owned) };
+    let member = |Object(m): Object<RawMember<'_>>| Member {
+        id: owned(m.id),
+        kind: m.kind.map(owned),
+        display_name: m.display_name.map(owned),
+    };
     Ok((raw.value.into_iter().map(member).collect(), raw.next))
 }
 
@@ -91,7 +94,7 @@ struct RawReply<'a> {
 #[derive(Deserialize)]
 struct RawReplies<'a> {
     #[serde(borrow)]
-    responses: Vec<RawReply<'a>>,
+    responses: Vec<Object<RawReply<'a>>>,
 }
 
 /// One item's answer.
@@ -111,11 +114,11 @@ pub(in crate::graph) fn batch_replies(
     count: usize,
 ) -> Result<Vec<Result<BatchReply<'_>, PageError>>, GraphError> {
     let text = utf8(body)?;
-    let raw: RawReplies<'_> = serde_json::from_str(text).map_err(|error| {
+    let Object(raw): Object<RawReplies<'_>> = serde_json::from_str(text).map_err(|error| {
         error_inside(200, body).map_or_else(|| GraphError::Page(json_error(&error)), GraphError::Answer)
     })?;
     let mut replies: Vec<Option<Result<BatchReply<'_>, PageError>>> = (0..count).map(|_| None).collect();
-    for reply in raw.responses {
+    for Object(reply) in raw.responses {
         let at = reply.id.and_then(|id| serde_json::from_str::<String>(id.get()).ok()).and_then(|id| id.parse().ok());
         let Some(slot) = at.and_then(|at: usize| replies.get_mut(at.checked_sub(1)?)) else { continue };
         *slot = Some(match slot {

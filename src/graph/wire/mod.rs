@@ -9,6 +9,12 @@ mod page;
 mod plan;
 mod user;
 
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+
 pub(super) use edits::{invitation_body, learned, manager_body, patch_body};
 pub(super) use list::{BatchReply, Member, batch_body, batch_replies, read_members};
 pub use page::{Page, parse_page};
@@ -23,6 +29,26 @@ pub struct PageError(pub(super) String);
 impl PageError {
     pub(super) fn new(what: impl Into<String>) -> Self {
         Self(what.into())
+    }
+}
+
+/// A part of an answer that is an object. What serde derives for a struct takes a list as well, its values by position:
+/// nobody answers so, and what a list would have said is a guess.
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = T;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+        deserializer.deserialize_map(Fields(PhantomData)).map(Object)
     }
 }
 

@@ -212,17 +212,19 @@ impl<'de> Visitor<'de> for ValueSeed {
         Ok(Edit::Set(i64::try_from(value).map_or_else(|_| Value::Text(value.to_string()), Value::Integer)))
     }
     fn visit_f64<E: Error>(self, value: f64) -> Result<Edit, E> {
-        // No property of a user is a fraction; should one become so, its digits are kept.
-        Ok(Edit::Set(Value::Text(value.to_string())))
+        // No property of a user is a fraction; should one become so, its digits are kept, and an exponent stays one: written
+        // out, `1e300` would take sixty times the room that it takes in the page.
+        Ok(Edit::Set(Value::Text(serde_json::Number::from_f64(value).map_or_else(String::new, |n| n.to_string()))))
     }
     fn visit_str<E: Error>(self, value: &str) -> Result<Edit, E> {
         Ok(Edit::Set(Value::from(value)))
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Edit, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element_seed(ValueSeed)? {
+        // A value would do for a text where a number is too large for the model, or a fraction.
+        while let Some(item) = seq.next_element::<serde_json::Value>()? {
             match item {
-                Edit::Set(Value::Text(text)) => items.push(text),
+                serde_json::Value::String(text) => items.push(text),
                 _ => return Err(A::Error::custom("a list of something else than texts")),
             }
         }

@@ -94,6 +94,8 @@ fn a_quarantined_route_is_probed_at_once_when_a_person_says_so() {
         sim.add("north", &teacher("north", &format!("newcomer{n}")));
     }
     until_said(&run, "the route is quarantined");
+    // What was under way then has its answer.
+    pass(&run, 1);
     allow("everyone");
     pass(&run, 1);
     let there = || {

@@ -152,7 +152,8 @@ pub fn assert_log_matches(place: &Place, sim: &Sim, blind: bool) {
             true => outcome == "applied" || (blind && outcome == "unknown"),
             false => outcome != "applied",
         };
-        assert!(right, "the log says {outcome} of {write}");
+        let entry = entries.iter().find(|e| e["request_id"] == id);
+        assert!(right, "the log says {outcome} of {write}: {}", entry.map_or(&Value::Null, |e| &e["error"]));
     }
     for (id, outcome) in logged {
         assert_ne!(outcome, "applied", "request {id} was never seen by a tenant");

@@ -1,0 +1,9 @@
+//! `cargo +nightly fuzz run csv`: see `tests/fuzz/targets/`.
+#![no_main]
+
+#[path = "../../tests/fuzz/targets/mod.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    targets::named("csv").map(|target| (target.run)(data));
+});
