@@ -79,6 +79,7 @@ async fn tokens_of_others_are_refused_before_use() {
     let cases = [
         (jwt(&format!(r#"{{"tid":"{other}","aud":"{ROOT}"}}"#)), "WrongTenant"),
         (jwt(&format!(r#"{{"tid":"{TENANT_ID}","aud":"https://vault.example"}}"#)), "WrongAudience"),
+        (jwt(&format!(r#"{{"tid":"{TENANT_ID}","aud":"{ROOT}","exp":1795322112}}"#)), "TokenExpired"),
         ("a token\\nwith: breaks".to_owned(), "TokenUnusable"),
     ];
     for (bad, code) in cases {
@@ -91,12 +92,26 @@ async fn tokens_of_others_are_refused_before_use() {
     for good in [
         jwt(&format!(r#"{{"tid":"{}","aud":"{ROOT}/"}}"#, TENANT_ID.to_uppercase())),
         jwt(&format!(r#"{{"tid":"{TENANT_ID}","aud":"00000003-0000-0000-c000-000000000000"}}"#)),
+        jwt(&format!(r#"{{"tid":"{TENANT_ID}","aud":"{ROOT}","exp":1795322113}}"#)),
         jwt("not json"),
         "opaque".to_owned(),
     ] {
         let house = House::new([page()]);
         house.script.tokens.borrow_mut().push_back(token(&good, 3599));
         read(&house).await.unwrap();
+    }
+}
+
+/// A token that says it ends earlier than its answer does is believed.
+#[tokio::test]
+async fn a_token_is_used_no_longer_than_it_says_itself() {
+    let house = House::new((0..3).map(|_| page()));
+    let seconds = house.clock.0.get() / 1000;
+    house.script.tokens.borrow_mut().push_back(token(&jwt(&format!(r#"{{"exp":{}}}"#, seconds + 400)), 3599));
+    for (passed, asked) in [(0, 1), (199, 1), (200, 2)] {
+        house.clock.0.set((seconds + passed) * 1000);
+        read(&house).await.unwrap();
+        assert_eq!(house.script.token_requests.borrow().len(), asked, "after {passed} s");
     }
 }
 

@@ -32,15 +32,14 @@ impl SystemClock {
 #[cfg(target_os = "linux")]
 fn slept() -> Duration {
     use rustix::time::{ClockId, clock_gettime};
-    let since_boot = |clock| {
-        let time = clock_gettime(clock);
-        let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
-        Duration::new(seconds.unwrap_or(0), nanos.unwrap_or(0))
-    };
-    let awake = since_boot(ClockId::Monotonic);
-    let slept = since_boot(ClockId::Boottime).saturating_sub(awake);
-    // Whole seconds: no sleep is shorter, and the moment between the two calls is.
-    Duration::from_secs(slept.as_secs())
+    use std::sync::atomic::{AtomicU64, Ordering};
+    /// It only grows. What passes between the two readings makes one look smaller, and never larger.
+    static LONGEST_MILLIS: AtomicU64 = AtomicU64::new(0);
+    let millis = |time: rustix::time::Timespec| u64::try_from(time.tv_sec * 1_000 + time.tv_nsec / 1_000_000);
+    let with_sleep = millis(clock_gettime(ClockId::Boottime)).unwrap_or(0);
+    let without = millis(clock_gettime(ClockId::Monotonic)).unwrap_or(0);
+    let seen = with_sleep.saturating_sub(without);
+    Duration::from_millis(LONGEST_MILLIS.fetch_max(seen, Ordering::Relaxed).max(seen))
 }
 
 /// Elsewhere the clock is as late as the machine slept, until the process is started again.

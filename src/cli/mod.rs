@@ -6,7 +6,9 @@ mod changed;
 mod check;
 mod chronicle;
 mod clock;
+mod connection;
 mod demo;
+mod doctor;
 mod eval;
 mod exit;
 mod explain;
@@ -95,6 +97,8 @@ enum Verb {
     Init(init::Arguments),
     /// Reads config and rules, offline: every error at once, with file, line and column.
     Check(check::Arguments),
+    /// Asks every tenant whether it would work: credentials, permissions, settings; writes nothing.
+    Doctor(doctor::Arguments),
     /// The dry run: reads, plans, prints; writes to no tenant and not to the store.
     Plan(plan::Arguments),
     /// Why one person is in or out, matched or held, what each expression gave, and what waits; writes nothing.
@@ -147,6 +151,7 @@ fn run(cli: &Cli, out: &mut Output) -> Exit {
         Verb::Sim(arguments) => sim::run(arguments, out),
         Verb::Init(arguments) => init::run(global, arguments, out),
         Verb::Check(arguments) => check::run(global, arguments, out),
+        Verb::Doctor(arguments) => doctor::run(global, arguments, out),
         Verb::Plan(arguments) => plan::run(global, arguments, out),
         Verb::Explain(arguments) => explain::run(global, arguments, out),
         Verb::Approve(arguments) => approve::run(arguments, out),

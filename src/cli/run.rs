@@ -77,7 +77,7 @@ struct Ready {
 
 impl Ready {
     fn new(config: Config, clock: SystemClock) -> Result<Self, Exit> {
-        let directories = session::writers(session::connect(&config, clock)?);
+        let directories = session::writers(&config, session::connect(&config, clock)?);
         Ok(Self { outgoing: Outgoing::open(&config)?, config, directories })
     }
 }

@@ -1,28 +1,31 @@
 //! What does a verb need before it can begin: configuration, store, connections, signals?
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use secrecy::ExposeSecret as _;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::chronicle::{self, tell};
 use super::clock::SystemClock;
+use super::connection::Connection;
 use super::identity;
 use super::output::{complain, in_the_log, say};
 use super::progress::Progress;
 use super::{Exit, Global};
-use crate::config::{self, Config, Credential, Tenant};
+use crate::config::{self, Config, Credential, SecretError, Tenant};
 use crate::engine::{Budgets, Cycle, EngineError, Focus};
-use crate::graph::{GraphClient, GraphError, GraphWriter, HttpTransport, Proof, RequestIds};
+use crate::graph::{Certificate, GraphClient, GraphError, HttpTransport, ManagedIdentity, Proof, RequestIds};
 use crate::model::{Attribute, RouteName, TenantName};
 use crate::ports::Clock;
 use crate::store::{HEARTBEAT_SECONDS, Mode, Store, StoreError, TenantSetup};
 
 /// A connection that can only read.
 pub(super) type Reader = GraphClient<HttpTransport, SystemClock>;
-/// A connection that can write too.
-pub(super) type Writer = GraphWriter<HttpTransport, SystemClock>;
+/// A connection that can write too, where the tenant is one to be written to.
+pub(super) type Writer = Connection;
 
 /// Reads the configuration; findings go to stderr.
 pub(super) fn configuration(global: &Global) -> Result<Config, Exit> {
@@ -182,16 +185,42 @@ pub(super) fn connect(config: &Config, clock: SystemClock) -> Result<BTreeMap<Te
     }
     let transport = HttpTransport::new().map_err(failed)?;
     let connect = |t: &Tenant| -> Result<(TenantName, Reader), Exit> {
-        let proof = match &t.credential {
-            Credential::Secret(source) => Proof::Secret(source.read().map_err(failed)?),
-            Credential::FederatedToken(path) => Proof::AssertionFile(path.clone()),
-        };
-        let made = || -> Result<Reader, GraphError> {
-            GraphClient::new(t, proof, transport.clone(), clock, RequestIds::random()?)
-        };
-        Ok((t.name.clone(), made().map_err(failed)?))
+        let proof = proof(t).map_err(|why| {
+            complain(format_args!("tenant {}: {why}", t.name));
+            Exit::Usage
+        })?;
+        Ok((t.name.clone(), reader(t, proof, &transport, clock).map_err(failed)?))
     };
     config.tenants.values().map(connect).collect()
+}
+
+/// How the app proves itself to a tenant; or why it cannot, in words.
+pub(super) fn proof(tenant: &Tenant) -> Result<Proof, String> {
+    let words = |error: SecretError| error.to_string();
+    Ok(match &tenant.credential {
+        Credential::Secret(source) => Proof::Secret(source.read().map_err(words)?),
+        Credential::FederatedToken(path) => Proof::AssertionFile(path.clone()),
+        Credential::Certificate(source) => {
+            let pem = config::read_file(&source.pem).map_err(words)?;
+            let password = source.password.as_ref().map(config::SecretSource::read).transpose().map_err(words)?;
+            let certificate = Certificate::read(pem.expose_secret(), password.as_ref(), source.algorithm);
+            let unusable = |error| format!("the certificate in {}: {error}", source.pem.display());
+            Proof::Certificate(Arc::new(certificate.map_err(unusable)?))
+        }
+        Credential::ManagedIdentity { client_id } => {
+            Proof::Managed(ManagedIdentity::of(client_id.clone(), &config::environment)?)
+        }
+    })
+}
+
+/// A connection to one tenant.
+pub(super) fn reader(
+    tenant: &Tenant,
+    proof: Proof,
+    transport: &HttpTransport,
+    clock: SystemClock,
+) -> Result<Reader, GraphError> {
+    GraphClient::new(tenant, proof, transport.clone(), clock, RequestIds::random()?)
 }
 
 /// A restart forgets nothing of what reading has cost.
@@ -209,9 +238,13 @@ pub(super) fn remember_units(
     Ok(())
 }
 
-/// The same connections, able to write.
-pub(super) fn writers(readers: BTreeMap<TenantName, Reader>) -> BTreeMap<TenantName, Writer> {
-    readers.into_iter().map(|(name, reader)| (name, GraphWriter::new(reader))).collect()
+/// The same connections, those to targets able to write.
+pub(super) fn writers(config: &Config, readers: BTreeMap<TenantName, Reader>) -> BTreeMap<TenantName, Writer> {
+    let connection = |(name, reader)| {
+        let connection = Connection::new(config, &name, reader);
+        (name, connection)
+    };
+    readers.into_iter().map(connection).collect()
 }
 
 /// One thread: SQLite calls are short and inline, and everything else waits for the network.

@@ -98,7 +98,7 @@ pub(super) async fn cycle(
 pub(super) async fn carry_out(global: &Global, config: &Config, order: Order, out: &mut Output) -> Result<Exit, Exit> {
     let clock = SystemClock::start();
     let Order { focus, trigger, approve, take_over, verb } = order;
-    let directories = session::writers(session::connect(config, clock)?);
+    let directories = session::writers(config, session::connect(config, clock)?);
     let outgoing = Outgoing::open(config)?;
     let name = if trigger == Trigger::Undo { "undo" } else { "sync" };
     let store = session::store_to_write(config, name, take_over, &clock)?;

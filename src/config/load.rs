@@ -126,8 +126,13 @@ fn credential_warnings(tenant: &Tenant, environment: &dyn Fn(&str) -> Option<Str
         let finding = Diagnostic::warning("missing-secret", format!("no credential for `{}`: {error}", tenant.name));
         findings.push(finding.hint("verbs that go online will refuse to start without it"));
     }
-    if let Credential::Secret(source) = &tenant.credential {
-        findings.extend(open_secret(source));
+    match &tenant.credential {
+        Credential::Secret(source) => findings.extend(open_secret(source)),
+        Credential::Certificate(source) => {
+            findings.extend(open_secret(&SecretSource::File(source.pem.clone())));
+            findings.extend(source.password.as_ref().and_then(open_secret));
+        }
+        Credential::FederatedToken(_) | Credential::ManagedIdentity { .. } => {}
     }
     findings
 }

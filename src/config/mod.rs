@@ -1,6 +1,8 @@
 //! Which tenants, routes and limits are there? `crosstie.toml` and its rule sets, read and checked as one.
 
 mod approval;
+mod cloud;
+mod credential;
 mod cron_fields;
 mod limits;
 mod listen;
@@ -24,6 +26,7 @@ use crate::model::{Attribute, RouteName, Selection, TenantName};
 use crate::rules::RuleSet;
 
 pub use approval::{Approval, KEY_PREFIX, public_key};
+pub use cloud::Cloud;
 pub use listen::{Listen, is_loopback, listen_address};
 pub use load::{Loaded, load, load_with, name_fault, rules_dir};
 pub use notify::{AlertKind, Notify, Webhook};
@@ -94,6 +97,43 @@ pub enum Credential {
     Secret(SecretSource),
     /// A token that another identity provider wrote to a file; read anew for every token request.
     FederatedToken(PathBuf),
+    /// A certificate and its key.
+    Certificate(CertificateSource),
+    /// The identity that Azure gives the machine that we run on.
+    ManagedIdentity {
+        /// Of one that was assigned to the machine; `None` for its own.
+        client_id: Option<String>,
+    },
+}
+
+/// Where a certificate and its key are found, and how they sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateSource {
+    /// A PEM file with both.
+    pub pem: PathBuf,
+    /// What the key is encrypted with.
+    pub password: Option<SecretSource>,
+    /// How assertions are signed.
+    pub algorithm: SigningAlgorithm,
+}
+
+/// How an assertion is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SigningAlgorithm {
+    /// RSA-PSS, the certificate named by its SHA-256: what Microsoft asks for.
+    Ps256,
+    /// RSA PKCS#1 1.5, the certificate named by its SHA-1: for authorities that know nothing else.
+    Rs256,
+}
+
+impl SigningAlgorithm {
+    /// Its name in the configuration and in a JWT.
+    pub fn name(self) -> &'static str {
+        match self {
+            SigningAlgorithm::Ps256 => "PS256",
+            SigningAlgorithm::Rs256 => "RS256",
+        }
+    }
 }
 
 /// Where a secret is found.

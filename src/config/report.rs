@@ -172,14 +172,14 @@ fn place(text: &str, at: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
-/// The text with every value under `client_secret`, or `secret` of a webhook, covered, except names of variables and files. A secret that was
+/// The text with every value under `client_secret` or `client_certificate`, or `secret` of a webhook, covered, except names of variables and files. A secret that was
 /// written into the file by mistake must not be carried on by our own complaint about it. Bytes keep their places.
 ///
 /// Twice, because each sees what the other cannot: by lines what is no TOML, by the parsed table what other lines hold.
 fn masked(text: &str) -> String {
     let shown = masked_by_lines(text);
     let mut secrets = Vec::new();
-    collect(DeTable::parse_recoverable(text).0.get_ref(), "client_secret", false, &mut secrets);
+    collect(DeTable::parse_recoverable(text).0.get_ref(), &CREDENTIALS, false, &mut secrets);
     let mut bytes = shown.into_bytes();
     for span in secrets {
         for byte in bytes.iter_mut().take(span.end).skip(span.start).filter(|b| **b != b'\n') {
@@ -190,12 +190,17 @@ fn masked(text: &str) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
+/// Keys of a tenant below which a secret may stand by mistake: the secret itself, a key's password, a whole PEM.
+const CREDENTIALS: [&str; 2] = ["client_secret", "client_certificate"];
+/// Words that are such keys, or could be, on a line of their own.
+const WORDS: [&str; 2] = ["secret", "password"];
+
 /// Places of values below the key of secrets that may be secrets. The parser bounds how deep tables nest.
-fn collect(table: &DeTable<'_>, secret: &str, inside: bool, secrets: &mut Vec<Range<usize>>) {
+fn collect(table: &DeTable<'_>, secret: &[&str], inside: bool, secrets: &mut Vec<Range<usize>>) {
     for (key, value) in table {
         // Elsewhere somebody may have a tenant of that name.
-        let secret = if key.get_ref() == "notify" { "secret" } else { secret };
-        let inside = inside || key.get_ref() == secret;
+        let secret = if key.get_ref() == "notify" { &["secret"] } else { secret };
+        let inside = inside || secret.contains(&key.get_ref().as_ref());
         let named = match (key.get_ref().as_ref(), value.get_ref()) {
             ("env", DeValue::String(name)) => is_variable(name),
             ("file", DeValue::String(_)) => true,
@@ -207,7 +212,7 @@ fn collect(table: &DeTable<'_>, secret: &str, inside: bool, secrets: &mut Vec<Ra
     }
 }
 
-fn collect_value(value: &Spanned<DeValue<'_>>, secret: &str, inside: bool, secrets: &mut Vec<Range<usize>>) {
+fn collect_value(value: &Spanned<DeValue<'_>>, secret: &[&str], inside: bool, secrets: &mut Vec<Range<usize>>) {
     match value.get_ref() {
         DeValue::Table(table) => collect(table, secret, inside, secrets),
         DeValue::Array(items) => items.iter().for_each(|item| collect_value(item, secret, inside, secrets)),
@@ -244,15 +249,16 @@ fn masked_by_lines(text: &str) -> String {
 
 /// Where the key of a secret ends on this line: `client_secret` wherever it stands, `secret` where it can be a key.
 fn secret_key(line: &str) -> Option<usize> {
-    let whole = |at: &usize| {
+    let whole = |(at, word): &(usize, &str)| {
         let (before, after) = line.split_at(*at);
-        let after = after.get("secret".len()..).unwrap_or_default().trim_start_matches(['"', '\'']).trim_start();
+        let after = after.get(word.len()..).unwrap_or_default().trim_start_matches(['"', '\'']).trim_start();
         let before = before.trim_end_matches(['"', '\'']);
         let begins = before.is_empty() || before.ends_with(|c: char| c.is_whitespace() || ".{,[#".contains(c));
         begins && after.starts_with(['=', '.', ']', ':', '"', '\'', '{'])
     };
-    let client = line.find("client_secret").map(|at| at + "client_secret".len());
-    client.or_else(|| line.match_indices("secret").map(|(at, _)| at).find(whole).map(|at| at + "secret".len()))
+    let ends = |(at, word): (usize, &str)| at + word.len();
+    let client = CREDENTIALS.iter().filter_map(|word| line.match_indices(word).map(ends).next()).min();
+    client.or_else(|| WORDS.iter().filter_map(|word| line.match_indices(word).find(whole).map(ends)).min())
 }
 
 /// Covers what stands in quotes on this line; returns the quotes that are still open at its end.

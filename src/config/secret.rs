@@ -117,10 +117,16 @@ pub(super) fn is_open_to_others(_path: &Path) -> bool {
 
 impl Credential {
     /// Is what it names there? The secret itself is dropped at once.
-    pub(super) fn try_out(&self, environment: &dyn Fn(&str) -> Option<String>) -> Result<(), SecretError> {
+    pub fn try_out(&self, environment: &dyn Fn(&str) -> Option<String>) -> Result<(), SecretError> {
         match self {
             Credential::Secret(source) => source.read_with(environment).map(drop),
             Credential::FederatedToken(path) => read_file(path).map(drop),
+            Credential::Certificate(source) => {
+                read_file(&source.pem)?;
+                source.password.as_ref().map_or(Ok(()), |password| password.read_with(environment).map(drop))
+            }
+            // The machine has it, or has not: that is found out by asking.
+            Credential::ManagedIdentity { .. } => Ok(()),
         }
     }
 }

@@ -9,21 +9,13 @@ use url::{Host, Url};
 
 use super::report::is_variable;
 use super::secret::place;
-use super::{Credential, SecretSource, Tenant, limits};
+use super::{Cloud, SecretSource, Tenant, credential, limits};
 use crate::model::TenantName;
 use crate::rules::table::{Field, Section, Word};
 use crate::rules::{Diagnostic, is_guid};
 
 /// Where an invited person lands who redeems nothing in particular: the list of their apps.
 const REDIRECT_URL: &str = "https://myapplications.microsoft.com";
-
-/// National clouds: name, authority, Graph root.
-const CLOUDS: [(&str, (&str, &str)); 4] = [
-    ("global", ("https://login.microsoftonline.com", "https://graph.microsoft.com")),
-    ("us-gov", ("https://login.microsoftonline.us", "https://graph.microsoft.us")),
-    ("us-gov-dod", ("https://login.microsoftonline.us", "https://dod-graph.microsoft.us")),
-    ("china", ("https://login.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn")),
-];
 
 /// The tenants that could be read, with the place of each one's key.
 pub(super) type Tenants = BTreeMap<TenantName, (Option<Tenant>, Range<usize>)>;
@@ -90,14 +82,14 @@ fn tenant(name: &TenantName, section: &Section<'_>, folder: &Path, findings: &mu
     section.only(&KEYS, findings);
     let id = section.required("id", findings).and_then(|word| tenant_id(&word, findings));
     let client_id = section.required("client_id", findings).and_then(|word| client_id(&word, findings));
-    let credential = credential(section, folder, findings);
-    let cloud = section.choice("cloud", &CLOUDS, findings);
-    let (authority, graph) = cloud.unwrap_or(CLOUDS[0].1);
+    let credential = credential::read(section, folder, findings);
+    let cloud = section.choice("cloud", &Cloud::ALL.map(|cloud| (cloud.name(), cloud)), findings);
+    let cloud = cloud.unwrap_or(Cloud::Global);
     let mut root = |key: &str, preset: &str| match section.word(key, findings) {
         Some(word) => url(key, &word, true, findings),
         None => Url::parse(preset).ok(),
     };
-    let (authority, graph) = (root("authority", authority), root("graph", graph));
+    let (authority, graph) = (root("authority", cloud.authority()), root("graph", cloud.graph()));
     let redirect_url = match section.word("redirect_url", findings) {
         // Kept as written: the trailing slash that a parser adds is one more thing to differ in an audit log.
         Some(word) => url("redirect_url", &word, false, findings).map(|_| word.text.to_owned()),
@@ -134,41 +126,6 @@ fn client_id(word: &Word<'_>, findings: &mut Vec<Diagnostic>) -> Option<String> 
     let finding = Diagnostic::error("client-id", "an app's id is a GUID");
     findings.push(finding.at(word.span.clone()).hint("App registrations: \"Application (client) ID\""));
     None
-}
-
-const CREDENTIALS: [&str; 4] = ["client_secret", "client_certificate", "federated_token", "managed_identity"];
-
-fn credential(section: &Section<'_>, folder: &Path, findings: &mut Vec<Diagnostic>) -> Option<Credential> {
-    let given: Vec<Field<'_>> = CREDENTIALS.iter().filter_map(|key| section.field(key)).collect();
-    let field = match given.as_slice() {
-        [] => {
-            let message = format!("no credential in {}", section.name);
-            let hint = "add one, for example `client_secret = { env = \"NAME\" }`";
-            findings.push(Diagnostic::error("missing-credential", message).at(section.span.clone()).hint(hint));
-            return None;
-        }
-        [one] => one,
-        [first, second, ..] => {
-            let message = format!("`{}` beside `{}`: a tenant has exactly one credential", second.key, first.key);
-            findings.push(Diagnostic::error("two-credentials", message).at(second.key_span.clone()).hint("keep one"));
-            return None;
-        }
-    };
-    match field.key {
-        "client_secret" => secret(field, folder, findings).map(Credential::Secret),
-        "federated_token" => {
-            let section = field.section("federated_token".to_owned(), findings)?;
-            section.only(&["file"], findings);
-            let file = section.required("file", findings)?;
-            Some(Credential::FederatedToken(place(folder, file.text)))
-        }
-        other => {
-            let finding = Diagnostic::error("not-yet", format!("`{other}` is not supported yet in this version"));
-            let hint = "use `client_secret = { env = \"NAME\" }` or `federated_token = { file = \"PATH\" }`";
-            findings.push(finding.at(field.key_span.clone()).hint(hint));
-            None
-        }
-    }
 }
 
 /// The place of a secret: `{ env = … }` or `{ file = … }`.

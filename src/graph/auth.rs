@@ -7,11 +7,9 @@ use std::cell::RefCell;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use oauth2::basic::{
@@ -20,13 +18,15 @@ use oauth2::basic::{
 use oauth2::{ClientId, ClientSecret, RequestTokenError, Scope, StandardRevocableToken, TokenResponse, TokenUrl};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use url::Url;
 
 use crate::model::{TenantName, Timestamp};
 use crate::ports::{Clock, Retry};
 
+use super::certificate::Certificate;
+use super::claims::Claims;
 use super::error::{GraphError, bounded};
+use super::identity::ManagedIdentity;
 use super::origin::{GraphOrigin, TenantUrl};
 use super::retry::{Verdict, retry_after};
 use super::transport::{Limits, Transport, TransportError, TransportErrorKind};
@@ -38,6 +38,10 @@ pub enum Proof {
     Secret(SecretString),
     /// A file with another identity provider's token; read anew for every token request, because it is rotated.
     AssertionFile(PathBuf),
+    /// A certificate whose key signs an assertion for every token request.
+    Certificate(Arc<Certificate>),
+    /// The identity of the machine that we run on.
+    Managed(ManagedIdentity),
 }
 
 /// Why there is no token.
@@ -104,6 +108,14 @@ pub(super) struct Token {
     tenant: TenantName,
     serial: u64,
     header: HeaderValue,
+    claims: Option<Claims>,
+}
+
+/// A token as it came, checked.
+struct Minted {
+    header: HeaderValue,
+    claims: Option<Claims>,
+    lifetime_seconds: u64,
 }
 
 impl Token {
@@ -114,6 +126,11 @@ impl Token {
         }
         headers.insert(header::AUTHORIZATION, self.header.clone());
         Ok(())
+    }
+
+    /// What it says of itself, where it can be read.
+    pub(super) fn claims(&self) -> Option<&Claims> {
+        self.claims.as_ref()
     }
 }
 impl fmt::Debug for Token {
@@ -178,16 +195,6 @@ const LIFETIME_SECONDS_MAX: u64 = 28 * 3600;
 const LIMITS: Limits = Limits { body_bytes_max: 256 * 1024, deadline: Duration::from_secs(30) };
 /// A service account's token has 1 to 2 KiB.
 const ASSERTION_BYTES_MAX: u64 = 64 * 1024;
-/// Microsoft Graph's app id in every cloud: v2 tokens name it as their audience.
-const GRAPH_APP_ID: &str = "00000003-0000-0000-c000-000000000000";
-/// What v1 tokens name as their audience, per cloud: also where the configured address is a stand-in for that Graph.
-const GRAPH_ROOTS: [&str; 4] = [
-    "https://graph.microsoft.com",
-    "https://graph.microsoft.us",
-    "https://dod-graph.microsoft.us",
-    "https://microsoftgraph.chinacloudapi.cn",
-];
-
 impl TokenSource {
     pub(super) fn new(tenant: &crate::config::Tenant, proof: Proof, origin: &GraphOrigin) -> Result<Self, GraphError> {
         let endpoint = token_endpoint(&tenant.authority, &tenant.id)
@@ -231,9 +238,9 @@ impl TokenSource {
         state.held = None;
         let asked_at = clock.now();
         match self.mint(transport, asked_at).await {
-            Ok((header, lifetime_seconds)) => {
+            Ok(Minted { header, claims, lifetime_seconds }) => {
                 state.serial += 1;
-                let token = Token { tenant: self.tenant.clone(), serial: state.serial, header };
+                let token = Token { tenant: self.tenant.clone(), serial: state.serial, header, claims };
                 let margin = RENEW_BEFORE_SECONDS.min(lifetime_seconds / 2);
                 *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
                 state.held = Some((token.clone(), asked_at.plus_seconds(lifetime_seconds - margin)));
@@ -256,7 +263,11 @@ impl TokenSource {
         }
     }
 
-    async fn mint(&self, transport: &impl Transport, now: Timestamp) -> Result<(HeaderValue, u64), TokenError> {
+    async fn mint(&self, transport: &impl Transport, now: Timestamp) -> Result<Minted, TokenError> {
+        if let Proof::Managed(identity) = &self.proof {
+            let (token, seconds) = identity.token(transport, &self.audience, now).await?;
+            return self.accept(token.expose_secret(), Some(seconds), now);
+        }
         let mut client = EntraClient::new(ClientId::new(self.client_id.clone()))
             .set_auth_type(oauth2::AuthType::RequestBody)
             .set_token_uri(self.endpoint.clone());
@@ -266,6 +277,13 @@ impl TokenSource {
                 client = client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
             }
             Proof::AssertionFile(path) => assertion = Some(read_assertion(path)?),
+            Proof::Certificate(certificate) => {
+                let signed = certificate.assertion(self.endpoint.as_str(), &self.client_id, now);
+                let unsigned = |error| TokenError::ours("Certificate", format!("the certificate: {error}"), None);
+                assertion = Some(signed.map_err(unsigned)?);
+            }
+            // It was asked above.
+            Proof::Managed(_) => {}
         }
         let mut request = client.exchange_client_credentials().add_scope(Scope::new(self.scope.clone()));
         if let Some(assertion) = &assertion {
@@ -291,62 +309,30 @@ impl TokenSource {
             retry_after: retry_after.flatten(),
             ..self.explain(error, status)
         })?;
-        self.accept(&token)
+        if token.token_type() != &BasicTokenType::Bearer {
+            let what = "the token endpoint gave a token that is not a bearer";
+            return Err(TokenError::ours("TokenUnusable", what, None));
+        }
+        self.accept(token.access_token().secret(), token.expires_in().map(|d| d.as_secs()), now)
     }
 
-    fn accept(&self, answer: &BasicTokenResponse) -> Result<(HeaderValue, u64), TokenError> {
-        if answer.token_type() != &BasicTokenType::Bearer {
-            return Err(TokenError::ours(
-                "TokenUnusable",
-                "the token endpoint gave a token that is not a bearer",
-                None,
-            ));
-        }
-        let token = answer.access_token().secret();
+    /// Checks a token that came, and makes it ready for use.
+    fn accept(&self, token: &str, lifetime_seconds: Option<u64>, now: Timestamp) -> Result<Minted, TokenError> {
         let unusable = || TokenError::ours("TokenUnusable", "the token cannot stand in a header", None);
         // RFC 6750, 2.1: visible ASCII without spaces. Headers take more, and nobody could read it back out of one.
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(unusable());
         }
-        self.check_claims(token)?;
+        let claims = Claims::read(token);
+        let checked = claims.as_ref().map_or(Ok(()), |claims| claims.check(&self.tenant_id, &self.audience, now));
+        checked.map_err(|(code, what, hint)| TokenError::ours(code, what, Some(hint)))?;
         let mut header = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| unusable())?;
         header.set_sensitive(true);
-        let lifetime = answer.expires_in().map_or(LIFETIME_SECONDS_UNSAID, |d| d.as_secs());
-        Ok((header, lifetime.min(LIFETIME_SECONDS_MAX)))
-    }
-
-    /// Refuses a token that says it is another tenant's or another resource's. Opaque tokens say nothing.
-    fn check_claims(&self, token: &str) -> Result<(), TokenError> {
-        let mut parts = token.split('.');
-        let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
-            return Ok(());
-        };
-        let Ok(bytes) = URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')) else { return Ok(()) };
-        let Ok(Value::Object(claims)) = serde_json::from_slice(&bytes) else { return Ok(()) };
-        // A claim of another shape is not the one that was looked for: that is no reason to believe the token.
-        let holds = |claim: &str, is_ours: &dyn Fn(&str) -> bool| match claims.get(claim) {
-            None | Some(Value::Null) => true,
-            Some(Value::String(text)) => is_ours(text),
-            Some(_) => false,
-        };
-        let same_tenant = holds("tid", &|tid| tid.eq_ignore_ascii_case(&self.tenant_id));
-        // The endpoint may be addressed by a domain name; then a GUID in the token cannot be compared.
-        if !same_tenant && uuid::Uuid::parse_str(&self.tenant_id).is_ok() {
-            let message = "the token endpoint gave a token of another tenant; it was not used";
-            return Err(TokenError::ours("WrongTenant", message, Some("check the tenant's id and authority")));
-        }
-        let for_graph = |aud: &str| {
-            let aud = aud.trim_end_matches('/');
-            let stands_in = !GRAPH_ROOTS.contains(&self.audience.as_str());
-            aud.eq_ignore_ascii_case(&self.audience)
-                || aud.eq_ignore_ascii_case(GRAPH_APP_ID)
-                || (stands_in && GRAPH_ROOTS.contains(&aud))
-        };
-        if !holds("aud", &for_graph) {
-            let message = "the token endpoint gave a token for another resource; it was not used";
-            return Err(TokenError::ours("WrongAudience", message, Some("check the tenant's graph address")));
-        }
-        Ok(())
+        let lifetime = lifetime_seconds.unwrap_or(LIFETIME_SECONDS_UNSAID);
+        // Whichever ends it earlier.
+        let own = claims.as_ref().and_then(|claims| claims.exp).map(|exp| exp.saturating_sub(now.0 / 1000));
+        let lifetime = lifetime.min(own.unwrap_or(lifetime));
+        Ok(Minted { header, claims, lifetime_seconds: lifetime.min(LIFETIME_SECONDS_MAX) })
     }
 
     fn explain(&self, error: RequestTokenError<TransportError, EntraError>, status: Option<u16>) -> TokenError {
@@ -378,7 +364,7 @@ impl TokenSource {
         let number = error.error_codes.first().copied().or_else(|| code_in(&error.error_description));
         let clean = |text: &str| match &self.proof {
             Proof::Secret(secret) => without(text, secret.expose_secret(), "[secret]"),
-            Proof::AssertionFile(_) => text.to_owned(),
+            Proof::AssertionFile(_) | Proof::Certificate(_) | Proof::Managed(_) => text.to_owned(),
         };
         let code = number.map_or_else(|| bounded(&clean(&error.error), 80), |n| format!("AADSTS{n}"));
         let text = clean(if error.error_description.is_empty() { &error.error } else { &error.error_description });

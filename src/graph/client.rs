@@ -14,11 +14,12 @@ use crate::config;
 use crate::model::{TenantName, Timestamp};
 use crate::ports::{Clock, DirectoryError, Pressure, Retry, ThrottledOperations};
 
-use super::auth::{Proof, TokenSource};
+use super::auth::{Proof, TokenError, TokenSource};
+use super::claims::Claims;
 use super::error::{Answer, Asking, GraphError, bounded};
 use super::load;
 use super::origin::{GraphOrigin, TenantUrl};
-use super::retry::pause_until;
+use super::retry::{http_date, pause_until};
 use super::transport::{Limits, Transport, TransportError};
 use super::units::{Share, WRITE_UNITS, read_units};
 
@@ -72,6 +73,8 @@ pub struct GraphClient<T, C> {
     /// Answers to reads that told us to wait.
     throttled_reads: Cell<u64>,
     pub(super) share: Share,
+    /// How far ahead the tenant's clock was at its last answer, in milliseconds.
+    pub(super) clock_ahead: Cell<Option<i64>>,
     tokens: TokenSource,
     transport: T,
     ids: RequestIds,
@@ -138,6 +141,7 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
             redirect_url: tenant.redirect_url.clone(),
             write_pressure: Cell::new(None),
             throttled_reads: Cell::new(0),
+            clock_ahead: Cell::new(None),
             share: Share::new(tenant.limits.reads),
             origin,
             transport,
@@ -210,12 +214,29 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
             }
         }
         let answer = answer?;
+        self.heed_date(&answer, asked_at);
         let told = load::resource_units(answer.headers()).filter(|_| call.kind != Kind::Batch);
         under_way.answered(told);
         if call.kind == Kind::Write {
             self.heed_pressure(call, &answer);
         }
         Ok(answer)
+    }
+
+    /// Compares clocks. The tenant wrote its date somewhere between our question and its answer.
+    fn heed_date(&self, answer: &Response<Bytes>, asked_at: Timestamp) {
+        let date = answer.headers().get(header::DATE).and_then(|date| date.to_str().ok()).and_then(http_date);
+        let (Some(date), now) = (date, self.clock.now()) else { return };
+        let between = asked_at.plus_millis(now.millis_since(asked_at) / 2);
+        // The date has no fraction of a second: half of one is the best guess.
+        let signed = |t: Timestamp| i64::try_from(t.0).unwrap_or(i64::MAX);
+        self.clock_ahead.set(Some(signed(date.plus_millis(500)).saturating_sub(signed(between))));
+    }
+
+    /// What the tenant's token says of itself.
+    pub(super) async fn claims(&self) -> Result<Option<Claims>, TokenError> {
+        let token = self.tokens.token(&self.transport, &self.clock).await?;
+        Ok(token.claims().cloned())
     }
 
     /// A throttle that counts for reads is all reads' concern: those that wait already wait with the one that met it. One

@@ -22,7 +22,8 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct HttpTransport {
     /// For TLS; takes the system's proxies.
     outside: reqwest::Client,
-    /// For a directory on this machine: never through a proxy, which would be another machine's loopback.
+    /// For a directory on this machine, and for Azure's identity service, which only this machine reaches: never through a
+    /// proxy, which would be another machine's.
     loopback: reqwest::Client,
 }
 
@@ -42,7 +43,7 @@ impl HttpTransport {
     }
 
     fn client_for(&self, uri: &Uri) -> Result<&reqwest::Client, TransportError> {
-        match (uri.scheme_str(), is_loopback(uri)) {
+        match (uri.scheme_str(), is_loopback(uri) || is_link_local(uri)) {
             (Some("http" | "https"), true) => Ok(&self.loopback),
             (Some("https"), false) => Ok(&self.outside),
             // A bearer token in clear text is everybody's.
@@ -64,6 +65,12 @@ fn builder(system_proxy: bool) -> reqwest::ClientBuilder {
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .gzip(true);
     if system_proxy { builder } else { builder.no_proxy() }
+}
+
+/// Any address of 169.254.0.0/16: no router passes them on. Azure's identity services answer there, over plain http; no
+/// tenant's address may be one (see `config::tenant`), so no tenant's token goes there.
+fn is_link_local(uri: &Uri) -> bool {
+    uri.host().unwrap_or_default().parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_link_local())
 }
 
 /// `localhost` by name, or any address of 127.0.0.0/8 or `::1`.

@@ -94,10 +94,20 @@ impl GraphOrigin {
 
     /// Builds the address of `segments` below the version; `query` is a list of option and value, values not encoded.
     pub fn build(&self, segments: &[&str], query: &[(&str, &str)]) -> Result<TenantUrl, LinkError> {
+        self.build_in(VERSION, segments, query)
+    }
+
+    /// The same below another version.
+    pub(super) fn build_in(
+        &self,
+        version: &str,
+        segments: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<TenantUrl, LinkError> {
         let mut url = self.root.clone();
         {
             let mut path = url.path_segments_mut().map_err(|()| LinkError::NotAnAddress)?;
-            path.pop_if_empty().push(VERSION);
+            path.pop_if_empty().push(version);
             for segment in segments {
                 // The url crate drops `.` and `..` quietly: `users/..` would become `users`.
                 if segment.is_empty() || matches!(*segment, "." | "..") {

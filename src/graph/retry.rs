@@ -77,7 +77,7 @@ pub(super) fn retry_after_text(wish: &str, now: Timestamp) -> Option<u64> {
     Some(millis.min(RETRY_AFTER_MILLIS_MAX))
 }
 
-fn http_date(text: &str) -> Option<Timestamp> {
+pub(super) fn http_date(text: &str) -> Option<Timestamp> {
     let date = chrono::DateTime::parse_from_rfc2822(text).ok()?;
     u64::try_from(date.timestamp_millis()).ok().map(Timestamp)
 }

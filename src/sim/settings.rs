@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::limits::{Foreign, Limits};
+use super::policies::Policies;
 
 /// Everything that can be set on one tenant while it runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,21 @@ pub struct Settings {
     pub foreign: Foreign,
     /// The status of a token refusal with `invalid_client`: documented as 400, recorded as 401.
     pub invalid_client_status: u16,
+    /// What its bearer tokens look like.
+    pub tokens: TokenShape,
+    /// Cross-tenant access settings, and the directory's size.
+    pub policies: Policies,
+}
+
+/// What bearer tokens look like. Nobody verifies their signature but the tenant that gave them out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenShape {
+    /// As real ones: a JWT with `tid`, `aud`, `exp` and `roles`.
+    #[default]
+    Jwt,
+    /// A text that nothing can be read from.
+    Opaque,
 }
 
 impl Default for Settings {
@@ -34,6 +50,8 @@ impl Default for Settings {
             limits: Limits::default(),
             foreign: Foreign::default(),
             invalid_client_status: 401,
+            tokens: TokenShape::default(),
+            policies: Policies::default(),
         }
     }
 }

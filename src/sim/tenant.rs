@@ -72,6 +72,12 @@ pub struct App {
     /// The base64url SHA-256 of a certificate. Its signature is not verified, its claims are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<String>,
+    /// A certificate, PEM: assertions are verified with it, signature and all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_pem: Option<String>,
+    /// It is a managed identity: its machine gets tokens without a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_identity: Option<Managed>,
     /// An assertion of another issuer that stands in for a secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub federated: Option<Federated>,
@@ -85,6 +91,19 @@ pub struct Federated {
     pub issuer: String,
     /// `sub`.
     pub subject: String,
+    /// The issuer's certificate, PEM: signatures are verified with it. Without one they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_pem: Option<String>,
+}
+
+/// Whose managed identity it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Managed {
+    /// The machine's own: it is asked for without a name.
+    System,
+    /// One that was assigned to the machine: it is asked for by its client id.
+    User,
 }
 
 /// 30 days in deletedItems, then purged.

@@ -8,7 +8,9 @@
 mod approvals;
 mod bad_configs;
 mod crash;
+mod credentials;
 mod demo;
+mod doctor;
 mod eval;
 mod exits;
 mod explain;

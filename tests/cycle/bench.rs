@@ -294,6 +294,7 @@ impl Bench {
             let proof = match &t.credential {
                 Credential::Secret(source) => Proof::Secret(source.read().unwrap()),
                 Credential::FederatedToken(path) => Proof::AssertionFile(path.clone()),
+                other => panic!("these tests bring no {other:?}"),
             };
             let ids = RequestIds::seeded(seed);
             let client = GraphClient::new(t, proof, self.transport.clone(), self.clock, ids).unwrap();

@@ -50,7 +50,8 @@ async fn basic_and_assertions_stand_in_for_a_secret_in_the_body() {
     };
     let got = ask(assertion("https://idp.example", "crosstie"), None).await;
     assert_eq!(got.body["error_codes"], json!([70_021]));
-    let federated = Federated { issuer: "https://idp.example".into(), subject: "crosstie".into() };
+    let federated =
+        Federated { issuer: "https://idp.example".into(), subject: "crosstie".into(), certificate_pem: None };
     let registered = App { federated: Some(federated), secret: String::new(), ..app(&["User.Read.All"]) };
     let spec = TenantSpec { id: NORTH.into(), apps: vec![registered], ..TenantSpec::default() };
     bench.world.add_tenant("north", spec);

@@ -1,12 +1,15 @@
 //! How do simulated tenants speak HTTP?
 
 mod answer;
+mod assertion;
 mod batch;
 mod call;
 mod control;
 mod effect;
 mod graph;
+mod managed;
 mod operation;
+mod policies;
 mod reads;
 mod throttle;
 mod token;
@@ -83,6 +86,7 @@ fn handle(world: &World, mut call: Call) -> (Answer, Ids) {
             let tenant = (*tenant).to_owned();
             token::answer(&mut state, &call, &tenant, &ids)
         }
+        ["metadata", "identity", "oauth2", "token"] | ["msi", "token"] => managed::answer(&mut state, &call, &ids),
         _ => graph::answer(&mut state, &call, &ids),
     };
     (answer, ids)

@@ -15,11 +15,23 @@ pub(super) enum Operation {
     GetManager(String),
     SetManager(String),
     ClearManager(String),
-    MemberOf { user: String, transitive: bool, cast: Option<String> },
+    MemberOf {
+        user: String,
+        transitive: bool,
+        cast: Option<String>,
+    },
     ListGroups,
     Group(String),
-    Members { group: String, transitive: bool, cast: Option<String> },
-    GroupMemberOf { group: String, transitive: bool, cast: Option<String> },
+    Members {
+        group: String,
+        transitive: bool,
+        cast: Option<String>,
+    },
+    GroupMemberOf {
+        group: String,
+        transitive: bool,
+        cast: Option<String>,
+    },
     ListDeleted,
     GetDeleted(String),
     Restore(String),
@@ -27,6 +39,12 @@ pub(super) enum Operation {
     Invite,
     Organization,
     AuthorizationPolicy,
+    /// Of the beta version: the directory's size.
+    Size,
+    AccessPolicy,
+    AccessDefault,
+    Partner(String),
+    PartnerSync(String),
     Batch,
     Unknown,
 }
@@ -47,12 +65,17 @@ const GROUP_READERS: &[&str] = &[
 ];
 const ORGANIZATION_READERS: &[&str] =
     &["Organization.Read.All", "Organization.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"];
+const ACCESS_READERS: &[&str] = &["Policy.Read.All", "Policy.ReadWrite.CrossTenantAccess"];
 const POLICY_READERS: &[&str] = &["Policy.Read.All", "Policy.ReadWrite.Authorization"];
 
 impl Operation {
     pub(super) fn read(call: &Call) -> Operation {
         let parts: Vec<&str> = call.segments.iter().map(String::as_str).collect();
-        let ["v1.0", rest @ ..] = parts.as_slice() else { return Operation::Unknown };
+        let rest = match parts.as_slice() {
+            ["v1.0", rest @ ..] => rest,
+            ["beta", "organization"] if call.method == "GET" => return Operation::Size,
+            _ => return Operation::Unknown,
+        };
         let own = |text: &str| text.to_owned();
         let method = call.method.as_str();
         match (method, rest) {
@@ -91,6 +114,12 @@ impl Operation {
             ("POST", ["invitations"]) => Operation::Invite,
             ("GET", ["organization"]) => Operation::Organization,
             ("GET", ["policies", "authorizationPolicy"]) => Operation::AuthorizationPolicy,
+            ("GET", ["policies", "crossTenantAccessPolicy"]) => Operation::AccessPolicy,
+            ("GET", ["policies", "crossTenantAccessPolicy", "default"]) => Operation::AccessDefault,
+            ("GET", ["policies", "crossTenantAccessPolicy", "partners", id]) => Operation::Partner(own(id)),
+            ("GET", ["policies", "crossTenantAccessPolicy", "partners", id, "identitySynchronization"]) => {
+                Operation::PartnerSync(own(id))
+            }
             ("POST", ["$batch"]) => Operation::Batch,
             _ => Operation::Unknown,
         }
@@ -112,7 +141,13 @@ impl Operation {
             Operation::ListDeleted | Operation::GetDeleted(_) => Kind::Deleted,
             Operation::Restore(_) => Kind::Restore,
             Operation::Invite => Kind::Invite,
-            Operation::Organization | Operation::AuthorizationPolicy => Kind::Policy,
+            Operation::Organization
+            | Operation::AuthorizationPolicy
+            | Operation::Size
+            | Operation::AccessPolicy
+            | Operation::AccessDefault
+            | Operation::Partner(_)
+            | Operation::PartnerSync(_) => Kind::Policy,
             Operation::Batch => Kind::Batch,
             Operation::Unknown => Kind::Other,
         }
@@ -136,7 +171,10 @@ impl Operation {
             | Operation::Members { .. }
             | Operation::GroupMemberOf { .. } => GROUP_READERS,
             Operation::Invite => INVITERS,
-            Operation::Organization => ORGANIZATION_READERS,
+            Operation::Organization | Operation::Size => ORGANIZATION_READERS,
+            Operation::AccessPolicy | Operation::AccessDefault | Operation::Partner(_) | Operation::PartnerSync(_) => {
+                ACCESS_READERS
+            }
             Operation::AuthorizationPolicy => POLICY_READERS,
             Operation::PurgeDeleted(_) | Operation::Batch | Operation::Unknown => &[],
         }

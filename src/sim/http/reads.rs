@@ -20,6 +20,7 @@ use crate::sim::user::{State, User};
 use super::call::Call;
 use super::graph::Done;
 use super::operation::Operation;
+use super::policies;
 
 /// Page size where `$top` says nothing, and its greatest value; documented.
 const PAGE: usize = 100;
@@ -87,7 +88,7 @@ pub(super) fn perform(
         }
         Operation::Organization => Ok(organization(tenant, call)),
         Operation::AuthorizationPolicy => Ok(authorization_policy(tenant, call)),
-        _ => Err(Refusal::bad("Resource not found for the segment, or not simulated.")),
+        _ => policies::perform(tenant, operation, call),
     }
 }
 
@@ -106,7 +107,7 @@ fn group_id(tenant: &Tenant, text: &str) -> Result<Uuid, Refusal> {
     id.ok_or_else(|| Refusal::not_found(text))
 }
 
-fn entity(call: &Call, set: &str, mut body: Map<String, Value>) -> Done {
+pub(super) fn entity(call: &Call, set: &str, mut body: Map<String, Value>) -> Done {
     body.insert("@odata.context".to_owned(), json!(format!("{}/v1.0/$metadata#{set}/$entity", call.root)));
     Done::body(200, Value::Object(body))
 }
@@ -160,7 +161,7 @@ fn next_link(call: &Call, at: u32) -> String {
     format!("{}{}?{}", call.root, call.path, query.finish())
 }
 
-fn collection(call: &Call, set: &str, value: Vec<Value>, next: Option<u32>) -> Done {
+pub(super) fn collection(call: &Call, set: &str, value: Vec<Value>, next: Option<u32>) -> Done {
     let mut body = json!({ "@odata.context": format!("{}/v1.0/$metadata#{set}", call.root), "value": value });
     if let Some(at) = next {
         body["@odata.nextLink"] = json!(next_link(call, at));

@@ -8,23 +8,25 @@ use url::form_urlencoded;
 
 use crate::model::Timestamp;
 use crate::sim::ledger::Kind;
+use crate::sim::settings::TokenShape;
 use crate::sim::tenant::App;
 use crate::sim::world::{Grant, Reality};
 
 use super::answer::{Answer, Ids};
+use super::assertion;
 use super::call::Call;
 
 /// What real tokens live; documented.
-const TOKEN_SECONDS: u64 = 3599;
+pub(super) const TOKEN_SECONDS: u64 = 3599;
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-struct TokenRefusal {
+pub(super) struct TokenRefusal {
     number: u32,
     error: &'static str,
     text: String,
 }
 
-fn no(number: u32, error: &'static str, text: impl Into<String>) -> TokenRefusal {
+pub(super) fn no(number: u32, error: &'static str, text: impl Into<String>) -> TokenRefusal {
     TokenRefusal { number, error, text: text.into() }
 }
 
@@ -52,10 +54,9 @@ pub(super) fn answer(state: &mut Reality, call: &Call, wanted: &str, ids: &Ids) 
     let invalid_client_status = tenant.spec.settings.invalid_client_status;
     let answer = match done {
         Ok(Some((client_id, roles))) => {
-            let token = mint(state);
-            let grant = Grant { tenant: name, client_id, roles, expires_at: ids.now.plus_seconds(TOKEN_SECONDS) };
-            state.grants.retain(|_, g| g.expires_at > ids.now);
-            state.grants.insert(token.clone(), grant);
+            let scope = form_urlencoded::parse(&call.body).find(|(n, _)| n == "scope").map(|(_, v)| v.into_owned());
+            let resource = scope.unwrap_or_default().trim_end_matches("/.default").to_owned();
+            let token = give_out(state, &name, (client_id, roles), &resource, ids.now);
             let body = json!({ "token_type": "Bearer", "expires_in": TOKEN_SECONDS,
                                "ext_expires_in": TOKEN_SECONDS, "access_token": token });
             Answer::json(200, body)
@@ -69,11 +70,49 @@ pub(super) fn answer(state: &mut Reality, call: &Call, wanted: &str, ids: &Ids) 
     super::effect::shape(answer, struck, call, ids)
 }
 
-/// An opaque text: no client may read anything into it.
+/// Makes a token, and remembers what it stands for.
+pub(super) fn give_out(
+    state: &mut Reality,
+    name: &str,
+    (client_id, roles): (String, Vec<String>),
+    resource: &str,
+    now: Timestamp,
+) -> String {
+    let random = mint(state);
+    let shape = state.tenants.get(name).map(|t| (t.spec.settings.tokens, t.spec.id.clone()));
+    let token = match shape {
+        Some((TokenShape::Jwt, tid)) => jwt(&tid, &client_id, &roles, resource, now, &random),
+        _ => random,
+    };
+    let expires_at = now.plus_seconds(TOKEN_SECONDS);
+    state.grants.retain(|_, g| g.expires_at > now);
+    state.grants.insert(token.clone(), Grant { tenant: name.to_owned(), client_id, roles, expires_at });
+    token
+}
+
+/// A text that nobody can guess.
 fn mint(state: &mut Reality) -> String {
     let mut bytes = [0; 48];
     state.rng.fill_bytes(&mut bytes);
     URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// As real tokens look: claims that anybody can read, and a signature that only the tenant can check. Here that is a text
+/// that nobody can guess, and the whole token is known or it is not.
+fn jwt(tid: &str, client_id: &str, roles: &[String], resource: &str, now: Timestamp, signature: &str) -> String {
+    let seconds = now.0 / 1000;
+    let header = json!({ "typ": "JWT", "alg": "RS256", "kid": "simulated" });
+    let mut claims = json!({
+        "aud": resource, "iss": format!("https://sts.windows.net/{tid}/"),
+        "iat": seconds, "nbf": seconds, "exp": seconds + TOKEN_SECONDS,
+        "appid": client_id, "idtyp": "app", "tid": tid, "ver": "1.0",
+    });
+    // Real tokens of apps without any role have no such claim.
+    if !roles.is_empty() {
+        claims["roles"] = json!(roles);
+    }
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.{signature}", part(header), part(claims))
 }
 
 fn refused(refusal: &TokenRefusal, status: u16, ids: &Ids) -> Answer {
@@ -122,7 +161,7 @@ fn grant(apps: &[App], tenant_id: &str, call: &Call, now: Timestamp) -> Result<(
         (Some(secret), _) if !app.secret.is_empty() && app.secret == secret => {}
         (Some(_), _) => return Err(no(7_000_215, "invalid_client", "Invalid client secret provided.")),
         (None, Some(assertion)) if field("client_assertion_type") == Some(JWT_BEARER) => {
-            check_assertion(app, tenant_id, assertion, now)?;
+            assertion::check(app, tenant_id, assertion, now)?;
         }
         (None, _) => {
             let text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
@@ -141,34 +180,4 @@ fn basic(call: &Call) -> Option<(String, String)> {
         form_urlencoded::parse(format!("v={text}").as_bytes()).next().map_or_else(String::new, |(_, v)| v.into_owned())
     };
     Some((plain(id), plain(secret)))
-}
-
-/// Claims and certificate are checked, the signature is not: no key is kept here.
-fn check_assertion(app: &App, tenant_id: &str, assertion: &str, now: Timestamp) -> Result<(), TokenRefusal> {
-    let part = |n: usize| -> Option<Value> {
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(assertion.split('.').nth(n)?).ok()?).ok()
-    };
-    let (Some(header), Some(claims)) = (part(0), part(1)) else {
-        return Err(no(50_027, "invalid_request", "JWT token is invalid or malformed."));
-    };
-    let text = |of: &Value, name: &str| of.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    if claims.get("exp").and_then(Value::as_u64).is_some_and(|exp| exp.saturating_mul(1000) <= now.0) {
-        return Err(no(500_133, "invalid_client", "Assertion is not within its valid time range."));
-    }
-    if let Some(known) = &app.federated
-        && known.issuer == text(&claims, "iss")
-        && known.subject == text(&claims, "sub")
-    {
-        return Ok(());
-    }
-    let ours = text(&claims, "iss").eq_ignore_ascii_case(&app.client_id);
-    if !ours {
-        return Err(no(70_021, "invalid_client", "No matching federated identity record found for the assertion."));
-    }
-    let audience = text(&claims, "aud");
-    let is_certificate = app.certificate.as_ref().is_some_and(|c| *c == text(&header, "x5t#S256"));
-    if !is_certificate || !audience.contains(tenant_id) || text(&claims, "sub") != text(&claims, "iss") {
-        return Err(no(700_027, "invalid_client", "The certificate with identifier used to sign is not registered."));
-    }
-    Ok(())
 }
