@@ -208,8 +208,8 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         }
         if drafting.tells {
             drafted.plan.routes.iter().try_for_each(|plan| self.store.together(|| self.explain(plan)))?;
-            drafted.refusals = self.refusals(&drafted.plan, &drafting.let_through())?;
         }
+        drafted.refusals = self.refusals(&drafted.plan, &drafting.let_through())?;
         drafted.digest = plan::digest(&drafted.plan);
         drafted.refused_digest = plan::digest(&drafted.refused());
         Ok(drafted)

@@ -72,7 +72,8 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
     /// Something has happened to this person since the change was planned: it is made as it was, or not at all.
     pub(super) fn still_as_planned(&mut self, job: &Job, now: Option<&Change>) -> bool {
         let run = self.run;
-        if run.cycle.focus.saved.is_none() || now == Some(&job.change) || now.is_some_and(|now| run.may_follow(now)) {
+        let still = |now: &Change| plan::adds_only_references(&job.change, now.clone()) || run.may_follow(now);
+        if run.cycle.focus.saved.is_none() || now.is_some_and(still) {
             return true;
         }
         if job.generation == 0 && job.begun.is_none() {

@@ -37,7 +37,7 @@ pub use mapping::{INVITED_WITH, Wanted};
 pub use matching::Situation;
 pub use rehearse::{Made, Rehearsal, Unwritten, rehearse};
 pub use rule_edits::{Part, RuleEdit};
-pub use saved::{Kept, SavedPlan, Stale, Staleness, file_lines, keep_to};
+pub use saved::{Kept, SavedPlan, Stale, Staleness, adds_only_references, file_lines, keep_to};
 pub use scope::Verdict;
 pub use undo::{Done, Inverse, inverse};
 

@@ -236,6 +236,19 @@ impl SavedPlan {
     }
 }
 
+/// Is the change what was planned, but for references to accounts that have come to be since?
+pub fn adds_only_references(planned: &Change, mut now: Change) -> bool {
+    let promised: BTreeSet<Attribute> = planned.edits().into_keys().collect();
+    let stays = |attribute: &Attribute| promised.contains(attribute) || !attribute.is_reference();
+    match &mut now.action {
+        Action::Provision { wanted, .. } => wanted.retain(|attribute, _| stays(attribute)),
+        Action::Join { edits, .. } | Action::Update { edits, .. } => edits.retain(|attribute, _| stays(attribute)),
+        _ => {}
+    }
+    now.before.retain(|attribute, _| stays(attribute));
+    *planned == now
+}
+
 /// Of a saved plan's changes on the routes `only`, those that a plan made now has too, exactly; and why the others are not
 /// made. Nothing that the saved plan does not have is kept. `unplanned`: routes that could not be planned, with the reason.
 pub fn keep_to(

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crosstie::model::{Action, Attribute, Change, Edit, Edits, Held, Hold, Person, RouteName, Value, Why};
-use crosstie::plan::{Plan, RoutePlan, SavedPlan, Staleness, digest, file_lines, keep_to};
+use crosstie::plan::{Plan, RoutePlan, SavedPlan, Staleness, adds_only_references, digest, file_lines, keep_to};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::json;
@@ -219,4 +219,22 @@ fn only_what_the_plan_shows_completes_an_invitation() {
     assert!(!file.completes(&of("department", "Lead")));
     assert!(!file.completes(&Change { home: change(1, "").home, ..of("jobTitle", "Lead") }), "somebody else");
     assert!(!file.completes(&Change { action: Action::Delete { account: "new".into() }, ..change(0, "") }));
+}
+
+#[test]
+fn a_reference_that_came_to_be_is_added_and_nothing_else_is() {
+    let planned = change(1, "Lead");
+    let with = |attribute: &str, value: &str| {
+        let mut now = planned.clone();
+        let Action::Update { edits, .. } = &mut now.action else { unreachable!() };
+        edits.insert(attribute.into(), Edit::Set(Value::from(value)));
+        now
+    };
+    assert!(adds_only_references(&planned, planned.clone()));
+    assert!(adds_only_references(&planned, with("manager", "a7")));
+    assert!(!adds_only_references(&planned, with("department", "Dance")));
+    assert!(!adds_only_references(&planned, with("jobTitle", "Dean")));
+    // One that was planned already stays what it was.
+    assert!(!adds_only_references(&with("manager", "a7"), with("manager", "a8")));
+    assert!(!adds_only_references(&with("manager", "a7"), planned.clone()));
 }
