@@ -630,7 +630,7 @@ impl Play<'_> {
             if self.history.tight {
                 settings.limits.app_writes = Limit::new(usize::from(TIGHT.0), u64::from(TIGHT.1));
             }
-            self.bench.settings(name, |s| *s = settings);
+            self.bench.settings(name, |s| *s = crosstie::sim::Settings { tokens: s.tokens, ..settings });
         }
         for (tenant, _) in self.lasting.keys().copied().collect::<Vec<_>>() {
             if !self.murky_until.contains_key(&tenant) {

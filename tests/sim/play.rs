@@ -158,6 +158,11 @@ impl<'h> Play<'h> {
             root,
         };
         let bench = Bench::made(tenants, &topology(tenants, history), &[("staff", &shape.text())], &make);
+        if history.operations.iter().any(|op| matches!(op, Op::Clock { seconds } if *seconds > 0)) {
+            // To a clock that is ahead every readable token is over, and it is refused until the clock is set right: there
+            // would be nothing to see of what a clock does to windows, pauses and schedules.
+            tenants.iter().for_each(|t| bench.settings(t, |s| s.tokens = crosstie::sim::TokenShape::Opaque));
+        }
         let numbers: Vec<usize> = (0..tenants.len()).collect();
         let homes_of = |target: &usize| {
             let into = |home: &&usize| *home != target && (!history.hub || *target == 0);
