@@ -12,22 +12,22 @@ fn assert_hit(killed: Killed, alive: usize) {
 
 #[test]
 fn kill_9_loses_and_doubles_nothing_on_tiny_pages() {
-    assert_hit(killed(SCHOOL), 2);
+    assert_hit(killed(SCHOOL), 5);
 }
 
 #[test]
 fn kill_9_loses_and_doubles_nothing_between_writes_and_their_answers() {
     let killed = killed(School { page_size: 100, seed: 12, slow_millis: 60, ..SCHOOL });
-    assert_hit(killed, 2);
-    assert!(killed.mid_write >= 1, "too few kills fell between a write and its answer: {killed:?}");
+    assert_hit(killed, 6);
+    assert!(killed.mid_write >= 3, "too few kills fell between a write and its answer: {killed:?}");
 }
 
 #[test]
 fn kill_9_loses_and_doubles_nothing_where_changes_show_late() {
-    assert_hit(killed(School { page_size: 20, seed: 13, kills: 5, lag: Lag::Changes, ..SCHOOL }), 1);
+    assert_hit(killed(School { page_size: 20, seed: 13, kills: 5, lag: Lag::Changes, ..SCHOOL }), 3);
 }
 
 #[test]
 fn kill_9_loses_and_doubles_nothing_where_accounts_show_late() {
-    assert_hit(killed(School { page_size: 7, seed: 14, kills: 5, lag: Lag::Accounts, ..SCHOOL }), 1);
+    assert_hit(killed(School { page_size: 7, seed: 14, kills: 5, lag: Lag::Accounts, ..SCHOOL }), 3);
 }
