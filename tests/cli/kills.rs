@@ -8,6 +8,9 @@ use super::support::{Place, Sim, TENANTS, assert_log_matches, assert_mesh, event
 /// No sync of the school lasts longer, by far: what is drawn below it hits every part of one. A build for tests is slower.
 const LONG_MILLIS: u64 = if cfg!(debug_assertions) { 900 } else { 250 };
 
+/// The latest that a change shows where changes show late: longer than a sync takes.
+const LAG_MILLIS_MAX: u64 = 700;
+
 /// When the process is killed.
 #[derive(Clone, Copy, Debug)]
 enum Moment {
@@ -92,7 +95,7 @@ impl Lag {
     fn settings(self) -> Option<Value> {
         match self {
             Lag::None => None,
-            Lag::Changes => Some(json!({ "min_millis": 50, "max_millis": 700 })),
+            Lag::Changes => Some(json!({ "min_millis": 50, "max_millis": LAG_MILLIS_MAX })),
             Lag::Accounts => Some(json!({ "min_millis": 0, "max_millis": 300, "reads": true, "created_millis": 400 })),
         }
     }
@@ -151,6 +154,10 @@ pub fn killed(school: School) -> Killed {
         let (since, again) = (sim.seq(), if day % 2 == 1 { moments.next() } else { None });
         if day > 0 {
             a_day(&sim, day);
+            if lag == Lag::Changes {
+                // By then about half of the day shows, so that there is something to write, and the rest comes while it is written.
+                pause(LAG_MILLIS_MAX / 2);
+            }
         }
         for moment in [Some(moment), again].into_iter().flatten() {
             all.kills += 1;
