@@ -1,6 +1,8 @@
 //! What happens where the machine has fewer open files, threads or less memory to give than asked for? Whatever is begun ends
 //! well or says why; nothing is lost, and without the limit it goes on.
 
+#![allow(clippy::print_stdout, reason = "figures")]
+
 use std::process::Command;
 
 use serde_json::json;
@@ -45,6 +47,7 @@ fn with_too_few_open_files_nothing_begins_and_it_says_so() {
         }
     }
     assert!(sim.ledger().is_empty() && !place.db().exists());
+    println!("limits: 6 starts with too few open files, all refused");
     // What is needed at least is enough.
     under(&place, "ulimit -n 64;", "sync").code(0);
     // A limit that may be raised is raised.
@@ -60,6 +63,7 @@ fn without_a_thread_nothing_begins_and_it_says_so() {
         assert!(!done.err.contains("panicked"), "{}", done.err);
     }
     assert!(sim.ledger().is_empty());
+    println!("limits: 2 starts without a thread, both refused");
     place.run(&["sync"]).code(0);
 }
 
@@ -80,6 +84,7 @@ fn when_files_run_out_in_the_middle_it_ends_well_and_goes_on() {
         sim.clear_faults();
         goes_on(&place, &sim, &before);
     }
+    println!("limits: open files taken away in the middle of 3 runs, nothing lost");
 }
 
 /// Memory that is not to be had ends a process on the spot: that is one more way to be killed.
@@ -112,5 +117,7 @@ fn when_memory_runs_out_in_the_middle_nothing_is_lost() {
         goes_on(&place, &sim, &before);
     }
     assert!(through >= 1, "no limit was wide enough");
-    eprintln!("memory: {ended} ended early, {through} went through");
+    println!(
+        "limits: memory taken away in the middle of 4 runs: {ended} ended early, {through} went through, nothing lost"
+    );
 }
