@@ -62,9 +62,20 @@ async fn a_refused_token_is_renewed_once() {
     let expired =
         || answer(401, &error("InvalidAuthenticationToken", "Lifetime validation failed, Bearer token-1 token-2"));
     let house = House::new([expired(), answer(204, "")]);
+    // A write is not asked again behind the back of those who count them.
+    let error = house.writer.write("i", &Write::Delete { account: "u".into() }).await.unwrap_err();
+    assert_eq!((error.retry, error.status), (Retry::Again { not_before: None }, Some(401)));
+    assert!(!error.to_string().contains("token-1"), "an echoed token is taken out: {error}");
     house.writer.write("i", &Write::Delete { account: "u".into() }).await.unwrap();
     let tokens: Vec<String> = house.seen().into_iter().map(|s| s.authorization).collect();
     assert_eq!(tokens, ["Bearer token-1", "Bearer token-2"]);
+
+    let house = House::new([expired(), expired(), answer(204, "")]);
+    let error = house.writer.write("i", &Write::Delete { account: "u".into() }).await.unwrap_err();
+    assert_eq!(error.retry, Retry::Again { not_before: None });
+    let error = house.writer.write("i", &Write::Delete { account: "u".into() }).await.unwrap_err();
+    assert_eq!((error.retry, error.status), (Retry::Never, Some(401)), "two in a row are no accident");
+    house.writer.write("i", &Write::Delete { account: "u".into() }).await.unwrap();
 
     let house = House::new([expired(), expired()]);
     let error = read(&house).await.unwrap_err();

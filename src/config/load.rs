@@ -145,6 +145,18 @@ pub(super) fn open_secret(source: &SecretSource) -> Option<Diagnostic> {
     is_open_to_others(path).then_some(finding)
 }
 
+/// Whoever can change what is configured, or the rules, owns every target. A group may work on them together; always false
+/// where the system has no such permissions.
+#[cfg(unix)]
+fn may_be_changed_by_anybody(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    metadata.permissions().mode() & 0o002 != 0
+}
+#[cfg(not(unix))]
+fn may_be_changed_by_anybody(_metadata: &std::fs::Metadata) -> bool {
+    false
+}
+
 /// The text of a file, or what is wrong with it and the way out.
 pub(super) fn read_text(path: &Path) -> Result<String, (String, Option<String>)> {
     let shown = path.display();
@@ -159,6 +171,10 @@ pub(super) fn read_text(path: &Path) -> Result<String, (String, Option<String>)>
     }
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(no)?;
+    if may_be_changed_by_anybody(&file.metadata().map_err(no)?) {
+        let way_out = "look at it again, then chmod o-w it";
+        return Err((format!("anybody on this system may change {shown}"), Some(way_out.to_owned())));
+    }
     // One byte more than allowed, to see that there is more; the file may also grow while it is read.
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(no)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > FILE_BYTES_MAX {

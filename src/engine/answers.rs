@@ -283,6 +283,10 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
     /// tenant's, a denied change is the route's or the person's.
     fn fault(&mut self, error: &DirectoryError, asked_at: Timestamp) -> Result<(), EngineError> {
         let denied = error.status == Some(403);
+        // A token that was over says nothing of the tenant: the next request has a fresh one.
+        if error.status == Some(401) && matches!(error.retry, Retry::Again { .. }) {
+            return Ok(());
+        }
         let sick = error.status.is_none_or(|s| s >= 500 || s == 401) || error.retry == Retry::LookAgain;
         if !(error.throttled || (sick && !denied)) {
             (self.faults, self.throttles) = (0, 0);

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -181,6 +181,8 @@ pub(super) struct TokenSource {
     state: tokio::sync::Mutex<State>,
     /// Failures so far, readable without waiting for the lock.
     failures: AtomicU64,
+    /// The last token that was used was refused.
+    refused: AtomicBool,
     /// The token that was shown last, readable without waiting for the lock.
     shown: Mutex<Option<Token>>,
 }
@@ -209,6 +211,7 @@ impl TokenSource {
             audience: origin.root().to_owned(),
             state: tokio::sync::Mutex::default(),
             failures: AtomicU64::new(0),
+            refused: AtomicBool::new(false),
             shown: Mutex::default(),
         })
     }
@@ -255,12 +258,19 @@ impl TokenSource {
         }
     }
 
-    /// The tenant refused this token: it is not used again. A newer one that somebody minted meanwhile stays.
-    pub(super) async fn discard(&self, refused: &Token) {
+    /// The tenant refused this token: it is not used again. A newer one that somebody minted meanwhile stays. Answers
+    /// whether it is worth asking again with the next one: not where that is the second to be refused in a row.
+    pub(super) async fn discard(&self, refused: &Token) -> bool {
         let mut state = self.state.lock().await;
         if state.held.as_ref().is_some_and(|(held, _)| held.serial == refused.serial) {
             state.held = None;
+            return !self.refused.swap(true, Ordering::Relaxed);
         }
+        true
+    }
+    /// The tenant took the token.
+    pub(super) fn works(&self) {
+        self.refused.store(false, Ordering::Relaxed);
     }
 
     async fn mint(&self, transport: &impl Transport, now: Timestamp) -> Result<Minted, TokenError> {

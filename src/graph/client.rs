@@ -163,7 +163,7 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
         error
     }
 
-    /// Asks once. A 401 is asked a second time with a fresh token: whatever it was, it was not done.
+    /// Asks once. A 401 is asked a second time with a fresh token: whatever it was, it was not done. Of writes it is told.
     pub(super) async fn once(&self, call: &Call, request_id: &str) -> Result<Response<Bytes>, GraphError> {
         let mut renewed = false;
         loop {
@@ -175,19 +175,21 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
             headers.insert("client-request-id", id);
             let request = request(call, headers)?;
             let answer = self.send(call, request).await?;
-            if answer.status() == StatusCode::UNAUTHORIZED && !renewed {
+            if answer.status().is_success() {
+                self.tokens.works();
+                return Ok(answer);
+            }
+            let is_over = answer.status() == StatusCode::UNAUTHORIZED && self.tokens.discard(&token).await;
+            if is_over && !renewed && call.kind != Kind::Write {
                 tracing::debug!(tenant = %self.name, "the token was refused; a fresh one is fetched");
-                self.tokens.discard(&token).await;
                 renewed = true;
                 continue;
-            }
-            if answer.status().is_success() {
-                return Ok(answer);
             }
             let now = self.clock.now();
             let refusal = Answer::read(answer.status().as_u16(), answer.headers(), answer.body(), now);
             self.heed_throttle(&refusal, call.kind);
-            return Err(GraphError::Answer(refusal));
+            let over = is_over && call.kind == Kind::Write;
+            return Err(if over { GraphError::TokenOver(refusal) } else { GraphError::Answer(refusal) });
         }
     }
 

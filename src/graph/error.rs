@@ -30,6 +30,10 @@ pub enum GraphError {
     /// An answer that is a refusal.
     #[error("{}", .0.message)]
     Answer(Answer),
+    /// A write was refused with a token that is over: nothing was done, and the next request has a fresh one. It is not
+    /// asked again here, because each time counts in the tenant's windows, and those who write keep count.
+    #[error("{}", .0.message)]
+    TokenOver(Answer),
     /// An answer that cannot be believed.
     #[error("{0}")]
     Page(#[from] PageError),
@@ -183,7 +187,7 @@ impl GraphError {
     pub(super) fn told(self, tenant: &TenantName, asking: Asking, request_id: &str, now: Timestamp) -> DirectoryError {
         let verdict = self.verdict(asking.operation, now);
         let status = match &self {
-            GraphError::Answer(answer) => Some(answer.status),
+            GraphError::Answer(answer) | GraphError::TokenOver(answer) => Some(answer.status),
             GraphError::Token(error) => error.status,
             _ => None,
         };
@@ -219,6 +223,7 @@ impl GraphError {
         match self {
             GraphError::Transport(error) => retry::judge_transport(operation, error.kind),
             GraphError::Answer(answer) => answer.verdict(operation, now),
+            GraphError::TokenOver(_) => plain(Retry::Again { not_before: None }),
             // Nothing was asked of the directory yet, so a write is as free to be repeated as a read.
             GraphError::Token(error) => error.verdict(now),
             // A write whose answer makes no sense may have happened; a reading may make sense the next time.
@@ -238,7 +243,7 @@ impl GraphError {
                 TransportErrorKind::TooLarge => "AnswerTooLarge".to_owned(),
             },
             GraphError::Token(error) => error.code.clone(),
-            GraphError::Answer(answer) => answer.code.clone(),
+            GraphError::Answer(answer) | GraphError::TokenOver(answer) => answer.code.clone(),
             GraphError::Page(_) => "AnswerUnreadable".to_owned(),
             GraphError::Link(_) => "LinkRefused".to_owned(),
             GraphError::Unconfirmed(_) => "AnswerIncomplete".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::support::{Running, Server, crosstie, files};
+use super::support::{Place, Running, Server, crosstie, files};
 
 #[test]
 fn no_verb_acts_on_a_broken_configuration() {
@@ -35,4 +35,23 @@ fn no_verb_acts_on_a_broken_configuration() {
     }
     assert!(tried >= 60, "only {tried} broken configurations are left");
     assert!(proxy.seen().is_empty(), "somebody was asked: {:?}", proxy.seen());
+}
+
+/// Whoever can change these files owns every target.
+#[test]
+fn what_anybody_may_change_is_not_worked_with() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (place, sim) = Place::school(30);
+    for name in ["crosstie.toml", "sync-rules/staff.toml"] {
+        let set = |mode| std::fs::set_permissions(place.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+        set(0o666);
+        for verb in ["check", "plan", "sync"] {
+            let done = place.run(&[verb]).code(64);
+            assert!(done.err.contains("anybody on this system may change") && done.err.contains(name), "{}", done.err);
+        }
+        // A group may work on it together.
+        set(0o664);
+    }
+    assert!(sim.ledger().is_empty());
+    place.run(&["check"]).code(0);
 }

@@ -100,3 +100,19 @@ fn a_manager_who_is_deleted_is_nobodys() {
          soft-delete t=0 p=0",
     );
 }
+
+/// The client asked again with a fresh token behind the back of the meter: two writes were counted as one.
+#[test]
+fn a_write_whose_token_was_refused_counts_each_time() {
+    holds(
+        "world seed=2646 tenants=3 hub=false one_app=false tight=true rules=0
+         add t=1 p=0
+         add t=1 p=1
+         add t=1 p=2
+         add t=2 p=0
+         add t=2 p=3
+         refuse t=0 on=patch status=401 times=4 body=empty applied=false
+         cycle
+         cycle",
+    );
+}
