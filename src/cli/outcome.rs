@@ -6,8 +6,9 @@ use serde_json::json;
 
 use super::alerts::{self, Ended};
 use super::clock::SystemClock;
+use super::output::complain;
 use super::post::Outgoing;
-use super::{Exit, render, session};
+use super::{Exit, heads, render, session};
 use crate::config::Config;
 use crate::engine::Report;
 use crate::store::{RunEnd, Store, StoreError};
@@ -36,7 +37,11 @@ pub(super) async fn end(
         let (rows, announced) = alerts::rows(config, store, ended)?;
         store.end_run_with(ended.run, ended.ended_at, &RunEnd { alerts: &rows, announced: announced.as_deref(), ..end })
     };
-    let Err(error) = put_down() else { return Ok(ended.exit) };
+    let Err(error) = put_down() else {
+        let shown = heads::export(config, store, ended.run, ended.ended_at);
+        let shown = shown.map_or_else(|why| { complain(format_args!("{why}")); Exit::Incomplete }, |()| Exit::Done);
+        return Ok(ended.exit.and(shown));
+    };
     let (exit, reason) = (session::failed(&error), Some(error.to_string()));
     let alert = alerts::failed(&Ended { exit, reason, ..*ended });
     outgoing.directly(clock, config, &alert).await;

@@ -1,13 +1,13 @@
 //! What was done, and can the record be trusted?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::Value as Sql};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::codec::{signed, unsigned};
-use super::{Store, StoreError};
+use super::{Store, StoreError, run_facts};
 use crate::model::{ActionKind, Attribute, ObjectId, RouteName, Timestamp, Trigger, Value, WriteError};
 
 /// Hashed before every entry: no other text of ours can pass for an entry.
@@ -73,6 +73,9 @@ pub struct LogEntry {
     pub error: Option<WriteError>,
     /// Our `client-request-id`; empty where no request was needed.
     pub request_id: String,
+    /// Hash of the run's [`RunFacts`](super::RunFacts); entries that an older crosstie wrote have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<String>,
     /// Hash of the entry before.
     pub previous: String,
     /// Hash of this entry; not part of what is hashed.
@@ -97,6 +100,10 @@ pub struct Filter {
     pub until: Option<Timestamp>,
     /// A kind.
     pub action: Option<ActionKind>,
+    /// `applied`, `failed` or `unknown`.
+    pub outcome: Option<String>,
+    /// Only for these home users: tenant and object id.
+    pub people: Option<BTreeSet<(String, ObjectId)>>,
 }
 
 /// What a verification found.
@@ -119,7 +126,12 @@ pub enum Verified {
 }
 
 fn hash(body: &str) -> String {
-    let digest = Sha256::new().chain_update(DOMAIN).chain_update(body.as_bytes()).finalize();
+    hash_in(DOMAIN, body)
+}
+
+/// `sha256:…` over a text that only stands for what `domain` says.
+pub(super) fn hash_in(domain: &[u8], body: &str) -> String {
+    let digest = Sha256::new().chain_update(domain).chain_update(body.as_bytes()).finalize();
     let hex: String = digest.iter().map(|b| format!("{b:02x}")).collect();
     format!("sha256:{hex}")
 }
@@ -143,6 +155,7 @@ pub(super) fn append(c: &Connection, mut entry: LogEntry, at: Timestamp) -> Resu
         None => (last, HEADLESS.to_owned()),
     };
     entry.seq = seq.max(last) + 1;
+    entry.facts = run_facts::of(c, entry.run)?;
     entry.previous = previous;
     entry.hash = String::new();
     let body = serde_json::to_string(&entry).map_err(|e| StoreError::Damaged(e.to_string()))?;
@@ -183,6 +196,41 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// The hash of the entry with this number, as the store has it.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn log_hash(&self, seq: u64) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT hash FROM log WHERE seq = ?1";
+        Ok(self.connection.prepare_cached(sql)?.query_row([signed(seq)], |r| r.get(0)).optional()?)
+    }
+
+    /// The entry with this number.
+    ///
+    /// # Errors
+    /// SQLite's; an entry that cannot be read.
+    pub fn log_entry(&self, seq: u64) -> Result<Option<LogEntry>, StoreError> {
+        let sql = "SELECT body, hash FROM log WHERE seq = ?1";
+        let read = |r: &rusqlite::Row<'_>| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?));
+        let found = self.connection.query_row(sql, [signed(seq)], read).optional()?;
+        found.map(|(body, hash)| Ok(LogEntry { hash, ..parse(&body)? })).transpose()
+    }
+
+    /// Everybody at home who is meant by an object id, a sign-in name or the id of an account, whichever they had when an
+    /// entry was written: tenant and object id.
+    ///
+    /// # Errors
+    /// SQLite's; an entry that cannot be read.
+    pub fn people_named(&self, user: &str) -> Result<BTreeSet<(String, ObjectId)>, StoreError> {
+        let mut people = BTreeSet::new();
+        let filter = Filter { user: Some(user.to_owned()), ..Filter::default() };
+        self.log(&filter, |entry| {
+            people.insert((entry.home.tenant, entry.home.id));
+            true
+        })?;
+        Ok(people)
     }
 
     /// Hands every write on the route that was made since, oldest first, to `each`: of runs that no person let through, and
@@ -250,13 +298,14 @@ impl Store {
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([])?;
         let (mut entries, mut head) = (0u64, GENESIS.to_owned());
+        let mut facts = run_facts::Checked::new(&self.connection);
         while let Some(row) = rows.next()? {
             let seq = unsigned(row.get(0)?);
             if seq != entries + 1 {
                 let what = format!("entry {} is missing", entries + 1);
                 return Ok(Verified::Broken { seq: entries + 1, what });
             }
-            if let Some(what) = fault(row, &head)? {
+            if let Some(what) = fault(row, &head, &mut facts)? {
                 return Ok(Verified::Broken { seq, what });
             }
             entries = seq;
@@ -285,7 +334,11 @@ pub(super) fn parse(body: &str) -> Result<LogEntry, StoreError> {
 }
 
 /// What is wrong with one row, given the hash of the row before?
-fn fault(row: &rusqlite::Row<'_>, previous: &str) -> Result<Option<String>, StoreError> {
+fn fault(
+    row: &rusqlite::Row<'_>,
+    previous: &str,
+    facts: &mut run_facts::Checked<'_>,
+) -> Result<Option<String>, StoreError> {
     let body: String = row.get(7)?;
     if hash(&body) != row.get::<_, String>(8)? {
         return Ok(Some("its text does not have its hash".to_owned()));
@@ -302,7 +355,10 @@ fn fault(row: &rusqlite::Row<'_>, previous: &str) -> Result<Option<String>, Stor
         && entry.route == route
         && entry.action.as_str() == row.get::<_, String>(5)?
         && entry.outcome == row.get::<_, String>(6)?;
-    Ok((!same).then(|| "its columns do not say what its text says".to_owned()))
+    if !same {
+        return Ok(Some("its columns do not say what its text says".to_owned()));
+    }
+    facts.fault(&entry)
 }
 
 fn sql_of(filter: &Filter) -> (String, Vec<Sql>) {
@@ -330,10 +386,18 @@ fn sql_of(filter: &Filter) -> (String, Vec<Sql>) {
     if let Some(action) = filter.action {
         add("action = ?", Sql::Text(action.as_str().to_owned()));
     }
+    if let Some(outcome) = &filter.outcome {
+        add("outcome = ?", Sql::Text(outcome.clone()));
+    }
     (parts.join(" AND "), values)
 }
 
 fn passes(entry: &LogEntry, filter: &Filter) -> bool {
+    if let Some(people) = &filter.people
+        && !people.contains(&(entry.home.tenant.clone(), entry.home.id.clone()))
+    {
+        return false;
+    }
     let Some(user) = filter.user.as_deref() else { return true };
     let named = |p: &Party| {
         p.id.as_str().eq_ignore_ascii_case(user)

@@ -1,4 +1,4 @@
--- Version 3. Object ids are 16 bytes where they are GUIDs (see codec.rs); times are milliseconds since 1970, UTC.
+-- Version 4. Object ids are 16 bytes where they are GUIDs (see codec.rs); times are milliseconds since 1970, UTC.
 
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
 
@@ -174,5 +174,16 @@ CREATE TABLE runs (
   started_at INTEGER NOT NULL,
   ended_at INTEGER,
   exit_code INTEGER,
-  summary TEXT NOT NULL DEFAULT '{}'
+  summary TEXT NOT NULL DEFAULT '{}',
+  facts TEXT                             -- hash of its last facts; NULL: it said nothing of itself
 ) STRICT;
+
+-- What a run was and who stands for it: entries of the log name it by its hash.
+CREATE TABLE run_facts (
+  hash TEXT PRIMARY KEY,                 -- sha256 over body
+  run INTEGER NOT NULL,
+  body TEXT NOT NULL                     -- JSON
+) WITHOUT ROWID, STRICT;
+
+-- Tells the log of this store from that of any other.
+INSERT INTO meta (name, value) VALUES ('store_id', lower(hex(randomblob(16))));

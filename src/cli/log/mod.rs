@@ -1,12 +1,24 @@
 //! What was done, and can it be trusted?
 
+mod one;
+mod person;
+mod runs;
+mod verify;
+
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::log_csv::CsvRows;
-use super::output::{complain, say};
+use super::output::{Format as Shape, say};
 use super::{Exit, Global, Output, render, session};
 use crate::model::{ActionKind, Timestamp};
-use crate::store::{Filter, LogEntry, Mode, Store, Verified};
+use crate::store::{Filter, LogEntry, Mode, Store};
+
+pub(super) use verify::verify;
+
+/// How a write can end, as entries say it.
+const OUTCOMES: [&str; 3] = ["applied", "failed", "unknown"];
 
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -34,6 +46,9 @@ pub(super) struct Arguments {
     /// Only this kind: provision, join, update, restore, disable, enable, delete, unlink.
     #[arg(long, value_name = "A", value_parser = action)]
     action: Option<ActionKind>,
+    /// Only what ended so: applied, failed or unknown.
+    #[arg(long, value_name = "O", value_parser = clap::builder::PossibleValuesParser::new(OUTCOMES))]
+    outcome: Option<String>,
     /// How entries are written to stdout.
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     format: Format,
@@ -42,7 +57,36 @@ pub(super) struct Arguments {
 #[derive(Subcommand, Debug)]
 enum LogVerb {
     /// Checks the hash chain from the first entry to the last; names the first broken one.
-    Verify,
+    Verify {
+        /// And whether the log goes through every head in this file: one that `[log] heads` wrote, or events `log-head`, one a
+        /// line. Finds a log that was cut, put back to an older copy, or made anew as a whole.
+        #[arg(long, value_name = "FILE")]
+        head: Option<PathBuf>,
+    },
+    /// Everything that is known of one entry, and of the run that wrote it.
+    Show {
+        /// Its number.
+        #[arg(value_name = "SEQ")]
+        seq: u64,
+        /// How it is written to stdout.
+        #[arg(long, value_enum, default_value_t = Shape::Text, value_name = "FORMAT")]
+        format: Shape,
+    },
+    /// What was done for one person in all tenants, under whichever name.
+    History {
+        /// Home object id, user principal name (also a former one), or account id.
+        #[arg(value_name = "USER", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        user: String,
+        /// How it is written to stdout.
+        #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+        format: Format,
+    },
+    /// Which runs wrote entries or were approved: configuration, rules, host, user and approvers.
+    Runs {
+        /// How it is written to stdout.
+        #[arg(long, value_enum, default_value_t = runs::Format::Text, value_name = "FORMAT")]
+        format: runs::Format,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -75,28 +119,15 @@ pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> E
     let mut done = || -> Result<Exit, Exit> {
         let config = session::configuration(global)?;
         let store = session::store(&config, Mode::Look)?;
-        match arguments.verb {
-            Some(LogVerb::Verify) => verify(&store, out),
+        match &arguments.verb {
+            Some(LogVerb::Verify { head }) => verify::run(&config, &store, head.as_deref(), out),
+            Some(LogVerb::Show { seq, format }) => one::show(&store, *seq, *format, out),
+            Some(LogVerb::History { user, format }) => person::history(&store, user, *format, out),
+            Some(LogVerb::Runs { format }) => runs::show(&store, *format, out),
             None => show(&store, arguments, out),
         }
     };
     done().unwrap_or_else(|exit| exit)
-}
-
-pub(super) fn verify(store: &Store, out: &mut Output) -> Result<Exit, Exit> {
-    match store.verify_log().map_err(session::failed)? {
-        Verified::Whole { entries, head } => {
-            out.line(format_args!("the change log is whole: {entries} entries, head {head}"));
-            Ok(Exit::Done)
-        }
-        Verified::Broken { seq, what } => {
-            complain(format_args!(
-                "the change log is broken at entry {seq}: {what}\nhint: entries before it can be trusted; compare with a \
-                 backup or an exported copy"
-            ));
-            Ok(Exit::Failed)
-        }
-    }
 }
 
 fn show(store: &Store, arguments: &Arguments, out: &mut Output) -> Result<Exit, Exit> {
@@ -108,15 +139,22 @@ fn show(store: &Store, arguments: &Arguments, out: &mut Output) -> Result<Exit, 
         since: arguments.since,
         until: arguments.until,
         action: arguments.action,
+        outcome: arguments.outcome.clone(),
+        people: None,
     };
-    match arguments.format {
-        Format::Text => entries(store, &filter, out, text),
-        Format::Jsonl => entries(store, &filter, out, |entry, out| {
+    exported(store, &filter, arguments.format, out)
+}
+
+/// Writes the entries that pass the filter.
+fn exported(store: &Store, filter: &Filter, format: Format, out: &mut Output) -> Result<Exit, Exit> {
+    match format {
+        Format::Text => entries(store, filter, out, text),
+        Format::Jsonl => entries(store, filter, out, |entry, out| {
             if let Ok(line) = serde_json::to_string(entry) {
                 out.line(format_args!("{line}"));
             }
         }),
-        Format::Csv => csv(store, &filter, out),
+        Format::Csv => csv(store, filter, out),
     }
 }
 
