@@ -67,7 +67,10 @@ fn new_key(path: &Path, out: &mut Output) -> Result<(), Exit> {
     written.map_err(|e| session::failed(format_args!("{}: {e}", path.display())))?;
     out.line(format_args!("{}", keys::name(&key)));
     out.flush();
-    say(format_args!("keep {} to yourself; the line above goes into `approvers` of [approval], or `signers` of [log]", path.display()));
+    say(format_args!(
+        "keep {} to yourself; the line above goes into `approvers` of [approval], or `signers` of [log]",
+        path.display()
+    ));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Where does the change log end, for somebody who keeps that where nobody here can bend it?
 
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
 use aws_lc_rs::signature::Ed25519KeyPair;
@@ -35,11 +35,7 @@ pub(super) struct Head {
 
 impl Head {
     /// The end as it is now; `None` where there is no entry yet.
-    pub(super) fn of(
-        store: &Store,
-        run: RunId,
-        at: Timestamp,
-    ) -> Result<Option<Self>, crate::store::StoreError> {
+    pub(super) fn of(store: &Store, run: RunId, at: Timestamp) -> Result<Option<Self>, crate::store::StoreError> {
         let Some((seq, hash)) = store.log_head()? else { return Ok(None) };
         let (at, store) = (at.rfc3339(), store.store_id()?);
         Ok(Some(Self { at, store, run: run.0, seq, hash, key: None, signature: None }))
@@ -85,10 +81,20 @@ pub(super) fn export(config: &Config, store: &Store, run: RunId, at: Timestamp) 
     let key = keys::of_the_log(config).map_err(lost)?;
     let Some(head) = Head::of(store, run, at).map_err(|e| lost(e.to_string()))? else { return Ok(()) };
     let line = serde_json::to_string(&head.signed(key.as_ref())).map_err(|e| lost(e.to_string()))?;
-    let added = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-        file.write_all(format!("{line}\n").as_bytes())?;
+    let added = || -> io::Result<()> {
+        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+        // A line that a crash cut short stays a line of its own.
+        let torn = if file.metadata()?.len() == 0 { "" } else { torn(&mut file)? };
+        file.write_all(format!("{torn}{line}\n").as_bytes())?;
         file.sync_all()
     };
     added().map_err(|e| lost(e.to_string()))
+}
+
+/// What ends a last line that has no end.
+fn torn(file: &mut File) -> io::Result<&'static str> {
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(if last == *b"\n" { "" } else { "\n" })
 }

@@ -39,7 +39,13 @@ pub(super) async fn end(
     };
     let Err(error) = put_down() else {
         let shown = heads::export(config, store, ended.run, ended.ended_at);
-        let shown = shown.map_or_else(|why| { complain(format_args!("{why}")); Exit::Incomplete }, |()| Exit::Done);
+        let shown = shown.map_or_else(
+            |why| {
+                complain(format_args!("{why}"));
+                Exit::Incomplete
+            },
+            |()| Exit::Done,
+        );
         return Ok(ended.exit.and(shown));
     };
     let (exit, reason) = (session::failed(&error), Some(error.to_string()));

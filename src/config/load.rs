@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 use super::report::Report;
 use super::secret::{environment, is_open_to_others};
 use super::{
-    Config, Credential, Schedule, SecretSource, Tenant, approval, change_log, limits, listen, notify, schedule, tenant, topology,
+    Config, Credential, Schedule, SecretSource, Tenant, approval, change_log, limits, listen, notify, schedule, tenant,
+    topology,
 };
 use crate::rules::diagnostic::did_you_mean;
 use crate::rules::table::{Section, Word, document};
@@ -50,7 +51,19 @@ pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> R
     let Some(table) = document(&text, &mut findings) else { return Err(Report::of(path, &text, findings)) };
     let root = Section::root(&table, "crosstie.toml");
     root.only(
-        &["store", "schedule", "tenants", "topology", "route", "rules_dir", "limits", "listen", "notify", "approval", "log"],
+        &[
+            "store",
+            "schedule",
+            "tenants",
+            "topology",
+            "route",
+            "rules_dir",
+            "limits",
+            "listen",
+            "notify",
+            "approval",
+            "log",
+        ],
         &mut findings,
     );
     let folder = path.parent().unwrap_or(Path::new(""));

@@ -7,6 +7,7 @@
 
 mod approvals;
 mod bad_configs;
+mod change_log;
 mod crash;
 mod credentials;
 mod demo;

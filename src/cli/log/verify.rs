@@ -10,8 +10,8 @@ use crate::cli::{Exit, Output, keys, plan_file, render, session};
 use crate::config::Config;
 use crate::store::{Store, StoreError, Verified};
 
-/// A line each minute for a hundred years is shorter.
-const BYTES_MAX: u64 = 32 << 30;
+/// Twenty years of a run every five minutes.
+const BYTES_MAX: u64 = 1 << 30;
 
 pub(super) fn run(config: &Config, store: &Store, heads: Option<&Path>, out: &mut Output) -> Result<Exit, Exit> {
     // Read first: what cannot be read is a usage error, whatever the log is like.
@@ -67,7 +67,8 @@ fn fault(store: &Store, head: &Head, trusted: &[String]) -> Result<Option<String
     }
     let last = store.log_head()?.map_or(0, |(last, _)| last);
     if head.seq > last {
-        let what = format!("it had {} entries, and now has {last}: its end was cut off, or this is an older copy", head.seq);
+        let what =
+            format!("it had {} entries, and now has {last}: its end was cut off, or this is an older copy", head.seq);
         return Ok(Some(what));
     }
     match store.log_hash(head.seq)? {
@@ -86,7 +87,9 @@ fn read(path: &Path) -> Result<Vec<(usize, Head)>, Exit> {
     let mut heads = Vec::new();
     for (n, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         let value: Option<Value> = serde_json::from_str(line).ok();
-        let head = value.and_then(of_event).ok_or_else(|| refused(format!("line {n} is no head of a change log")))?;
+        let head = value.and_then(of_event).ok_or_else(|| refused(format!(
+                "line {n} is no head of a change log\nhint: a line that a crash cut short may be taken out; no other one"
+            )))?;
         heads.push((n, head));
     }
     if heads.is_empty() {

@@ -1,0 +1,262 @@
+//! Does the change log say who did what under which rules, and is it found out whoever bends it?
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::support::{Place, Sim, text};
+
+pub fn key(place: &Place, name: &str) -> String {
+    place.run(&["approve", "--new-key", name]).code(0).out.trim().to_owned()
+}
+
+pub fn add_to_config(place: &Place, more: &str) {
+    let config = std::fs::read_to_string(place.path("crosstie.toml")).unwrap();
+    place.write("crosstie.toml", &format!("{config}{more}\n"));
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    format!("sha256:{}", Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect::<String>())
+}
+
+/// Somebody with all of the program's knowledge, and the store in their hands: one entry is another one from now on, and
+/// every hash after it is right.
+fn forge(db: &Path, seq: i64, edit: impl Fn(&str) -> String) {
+    let c = Connection::open(db).unwrap();
+    let mut statement = c.prepare("SELECT seq, body, hash FROM log WHERE seq >= ?1 ORDER BY seq").unwrap();
+    let rows =
+        statement.query_map([seq], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?, r.get::<_, String>(2)?)));
+    let rows: Vec<_> = rows.unwrap().map(Result::unwrap).collect();
+    let mut replaced: Option<(String, String)> = None;
+    for (n, body, was) in rows {
+        let mut body = if n == seq { edit(&body) } else { body };
+        if let Some((old, new)) = &replaced {
+            body = body.replace(old, new);
+        }
+        let hash = sha256(format!("crosstie change log v1\n{body}").as_bytes());
+        c.execute("UPDATE log SET body = ?2, hash = ?3 WHERE seq = ?1", rusqlite::params![n, body, hash]).unwrap();
+        c.execute("UPDATE meta SET value = ?1 WHERE name = 'log_head'", [format!("{n} {hash}")]).unwrap();
+        replaced = Some((was, hash));
+    }
+}
+
+fn cut(db: &Path, to: i64) {
+    let c = Connection::open(db).unwrap();
+    c.execute("DELETE FROM log WHERE seq > ?1", [to]).unwrap();
+    let hash: String = c.query_row("SELECT hash FROM log WHERE seq = ?1", [to], |r| r.get(0)).unwrap();
+    c.execute("UPDATE meta SET value = ?1 WHERE name = 'log_head'", [format!("{to} {hash}")]).unwrap();
+}
+
+fn heads(place: &Place) -> Vec<Value> {
+    let text = std::fs::read_to_string(place.path("heads.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn promote(sim: &Sim, n: usize, title: &str) -> String {
+    let who = text(&sim.staff("north")[n], "userPrincipalName").to_owned();
+    sim.edit("north", &who, &json!({ "jobTitle": title }));
+    who
+}
+
+#[test]
+fn every_entry_names_its_run_and_that_its_files_and_its_approvers() {
+    let (place, sim) = Place::school(40);
+    place.settle();
+    let signers = [key(&place, "ada.pem"), key(&place, "bo.pem")];
+    let list = format!("{:?}", signers);
+    add_to_config(&place, &format!("[approval]\nrequired_above = 0\nneeded = 2\napprovers = {list}"));
+    promote(&sim, 0, "Dean");
+    place.run(&["plan", "--out", "plan.jsonl"]).code(3);
+    for name in ["ada.pem", "bo.pem"] {
+        place.run(&["approve", "plan.jsonl", "--key", name]).code(0);
+    }
+    place.run(&["sync", "--plan", "plan.jsonl"]).code(0);
+
+    let log = place.log();
+    let runs = place.run(&["log", "runs", "--format", "jsonl"]).code(0).lines();
+    let facts = |entry: &Value| {
+        let found = runs.iter().find(|run| run["hash"] == entry["facts"]).unwrap_or_else(|| panic!("{entry}"));
+        found["facts"].clone()
+    };
+    let (first, last) = (facts(&log[0]), facts(log.last().unwrap()));
+    let config = std::fs::read(place.path("crosstie.toml")).unwrap();
+    let rules = std::fs::read(place.path("sync-rules/staff.toml")).unwrap();
+    assert_eq!((first["run"].as_u64(), text(&first, "trigger")), (Some(1), "manual"));
+    assert_eq!((&last["config"], &last["rules"]), (&json!(sha256(&config)), &json!({ "staff": sha256(&rules) })));
+    assert_ne!(first["config"], last["config"]);
+    assert!(first.get("approved").is_none(), "{first}");
+    let mut by: Vec<&str> = last["approved"]["by"].as_array().unwrap().iter().map(|k| k.as_str().unwrap()).collect();
+    let mut expected: Vec<&str> = signers.iter().map(String::as_str).collect();
+    (by.sort_unstable(), expected.sort_unstable());
+    assert_eq!(by, expected);
+    assert!(!text(&last, "host").is_empty() && !text(&last, "user").is_empty());
+    // The hash is that of the text, as anybody can find out.
+    let line = place.run(&["log", "runs", "--format", "jsonl"]).out.lines().next().unwrap().to_owned();
+    let body = line.split_once("\"facts\":").unwrap().1.strip_suffix('}').unwrap();
+    let hash = sha256(format!("crosstie run facts v1\n{body}").as_bytes());
+    assert!(line.starts_with(&format!("{{\"hash\":\"{hash}\",")), "{line}");
+
+    let seq = log.last().unwrap()["seq"].to_string();
+    let shown = place.run(&["log", "show", &seq]).code(0).out;
+    for said in
+        [signers[0].as_str(), signers[1].as_str(), "configuration sha256:", "rules staff sha256:", "hash     sha256:"]
+    {
+        assert!(shown.contains(said), "no {said} in\n{shown}");
+    }
+    let shown = place.run(&["log", "show", &seq, "--format", "json"]).code(0).json();
+    assert_eq!((&shown["entry"], &shown["facts"]), (log.last().unwrap(), &last));
+    place.run(&["log", "show", "9999"]).code(64).says("no entry 9999");
+
+    // Who approved is somebody else now.
+    place.run(&["log", "verify"]).code(0);
+    let sql = format!("UPDATE run_facts SET body = replace(body, '{}', '{}')", signers[0], signers[1]);
+    Connection::open(place.db()).unwrap().execute_batch(&sql).unwrap();
+    place.run(&["log", "verify"]).code(1).says("the facts of its run").says("were changed");
+}
+
+#[test]
+fn a_log_that_is_whole_and_not_what_it_was_is_found_by_its_heads() {
+    let (place, sim) = Place::school(40);
+    let public = key(&place, "log.pem");
+    add_to_config(&place, "[log]\nheads = \"heads.jsonl\"\nsign_with = { file = \"log.pem\" }");
+    place.run(&["sync"]).code(0);
+    let older = std::fs::read(place.db()).unwrap();
+    promote(&sim, 1, "Dean");
+    place.run(&["sync"]).code(0);
+    let heads = heads(&place);
+    assert_eq!(heads.len(), 2);
+    assert_eq!(std::fs::metadata(place.path("heads.jsonl")).unwrap().permissions().mode() & 0o777, 0o600);
+    let (log, last) = (place.log(), &heads[1]);
+    assert_eq!((&last["seq"], &last["hash"]), (&log.last().unwrap()["seq"], &log.last().unwrap()["hash"]));
+    assert_eq!((last["run"].as_u64(), &last["key"]), (Some(2), &json!(public)));
+    let verify = || place.run(&["log", "verify", "--head", "heads.jsonl"]);
+    let whole = verify().code(0);
+    assert!(whole.out.contains("it goes through 2 heads, all signed, the last of run 2"), "{}", whole.out);
+    let newest = std::fs::read(place.db()).unwrap();
+    let put_back = |bytes: &[u8]| std::fs::write(place.db(), bytes).unwrap();
+    let bent_but_whole = |what: &str, said: &str| {
+        place.run(&["log", "verify"]).code(0);
+        let found = verify().code(1);
+        assert!(found.err.contains(said), "{what}: {}", found.err);
+        put_back(&newest);
+    };
+    put_back(&older);
+    bent_but_whole("an older copy", "this is an older copy");
+    cut(&place.db(), last["seq"].as_i64().unwrap() - 1);
+    bent_but_whole("a cut tail", "its end was cut off");
+    forge(&place.db(), 3, |body| body.replace("\"in scope\"", "\"my idea\""));
+    bent_but_whole("an edit", "heads.jsonl:1: ");
+    // After the first head, and before the second: the first still fits.
+    forge(&place.db(), last["seq"].as_i64().unwrap(), |body| body.replace("Dean", "King"));
+    bent_but_whole("an edit of the last", "heads.jsonl:2: ");
+
+    // Another store with a log of its own.
+    std::fs::remove_dir_all(place.path("state")).unwrap();
+    std::fs::create_dir(place.path("state")).unwrap();
+    place.run(&["sync"]).code(0);
+    bent_but_whole("another store", "it was the log of store");
+
+    // The heads themselves.
+    let text = std::fs::read_to_string(place.path("heads.jsonl")).unwrap();
+    let two = text.lines().take(2).collect::<Vec<_>>().join("\n");
+    let with = |heads: &str| {
+        place.write("other.jsonl", heads);
+        place.run(&["log", "verify", "--head", "other.jsonl"])
+    };
+    with(&two).code(0);
+    with(&two.replace("\"run\":2", "\"run\":3")).code(1).says("its signature is not over what it says");
+    let cut_at = two.find(",\"key\"").unwrap();
+    with(&format!("{}}}\n", &two[..cut_at])).code(1).says("it is not signed");
+    with("").code(64).says("there is no head in it");
+    with("{\"seq\":1}").code(64).says("line 1 is no head");
+    // By a key that nobody named.
+    key(&place, "other.pem");
+    let config = std::fs::read_to_string(place.path("crosstie.toml")).unwrap();
+    place.write("crosstie.toml", &config.replace("log.pem", "other.pem"));
+    with(&two).code(1).says("that is no key of [log]");
+    // Where the public half is named, the private one need not be there.
+    place.write(
+        "crosstie.toml",
+        &config.replace("sign_with = { file = \"log.pem\" }", &format!("signers = [\"{public}\"]")),
+    );
+    with(&two).code(0);
+    std::fs::set_permissions(place.path("other.jsonl"), std::fs::Permissions::from_mode(0o666)).unwrap();
+    place.run(&["log", "verify", "--head", "other.jsonl"]).code(64).says("others can write to it");
+}
+
+#[test]
+fn a_head_that_cannot_be_put_down_is_told_of_and_a_key_that_is_none_keeps_everything_from_starting() {
+    let (place, sim) = Place::school(30);
+    add_to_config(&place, "[log]\nheads = \"nowhere/heads.jsonl\"\n");
+    place.run(&["sync"]).code(4).says("the change log's end after run 1 was not added").says("nowhere/heads.jsonl");
+    place.run(&["plan"]).code(0);
+    let config = std::fs::read_to_string(place.path("crosstie.toml")).unwrap();
+    place.write("log.pem", "-----BEGIN PRIVATE KEY-----\nno\n-----END PRIVATE KEY-----\n");
+    place.write("crosstie.toml", &format!("{config}sign_with = {{ file = \"log.pem\" }}\n"));
+    let seen = sim.seq();
+    promote(&sim, 0, "Dean");
+    let refused = place.run(&["sync"]).code(64).says("the key of [log] is no Ed25519 key");
+    assert!(!refused.err.contains("PRIVATE"), "{}", refused.err);
+    assert_eq!(sim.seq(), seen);
+    // A torn line does not take the next one with it.
+    place.write("crosstie.toml", &config.replace("nowhere/", ""));
+    place.write("heads.jsonl", "{\"at\":\"20");
+    place.run(&["sync"]).code(0);
+    let text = std::fs::read_to_string(place.path("heads.jsonl")).unwrap();
+    assert_eq!((text.lines().count(), text.ends_with("}\n")), (2, true), "{text}");
+}
+
+#[test]
+fn the_event_of_a_new_end_is_a_head_as_good_as_the_files() {
+    let (place, _sim) = Place::school(30);
+    key(&place, "log.pem");
+    place.write("hook", "0123456789012345678901234567\n");
+    std::fs::set_permissions(place.path("hook"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    add_to_config(
+        &place,
+        "[log]\nheads = \"heads.jsonl\"\nsign_with = { file = \"log.pem\" }\n[notify.webhooks.audit]\n\
+         url = \"http://127.0.0.1:9/\"\nsecret = { file = \"hook\" }\nevents = [\"log-head\"]",
+    );
+    place.run(&["sync"]).code(0);
+    let waiting = Connection::open(place.db()).unwrap();
+    let body: String = waiting.query_row("SELECT body FROM outbox", [], |r| r.get(0)).unwrap();
+    let event: Value = serde_json::from_str(&body).unwrap();
+    let head = &heads(&place)[0];
+    let fields = ["store", "key", "signature"].map(|name| (&event["data"][name], &head[name]));
+    assert!(fields.iter().all(|(event, head)| event == head && head.is_string()), "{event} {head}");
+    place.write("events.jsonl", &format!("{body}\n"));
+    place.run(&["log", "verify", "--head", "events.jsonl"]).code(0);
+    cut(&place.db(), 5);
+    place.run(&["log", "verify", "--head", "events.jsonl"]).code(1).says("its end was cut off");
+}
+
+#[test]
+fn a_persons_history_is_found_by_any_name_in_all_tenants_and_outcomes_are_filtered() {
+    let (place, sim) = Place::school(40);
+    place.settle();
+    let who = promote(&sim, 2, "Dean");
+    let person = sim.staff("north").into_iter().find(|u| u["userPrincipalName"] == who).unwrap();
+    let (id, mail) = (text(&person, "id").to_owned(), text(&person, "mail").to_owned());
+    let account = sim.account("west", &mail)["id"].as_str().unwrap().to_owned();
+    sim.edit("north", &id, &json!({ "userPrincipalName": "renamed@north.fine-arts.example" }));
+    sim.fault("south", &json!({ "kind": "patch", "times": 1, "effect": { "do": "status", "status": 400 } }));
+    place.run(&["sync"]).code(4);
+    place.run(&["sync"]).code(0);
+    let history = |name: &str| place.run(&["log", "history", name, "--format", "jsonl"]).code(0).lines();
+    let all: Vec<Value> = place.log().into_iter().filter(|e| e["home"]["id"] == id).collect();
+    assert!(all.len() >= 6, "{all:#?}");
+    for name in [&id, &who, "renamed@north.fine-arts.example", &account, &who.to_uppercase()] {
+        assert_eq!(history(name), all, "{name}");
+    }
+    let said = place.run(&["log", "history", &who]).code(0).out;
+    for part in ["in south: account ", &format!("in west: account {account}"), "also renamed@"] {
+        assert!(said.contains(part), "no {part} in\n{said}");
+    }
+    place.run(&["log", "history", "nobody@nowhere.example"]).code(0).says("no entry of the change log");
+    let failed = place.run(&["log", "--outcome", "failed", "--format", "jsonl"]).code(0).lines();
+    assert!(failed.len() == 1 && failed[0]["outcome"] == "failed", "{failed:#?}");
+    place.run(&["log", "--outcome", "good"]).code(64);
+}
