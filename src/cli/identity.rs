@@ -32,13 +32,13 @@ pub(super) fn circumstances(config: &Config) -> Circumstances {
     }
 }
 
-fn host() -> String {
+pub(super) fn host() -> String {
     gethostname::gethostname().to_string_lossy().into_owned()
 }
 
 /// A name where the surroundings give one, as a login and systemd do; else the number that Linux knows us by. It is for
 /// people to ask around, and nothing is decided by it.
-fn user() -> String {
+pub(super) fn user() -> String {
     let name = ["USER", "LOGNAME"].into_iter().filter_map(config::environment).find(|name| !name.is_empty());
     let number = || std::fs::metadata("/proc/self").map(|process| format!("uid {}", process.uid()));
     name.map_or_else(|| number().unwrap_or_else(|_| "somebody".to_owned()), |name| name.chars().take(64).collect())

@@ -8,7 +8,7 @@ use super::alerts::{self, Ended};
 use super::clock::SystemClock;
 use super::output::complain;
 use super::post::Outgoing;
-use super::{Exit, heads, render, session};
+use super::{Exit, heads, log, render, session};
 use crate::config::Config;
 use crate::engine::Report;
 use crate::store::{RunEnd, Store, StoreError};
@@ -28,6 +28,8 @@ pub(super) async fn end(
     outgoing: &Outgoing,
     ended: &Ended<'_>,
 ) -> Result<Exit, Exit> {
+    // Before the end is told of anywhere: what is told is the end with that.
+    let retained = log::retain(config, store, ended.ended_at).err().map_or(Exit::Done, |_| Exit::Incomplete);
     let summary = summary(ended.report);
     let put_down = || -> Result<(), StoreError> {
         let end = RunEnd { exit_code: ended.exit.code(), summary: &summary, ..RunEnd::default() };
@@ -46,7 +48,7 @@ pub(super) async fn end(
             },
             |()| Exit::Done,
         );
-        return Ok(ended.exit.and(shown));
+        return Ok(ended.exit.and(retained).and(shown));
     };
     let (exit, reason) = (session::failed(&error), Some(error.to_string()));
     let alert = alerts::failed(&Ended { exit, reason, ..*ended });

@@ -4,6 +4,8 @@ mod bulkheads;
 mod cases;
 mod claims;
 mod codec;
+mod erasures;
+mod filter;
 #[cfg(test)]
 mod full_disk;
 mod links;
@@ -31,8 +33,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::model::{Attribute, RouteName, TenantName};
 
 pub use bulkheads::{Breaker, Door, Quarantine, Refused, RoutePart};
+pub use erasures::{Erased, Event, Item, Place, Signer, TakenOut, Tombstone, Words};
+pub use filter::Filter;
 pub use links::LinkChange;
-pub use log::{EditEntry, Filter, LogEntry, Party, Verified};
+pub use log::{EditEntry, LogEntry, Party, Verified};
 pub use observations::LAG_ALLOWANCE_SECONDS;
 pub use open::Mode;
 pub use outbox::{HookStatus, NewAlert, RunEnd, WaitingAlert};

@@ -260,3 +260,228 @@ fn a_persons_history_is_found_by_any_name_in_all_tenants_and_outcomes_are_filter
     assert!(failed.len() == 1 && failed[0]["outcome"] == "failed", "{failed:#?}");
     place.run(&["log", "--outcome", "good"]).code(64);
 }
+
+/// Everything that lies in the store's folder.
+fn bytes(place: &Place) -> Vec<u8> {
+    place.state().into_values().flatten().collect()
+}
+
+fn holds(bytes: &[u8], what: &str) -> bool {
+    bytes.windows(what.len()).any(|window| window == what.as_bytes())
+}
+
+/// A school in which somebody's title was once a word that is nowhere else, and the person has left.
+fn with_a_leaver(log: &str) -> (Place, Sim, String) {
+    let (place, sim) = Place::school(40);
+    key(&place, "log.pem");
+    add_to_config(&place, log);
+    place.run(&["sync"]).code(0);
+    let person = super::support::someone_without_reports(&sim, "north");
+    let (id, who) = (text(&person, "id").to_owned(), text(&person, "userPrincipalName").to_owned());
+    for title in ["Thereminist", "Dean"] {
+        sim.edit("north", &id, &json!({ "jobTitle": title }));
+        place.run(&["sync"]).code(0);
+    }
+    (place, sim, who)
+}
+
+const SIGNED: &str = "[log]\nheads = \"heads.jsonl\"\nsign_with = { file = \"log.pem\" }";
+
+#[test]
+fn a_person_is_erased_and_the_chain_and_its_heads_still_hold() {
+    let (place, sim, who) = with_a_leaver(SIGNED);
+    let before = place.log();
+    let of_person = before.iter().filter(|e| e["home"]["userPrincipalName"] == who).count();
+    assert!(of_person >= 8 && holds(&bytes(&place), "Thereminist"));
+    let dry = place.run(&["log", "erase", &who, "--reason", "request 17", "--dry-run"]).code(0);
+    assert!(dry.out.starts_with(&format!("{of_person} entries are about ")), "{}", dry.out);
+    assert_eq!(place.log(), before);
+    place.run(&["log", "erase", &who]).code(64);
+    place.run(&["log", "erase", &who, "--reason", "a\nb"]).code(64);
+
+    let erased = place.run(&["log", "erase", &who, "--reason", "request 17"]).code(0);
+    assert!(erased.out.starts_with(&format!("erased {of_person} entries; the signed entry ")), "{}", erased.out);
+    assert!(!holds(&bytes(&place), "Thereminist"), "its traces lie in the file");
+    let said = place.run(&["log", "verify", "--head", "heads.jsonl"]).code(0).out;
+    assert!(said.contains(&format!("the texts of {of_person} entries were erased")), "{said}");
+    let after = place.log();
+    assert_eq!(after.len(), before.len() + 1);
+    for (was, is) in before.iter().zip(&after) {
+        if was["home"]["userPrincipalName"] != who {
+            assert_eq!(was, is);
+            continue;
+        }
+        let same = ["seq", "at", "run", "route", "action", "outcome", "hash"].map(|name| was[name] == is[name]);
+        assert!(same.iter().all(|same| *same) && is["erased"] == true && is.get("edits").is_none(), "{is}");
+    }
+    let tombstone = after.last().unwrap();
+    assert_eq!((text(tombstone, "event"), text(tombstone, "reason")), ("erasure", "request 17"));
+    assert!(!tombstone.to_string().contains(&who), "it names who was erased: {tombstone}");
+    for (verb, part) in
+        [("text", "(erased) applied"), ("html", "(erased)"), ("csv", "seq,at,run"), ("ocsf", "\"class_uid\"")]
+    {
+        let shown = place.run(&["log", "--format", verb]).code(0).out;
+        assert!(shown.contains(part) && !shown.contains("Thereminist"), "{verb}: {shown}");
+    }
+    place.run(&["log", "history", &who]).code(0).says("no entry");
+    let shown = place.run(&["log", "show", &tombstone["seq"].to_string()]).code(0).out;
+    assert!(shown.contains("erasure: the texts of") && shown.contains("(request 17)"), "{shown}");
+    // It goes on: the person is written to again, and undo and explain live with what is gone.
+    sim.edit(
+        "north",
+        text(&sim.staff("north").into_iter().find(|u| u["userPrincipalName"] == who).unwrap(), "id"),
+        &json!({ "jobTitle": "Provost" }),
+    );
+    place.run(&["sync"]).code(0);
+    place.run(&["explain", &who]).code(0);
+    place.run(&["undo", "2", "--dry-run"]);
+    place.run(&["log", "verify", "--head", "heads.jsonl"]).code(0);
+}
+
+#[test]
+fn what_is_taken_out_without_a_tombstone_or_beside_it_is_found() {
+    let (place, _sim, who) = with_a_leaver(SIGNED);
+    let whole = std::fs::read(place.db()).unwrap();
+    let sql = |sql: &str| Connection::open(place.db()).unwrap().execute_batch(sql).unwrap();
+    let last = place.log().len() as i64;
+    sql("UPDATE log SET body = '' WHERE seq = 3");
+    place.run(&["log", "verify"]).code(1).says("entry 3: its text is gone, and no tombstone says so");
+    std::fs::write(place.db(), &whole).unwrap();
+    sql("DELETE FROM log WHERE seq <= 3");
+    place.run(&["log", "verify"]).code(1).says("entry 1 is missing");
+    std::fs::write(place.db(), &whole).unwrap();
+
+    place.run(&["log", "erase", &who, "--reason", "request 17"]).code(0);
+    let erased = std::fs::read(place.db()).unwrap();
+    let found = |change: &str, said: &str| {
+        sql(change);
+        let found = place.run(&["log", "verify"]).code(1);
+        assert!(found.err.contains(said), "{change}: {}", found.err);
+        std::fs::write(place.db(), &erased).unwrap();
+    };
+    let of_erased = "(SELECT seq FROM log WHERE body = '' LIMIT 1)";
+    for change in
+        ["at = at + 1", "run = 9", X, "hash = 'sha256:0'"]
+    {
+        found(
+            &format!("UPDATE log SET {change} WHERE seq = {of_erased}"),
+            "what is left of it is not what its tombstone says",
+        );
+    }
+    found(&format!("UPDATE log SET body = '{{}}' WHERE seq = {of_erased}"), "it was taken out, and it is there");
+    found(&format!("DELETE FROM log WHERE seq = {of_erased}"), "is missing");
+    found(
+        "UPDATE log SET body = replace(body, 'request 17', 'request 18') WHERE home = ''",
+        "its text does not have its hash",
+    );
+    found("UPDATE log SET body = '' WHERE seq = 1 OR seq = 2", "its text is gone, and no tombstone says so");
+    found(&format!("DELETE FROM log WHERE seq = {}", last + 1), "no tombstone says so");
+
+    // Whoever knows all that can make a tombstone; not with our key.
+    forge(&place.db(), last + 1, |body| body.replace("request 17", "request 18"));
+    place.run(&["log", "verify"]).code(1).says("bears a signature that is not over what it says");
+    std::fs::write(place.db(), &erased).unwrap();
+    forge(&place.db(), last + 1, |body| {
+        let (from, to) = (body.find(",\"key\"").unwrap(), body.find(",\"previous\"").unwrap());
+        format!("{}{}", &body[..from], &body[to..])
+    });
+    place.run(&["log", "verify"]).code(4).says("is not signed by a key of [log]");
+}
+
+#[test]
+fn old_entries_go_by_policy_and_what_is_left_is_still_a_chain() {
+    let (place, sim, _) =
+        with_a_leaver("[log]\nheads = \"heads.jsonl\"\nsign_with = { file = \"log.pem\" }\nkeep = \"400d\"");
+    let before = place.log();
+    // All of the first run is older by 500 days: the chain is made anew for that, as it would have been then.
+    let first: i64 = before.iter().filter(|e| e["run"] == 1).count() as i64;
+    let day = 86_400_000_i64;
+    let c = Connection::open(place.db()).unwrap();
+    for seq in 1..=first {
+        let at: i64 = c.query_row("SELECT at FROM log WHERE seq = ?1", [seq], |r| r.get(0)).unwrap();
+        let aged = crosstie::model::Timestamp((at - 500 * day).unsigned_abs());
+        let was = crosstie::model::Timestamp(at.unsigned_abs()).rfc3339();
+        c.execute("UPDATE log SET at = ?2 WHERE seq = ?1", [seq, aged.0.cast_signed()]).unwrap();
+        let sql = "UPDATE log SET body = replace(body, ?2, ?3) WHERE seq = ?1";
+        c.execute(sql, rusqlite::params![seq, was, aged.rfc3339()]).unwrap();
+    }
+    forge(&place.db(), 1, str::to_owned);
+    drop(c);
+    std::fs::remove_file(place.path("heads.jsonl")).unwrap();
+    place.run(&["log", "verify"]).code(0);
+    let facts = place.run(&["log", "runs", "--format", "jsonl"]).code(0).lines().len();
+    promote(&sim, 3, "Provost");
+    place.run(&["sync"]).code(0);
+    let said = place.run(&["log", "verify", "--head", "heads.jsonl"]).code(0).out;
+    assert!(said.contains(&format!("entries 1 to {first} were taken out")), "{said}");
+    let after = place.log();
+    assert_eq!(after[0]["seq"], first + 1);
+    let tombstone = after.last().unwrap();
+    assert_eq!((text(tombstone, "event"), &tombstone["until"]["seq"]), ("retention", &json!(first)));
+    assert_eq!(heads(&place)[0]["hash"], tombstone["hash"], "the head is told with it");
+    assert_eq!(place.run(&["log", "runs", "--format", "jsonl"]).code(0).lines().len(), facts, "one came, one went");
+    // Once is enough for a day.
+    promote(&sim, 3, "Dean");
+    place.run(&["sync"]).code(0);
+    let again = place.log();
+    assert_eq!(again.iter().filter(|e| e["event"] == "retention").count(), 1);
+    place.run(&["log", "verify", "--head", "heads.jsonl"]).code(0);
+
+    let whole = std::fs::read(place.db()).unwrap();
+    let found = |change: &str, said: &str| {
+        Connection::open(place.db()).unwrap().execute_batch(change).unwrap();
+        let found = place.run(&["log", "verify"]).code(1);
+        assert!(found.err.contains(said), "{change}: {}", found.err);
+        std::fs::write(place.db(), &whole).unwrap();
+    };
+    found(&format!("DELETE FROM log WHERE seq = {}", first + 1), &format!("entry {} is missing", first + 1));
+    let row = format!(
+        "INSERT INTO log SELECT 1, at, run, home, target, action, outcome, body, hash FROM log WHERE seq = {}",
+        first + 1
+    );
+    found(&row, "it was taken out, and it is there");
+    let tombstones = "DELETE FROM log WHERE home = ''";
+    found(tombstones, "entry 1 is missing");
+}
+
+/// What a mean directory may call its people.
+#[test]
+fn exports_for_browsers_and_security_systems_say_what_the_log_says_and_run_nothing() {
+    let (place, sim) = Place::school(30);
+    place.run(&["sync"]).code(0);
+    let mean = "</td><script>alert(1)</script>\" onload='x' &amp;\u{202e}";
+    let who = promote(&sim, 0, mean);
+    sim.fault("south", &json!({ "kind": "patch", "times": 1, "effect": { "do": "status", "status": 400 } }));
+    place.run(&["sync"]).code(4);
+    let page = place.run(&["log", "--format", "html"]).code(0).out;
+    assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"));
+    assert!(page.contains("&lt;script&gt;alert(1)") && !page.contains("<script") && !page.contains('\u{202e}'));
+    let log = place.log();
+    assert_eq!(page.matches("<tr class=\"").count(), log.len());
+    for policy in ["default-src 'none'", "charset=\"utf-8\""] {
+        assert!(page.contains(policy), "{policy}");
+    }
+
+    let events = place.run(&["log", "--format", "ocsf"]).code(0).lines();
+    assert_eq!(events.len(), log.len());
+    for (event, entry) in events.iter().zip(&log) {
+        let activity = match text(entry, "action") {
+            "provision" => 1,
+            "enable" => 2,
+            "disable" => 5,
+            "delete" => 6,
+            _ => 99,
+        };
+        let status = if entry["outcome"] == "applied" { 1 } else { 2 };
+        assert_eq!((&event["class_uid"], &event["category_uid"]), (&json!(3001), &json!(3)));
+        assert_eq!((&event["activity_id"], &event["type_uid"]), (&json!(activity), &json!(300_100 + activity)));
+        assert_eq!((&event["status_id"], &event["metadata"]["uid"]), (&json!(status), &entry["hash"]));
+        let at = crosstie::model::Timestamp::parse(text(entry, "at")).unwrap();
+        assert_eq!((&event["time"], &event["user"]["uid"]), (&json!(at.0), &entry["account"]["id"]));
+        assert_eq!(event["user"]["name"], entry["home"]["userPrincipalName"]);
+        assert_eq!(event["unmapped"]["edits"], entry["edits"]);
+        assert!(event["metadata"]["version"] == "1.3.0" && event["severity_id"] == 1, "{event}");
+    }
+    let failed = events.iter().find(|e| e["status"] == "Failure").unwrap();
+    assert!(failed["user"]["name"] == who && failed["status_code"].is_string(), "{failed}");
+}

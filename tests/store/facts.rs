@@ -121,6 +121,6 @@ fn outcomes_people_and_numbers_are_filtered() {
     assert_eq!(people.iter().map(|(tenant, id)| (tenant.as_str(), id)).collect::<Vec<_>>(), [("north", &guid(1))]);
     assert_eq!(found(Filter { people: Some(people), ..Filter::default() }), [1, 3]);
     assert_eq!(store.people_named("nobody").unwrap().len(), 0);
-    assert_eq!(store.log_entry(2).unwrap().unwrap().outcome, "failed");
-    assert_eq!(store.log_entry(4).unwrap(), None);
+    assert_eq!(wrote(&store, 2).unwrap().outcome, "failed");
+    assert_eq!(wrote(&store, 4), None);
 }

@@ -200,7 +200,7 @@ fn the_change_log_of_a_version_3_file_is_whole_before_and_after_and_goes_on() {
     let store = Store::open(&folder.path(), Mode::Write).unwrap();
     assert_eq!(log(&folder), before);
     whole(&store, 29);
-    assert_eq!(store.log_entry(1).unwrap().unwrap().facts, None);
+    assert_eq!(wrote(&store, 1).unwrap().facts, None);
     let id = store.store_id().unwrap();
     assert_eq!(id.len(), 32);
     drop(store);

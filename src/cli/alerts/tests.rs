@@ -25,7 +25,7 @@ fn found(held: &[&str], head: u64) -> Found {
     let people = held.iter().map(person).collect();
     let (newcomers, held) = (BTreeMap::from([(route(), people)]), BTreeMap::from([(route(), held)]));
     let head = (head > 0).then(|| Head {
-        at: NOW.rfc3339(),
+        at: "2026-11-27T06:00:09.120Z".to_owned(),
         store: "0f".repeat(16),
         run: 7,
         seq: head,

@@ -1,5 +1,9 @@
 //! What was done, and can it be trusted?
 
+mod erase;
+mod html;
+mod lines;
+mod ocsf;
 mod one;
 mod person;
 mod runs;
@@ -11,10 +15,12 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::log_csv::CsvRows;
 use super::output::{Format as Shape, say};
-use super::{Exit, Global, Output, render, session};
+use super::{Exit, Global, Output, session};
 use crate::model::{ActionKind, Timestamp};
-use crate::store::{Filter, LogEntry, Mode, Store};
+use crate::store::{Filter, Item, Mode, Store};
 
+pub(super) use erase::retain;
+pub(super) use lines::text;
 pub(super) use verify::verify;
 
 /// How a write can end, as entries say it.
@@ -81,6 +87,19 @@ enum LogVerb {
         #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
         format: Format,
     },
+    /// Takes out what entries say of one person: names, values, reasons. When something was written, on which route, and how
+    /// it ended stays, the chain can still be verified, and an entry says who took it out.
+    Erase {
+        /// Home object id, user principal name (also a former one), or account id.
+        #[arg(value_name = "USER", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        user: String,
+        /// Why: it stays in the log for good, so it names nobody; the number of a request, for example.
+        #[arg(long, value_name = "TEXT", value_parser = erase::reason)]
+        reason: String,
+        /// Say how many entries it would be, and erase nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Which runs wrote entries or were approved: configuration, rules, host, user and approvers.
     Runs {
         /// How it is written to stdout.
@@ -97,6 +116,10 @@ enum Format {
     Jsonl,
     /// One row an attribute written; cells that a spreadsheet would run are made inert.
     Csv,
+    /// A page for a browser, whole in itself: it runs and loads nothing.
+    Html,
+    /// One OCSF event a line (class Account Change): for security information systems.
+    Ocsf,
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {
@@ -118,12 +141,17 @@ fn action(text: &str) -> Result<ActionKind, String> {
 pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> Exit {
     let mut done = || -> Result<Exit, Exit> {
         let config = session::configuration(global)?;
+        if let Some(LogVerb::Erase { user, reason, dry_run }) = &arguments.verb {
+            return erase::erase(&config, user, reason, *dry_run, out);
+        }
         let store = session::store(&config, Mode::Look)?;
         match &arguments.verb {
             Some(LogVerb::Verify { head }) => verify::run(&config, &store, head.as_deref(), out),
             Some(LogVerb::Show { seq, format }) => one::show(&store, *seq, *format, out),
             Some(LogVerb::History { user, format }) => person::history(&store, user, *format, out),
             Some(LogVerb::Runs { format }) => runs::show(&store, *format, out),
+            // Answered above: it writes.
+            Some(LogVerb::Erase { .. }) => Err(Exit::Usage),
             None => show(&store, arguments, out),
         }
     };
@@ -148,26 +176,32 @@ fn show(store: &Store, arguments: &Arguments, out: &mut Output) -> Result<Exit, 
 /// Writes the entries that pass the filter.
 fn exported(store: &Store, filter: &Filter, format: Format, out: &mut Output) -> Result<Exit, Exit> {
     match format {
-        Format::Text => entries(store, filter, out, text),
-        Format::Jsonl => entries(store, filter, out, |entry, out| {
-            if let Ok(line) = serde_json::to_string(entry) {
+        Format::Text => items(store, filter, out, lines::item_text),
+        Format::Jsonl => items(store, filter, out, |item, out| {
+            if let Ok(line) = lines::json(item) {
                 out.line(format_args!("{line}"));
             }
         }),
         Format::Csv => csv(store, filter, out),
+        Format::Html => {
+            html::begin(out);
+            let exit = items(store, filter, out, html::row)?;
+            html::end(out);
+            Ok(exit)
+        }
+        Format::Ocsf => items(store, filter, out, |item, out| {
+            if let Item::Write(entry) = item {
+                out.line(format_args!("{}", ocsf::event(entry)));
+            }
+        }),
     }
 }
 
-fn entries(
-    store: &Store,
-    filter: &Filter,
-    out: &mut Output,
-    each: impl Fn(&LogEntry, &mut Output),
-) -> Result<Exit, Exit> {
+fn items(store: &Store, filter: &Filter, out: &mut Output, each: impl Fn(&Item, &mut Output)) -> Result<Exit, Exit> {
     let mut found = false;
-    let shown = store.log(filter, |entry| {
+    let shown = store.log_items(filter, |item| {
         found = true;
-        each(&entry, out);
+        each(&item, out);
         !out.is_closed()
     });
     shown.map_err(session::failed)?;
@@ -175,27 +209,6 @@ fn entries(
         say(format_args!("no entry of the change log matches"));
     }
     Ok(Exit::Done)
-}
-
-pub(super) fn text(entry: &LogEntry, out: &mut Output) {
-    let who = entry.home.user_principal_name.as_deref().filter(|n| !n.is_empty());
-    let who = render::inert(who.unwrap_or(entry.home.id.as_str()));
-    let error = entry.error.as_ref().map(|e| format!(": {} ({})", render::inert(&e.message), render::inert(&e.code)));
-    out.line(format_args!(
-        "{} #{} run {} {} {} {who} ({}) {}{}",
-        entry.at,
-        entry.seq,
-        entry.run,
-        entry.route,
-        entry.action,
-        entry.why,
-        entry.outcome,
-        error.unwrap_or_default()
-    ));
-    for (attribute, edit) in &entry.edits {
-        let (before, after) = (render::value(edit.before.as_ref()), render::value(edit.after.as_ref()));
-        out.line(format_args!("    {attribute}: {before} -> {after}"));
-    }
 }
 
 fn csv(store: &Store, filter: &Filter, out: &mut Output) -> Result<Exit, Exit> {

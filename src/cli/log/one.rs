@@ -2,23 +2,30 @@
 
 use serde_json::json;
 
-use super::runs;
+use super::{lines, runs};
 use crate::cli::output::{Format, complain};
 use crate::cli::{Exit, Output, render, session};
-use crate::store::{LogEntry, RunFacts, Store};
+use crate::store::{Item, LogEntry, RunFacts, Store};
 
 pub(super) fn show(store: &Store, seq: u64, format: Format, out: &mut Output) -> Result<Exit, Exit> {
-    let Some(entry) = store.log_entry(seq).map_err(session::failed)? else {
+    let Some(item) = store.log_item(seq).map_err(session::failed)? else {
         let last = store.log_head().map_err(session::failed)?.map_or(0, |(last, _)| last);
         complain(format_args!("the change log has no entry {seq}; the last one is {last}"));
         return Err(Exit::Usage);
+    };
+    let Item::Write(entry) = &item else {
+        match format {
+            Format::Text => lines::item_text(&item, out),
+            Format::Json => out.line(format_args!("{}", lines::json(&item).map_err(session::failed)?)),
+        }
+        return Ok(Exit::Done);
     };
     let facts = match &entry.facts {
         Some(hash) => store.run_facts(hash).map_err(session::failed)?,
         None => None,
     };
     match format {
-        Format::Text => text(&entry, facts.as_ref(), out),
+        Format::Text => text(entry, facts.as_ref(), out),
         Format::Json => {
             let document = json!({ "entry": entry, "facts": facts });
             let document = serde_json::to_string_pretty(&document).map_err(session::failed)?;
@@ -29,7 +36,7 @@ pub(super) fn show(store: &Store, seq: u64, format: Format, out: &mut Output) ->
 }
 
 fn text(entry: &LogEntry, facts: Option<&RunFacts>, out: &mut Output) {
-    super::text(entry, out);
+    lines::text(entry, out);
     let home = &entry.home;
     out.line(format_args!("  person   {} in {}", render::inert(home.id.as_str()), render::inert(&home.tenant)));
     if let Some(account) = &entry.account {

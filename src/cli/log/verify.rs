@@ -4,11 +4,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::lines;
 use crate::cli::heads::Head;
 use crate::cli::output::complain;
 use crate::cli::{Exit, Output, keys, plan_file, render, session};
 use crate::config::Config;
-use crate::store::{Store, StoreError, Verified};
+use crate::store::{Store, StoreError, TakenOut, Verified};
 
 /// Twenty years of a run every five minutes.
 const BYTES_MAX: u64 = 1 << 30;
@@ -17,10 +18,15 @@ pub(super) fn run(config: &Config, store: &Store, heads: Option<&Path>, out: &mu
     // Read first: what cannot be read is a usage error, whatever the log is like.
     let known = heads.map(|path| read(path).map(|heads| (path, heads))).transpose()?;
     let exit = verify(store, out)?;
-    let Some((path, heads)) = known.filter(|_| exit == Exit::Done) else { return Ok(exit) };
+    if exit != Exit::Done {
+        return Ok(exit);
+    }
     let trusted = keys::trusted(config);
+    let taken_out = store.taken_out().map_err(session::failed)?;
+    let exit = tombstones(store, &taken_out, &trusted, out)?;
+    let Some((path, heads)) = known.filter(|_| exit != Exit::Failed) else { return Ok(exit) };
     for (line, head) in &heads {
-        if let Some(what) = fault(store, head, &trusted).map_err(session::failed)? {
+        if let Some(what) = fault(store, head, &taken_out, &trusted).map_err(session::failed)? {
             complain(format_args!(
                 "{}:{line}: the change log is not the one of which run {} put down the end at {}: {what}\n\
                  hint: compare with a backup or an exported copy; the last head that fits bounds what can be trusted",
@@ -55,8 +61,38 @@ pub(in crate::cli) fn verify(store: &Store, out: &mut Output) -> Result<Exit, Ex
     }
 }
 
+/// Says what was taken out of a whole log, and whether somebody who may stands for it.
+fn tombstones(store: &Store, taken_out: &TakenOut, trusted: &[String], out: &mut Output) -> Result<Exit, Exit> {
+    let mut exit = Exit::Done;
+    if let Some(until) = &taken_out.until {
+        out.line(format_args!("entries 1 to {} were taken out, as the log itself says", until.seq));
+    }
+    if !taken_out.entries.is_empty() {
+        out.line(format_args!("the texts of {} entries were erased, as the log itself says", taken_out.entries.len()));
+    }
+    for tombstone in store.tombstones().map_err(session::failed)? {
+        let message = tombstone.message().map_err(session::failed)?;
+        let (seq, said) = (tombstone.seq, lines::in_words(&tombstone));
+        match (&tombstone.key, &tombstone.signature) {
+            (Some(key), Some(signature)) if !keys::has_signed(key, &message, signature) => {
+                complain(format_args!("entry {seq} bears a signature that is not over what it says: {said}"));
+                return Ok(Exit::Failed);
+            }
+            (Some(key), Some(_)) if trusted.is_empty() || keys::is_among(key, trusted) => {}
+            (None, None) if trusted.is_empty() => {}
+            _ => {
+                complain(format_args!(
+                    "entry {seq} is not signed by a key of [log]: {said}\nhint: ask that user whether it was them"
+                ));
+                exit = Exit::Incomplete;
+            }
+        }
+    }
+    Ok(exit)
+}
+
 /// Why a whole log is another one than that of which this was the end.
-fn fault(store: &Store, head: &Head, trusted: &[String]) -> Result<Option<String>, StoreError> {
+fn fault(store: &Store, head: &Head, taken_out: &TakenOut, trusted: &[String]) -> Result<Option<String>, StoreError> {
     if let Some(what) = head.fault(trusted) {
         return Ok(Some(format!("that head cannot be trusted: {what}")));
     }
@@ -71,7 +107,13 @@ fn fault(store: &Store, head: &Head, trusted: &[String]) -> Result<Option<String
             format!("it had {} entries, and now has {last}: its end was cut off, or this is an older copy", head.seq);
         return Ok(Some(what));
     }
-    match store.log_hash(head.seq)? {
+    let hash = match &taken_out.until {
+        // With entries that are gone there is nothing to compare it with.
+        Some(until) if head.seq < until.seq => return Ok(None),
+        Some(until) if head.seq == until.seq => Some(until.hash.clone()),
+        _ => store.log_hash(head.seq)?,
+    };
+    match hash {
         Some(hash) if hash == head.hash => Ok(None),
         _ => Ok(Some(format!("entry {} is another one now: it, or something before it, was written anew", head.seq))),
     }
