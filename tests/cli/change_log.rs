@@ -361,7 +361,7 @@ fn what_is_taken_out_without_a_tombstone_or_beside_it_is_found() {
     };
     let of_erased = "(SELECT seq FROM log WHERE body = '' LIMIT 1)";
     for change in
-        ["at = at + 1", "run = 9", X, "hash = 'sha256:0'"]
+        ["at = at + 1", "run = 9", "action = 'unlink'", "outcome = 'failed'", "home = 'south'", "hash = 'sha256:0'"]
     {
         found(
             &format!("UPDATE log SET {change} WHERE seq = {of_erased}"),
