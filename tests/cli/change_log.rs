@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use crosstie::model::Timestamp;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -32,6 +33,9 @@ fn forge(db: &Path, seq: i64, edit: impl Fn(&str) -> String) {
     let rows: Vec<_> = rows.unwrap().map(Result::unwrap).collect();
     let mut replaced: Option<(String, String)> = None;
     for (n, body, was) in rows {
+        if body.is_empty() {
+            continue;
+        }
         let mut body = if n == seq { edit(&body) } else { body };
         if let Some((old, new)) = &replaced {
             body = body.replace(old, new);
@@ -271,7 +275,7 @@ fn holds(bytes: &[u8], what: &str) -> bool {
 }
 
 /// A school in which somebody's title was once a word that is nowhere else, and the person has left.
-fn with_a_leaver(log: &str) -> (Place, Sim, String) {
+pub fn with_a_leaver(log: &str) -> (Place, Sim, String) {
     let (place, sim) = Place::school(40);
     key(&place, "log.pem");
     add_to_config(&place, log);
@@ -285,7 +289,7 @@ fn with_a_leaver(log: &str) -> (Place, Sim, String) {
     (place, sim, who)
 }
 
-const SIGNED: &str = "[log]\nheads = \"heads.jsonl\"\nsign_with = { file = \"log.pem\" }";
+pub const SIGNED: &str = "[log]\nheads = \"heads.jsonl\"\nsign_with = { file = \"log.pem\" }";
 
 #[test]
 fn a_person_is_erased_and_the_chain_and_its_heads_still_hold() {
@@ -388,25 +392,29 @@ fn what_is_taken_out_without_a_tombstone_or_beside_it_is_found() {
     place.run(&["log", "verify"]).code(4).says("is not signed by a key of [log]");
 }
 
+/// All of a run is older by 500 days, and the chain is as it would have been then. Answers its last entry.
+pub fn age(place: &Place, run: i64) -> i64 {
+    const DAY_MILLIS: u64 = 86_400_000;
+    let c = Connection::open(place.db()).unwrap();
+    let mut statement = c.prepare("SELECT seq, at FROM log WHERE run = ?1 ORDER BY seq").unwrap();
+    let rows = statement.query_map([run], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?))).unwrap();
+    let rows: Vec<(i64, i64)> = rows.map(Result::unwrap).collect();
+    for (seq, at) in &rows {
+        let was = Timestamp(at.unsigned_abs());
+        let aged = Timestamp(was.0 - 500 * DAY_MILLIS);
+        let sql = "UPDATE log SET at = ?2, body = replace(body, ?3, ?4) WHERE seq = ?1";
+        let values = rusqlite::params![seq, aged.0.cast_signed(), was.rfc3339(), aged.rfc3339()];
+        c.execute(sql, values).unwrap();
+    }
+    forge(&place.db(), rows[0].0, str::to_owned);
+    rows.last().unwrap().0
+}
+
 #[test]
 fn old_entries_go_by_policy_and_what_is_left_is_still_a_chain() {
     let (place, sim, _) =
         with_a_leaver("[log]\nheads = \"heads.jsonl\"\nsign_with = { file = \"log.pem\" }\nkeep = \"400d\"");
-    let before = place.log();
-    // All of the first run is older by 500 days: the chain is made anew for that, as it would have been then.
-    let first: i64 = before.iter().filter(|e| e["run"] == 1).count() as i64;
-    let day = 86_400_000_i64;
-    let c = Connection::open(place.db()).unwrap();
-    for seq in 1..=first {
-        let at: i64 = c.query_row("SELECT at FROM log WHERE seq = ?1", [seq], |r| r.get(0)).unwrap();
-        let aged = crosstie::model::Timestamp((at - 500 * day).unsigned_abs());
-        let was = crosstie::model::Timestamp(at.unsigned_abs()).rfc3339();
-        c.execute("UPDATE log SET at = ?2 WHERE seq = ?1", [seq, aged.0.cast_signed()]).unwrap();
-        let sql = "UPDATE log SET body = replace(body, ?2, ?3) WHERE seq = ?1";
-        c.execute(sql, rusqlite::params![seq, was, aged.rfc3339()]).unwrap();
-    }
-    forge(&place.db(), 1, str::to_owned);
-    drop(c);
+    let first = age(&place, 1);
     std::fs::remove_file(place.path("heads.jsonl")).unwrap();
     place.run(&["log", "verify"]).code(0);
     let facts = place.run(&["log", "runs", "--format", "jsonl"]).code(0).lines().len();
@@ -476,7 +484,7 @@ fn exports_for_browsers_and_security_systems_say_what_the_log_says_and_run_nothi
         assert_eq!((&event["class_uid"], &event["category_uid"]), (&json!(3001), &json!(3)));
         assert_eq!((&event["activity_id"], &event["type_uid"]), (&json!(activity), &json!(300_100 + activity)));
         assert_eq!((&event["status_id"], &event["metadata"]["uid"]), (&json!(status), &entry["hash"]));
-        let at = crosstie::model::Timestamp::parse(text(entry, "at")).unwrap();
+        let at = Timestamp::parse(text(entry, "at")).unwrap();
         assert_eq!((&event["time"], &event["user"]["uid"]), (&json!(at.0), &entry["account"]["id"]));
         assert_eq!(event["user"]["name"], entry["home"]["userPrincipalName"]);
         assert_eq!(event["unmapped"]["edits"], entry["edits"]);

@@ -8,6 +8,7 @@
 mod approvals;
 mod bad_configs;
 mod change_log;
+mod change_log_python;
 mod crash;
 mod credentials;
 mod demo;
