@@ -276,10 +276,11 @@ impl Store {
     }
 
     /// Takes out what the change log says of these people: tenant and object id at home. That something was written, when,
-    /// on which route and how it ended stays, and so does the chain. `None` where it says nothing of them.
+    /// on which route and how it ended stays, and so does the chain. `None` where it says nothing of them. The file holds traces
+    /// until [`Store::scrub`].
     ///
     /// # Errors
-    /// SQLite's; nothing is taken out then, or all of it is and the file may still hold traces.
+    /// SQLite's; nothing is taken out then.
     pub fn erase(
         &self,
         people: &BTreeSet<(String, ObjectId)>,
@@ -302,10 +303,18 @@ impl Store {
             }
             bury(c, words, tombstone)
         })?;
-        // What SQLite has put out of use still lies in the file until it is made anew, and in the write-ahead log.
+        Ok(Some(tombstone))
+    }
+
+    /// Takes the traces of what is gone out of the file: what SQLite has put out of use lies in it until it is made anew, and in
+    /// the write-ahead log.
+    ///
+    /// # Errors
+    /// SQLite's: it takes as much room again as the file has, and nobody else in the middle of reading it.
+    pub fn scrub(&self) -> Result<(), StoreError> {
         self.connection.execute_batch("VACUUM")?;
         self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        Ok(Some(tombstone))
+        Ok(())
     }
 
     /// Takes out the entries from the first one on that are older than `before`. `None` where none is.

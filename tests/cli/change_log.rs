@@ -94,7 +94,8 @@ fn every_entry_names_its_run_and_that_its_files_and_its_approvers() {
     assert!(first.get("approved").is_none(), "{first}");
     let mut by: Vec<&str> = last["approved"]["by"].as_array().unwrap().iter().map(|k| k.as_str().unwrap()).collect();
     let mut expected: Vec<&str> = signers.iter().map(String::as_str).collect();
-    (by.sort_unstable(), expected.sort_unstable());
+    by.sort_unstable();
+    expected.sort_unstable();
     assert_eq!(by, expected);
     assert!(!text(&last, "host").is_empty() && !text(&last, "user").is_empty());
     // The hash is that of the text, as anybody can find out.

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "modules of a test")]
 
 mod bench;
+mod erasures;
 mod facts;
 mod files;
 mod keys;

@@ -67,19 +67,29 @@ pub(super) fn erase(config: &Config, user: &str, reason: &str, dry_run: bool, ou
         .map_err(session::failed)?;
     if dry_run || entries == 0 {
         out.line(format_args!("{entries} entries are about {}; nothing was erased", render::inert(user)));
-        return Ok(Exit::Done);
+        return if dry_run { Ok(Exit::Done) } else { scrub(&store) };
     }
     let erased =
         with_words(key.as_ref(), clock.now(), reason, |words| store.erase(&people, words).map_err(session::failed))?;
     if let Some(Tombstone { seq, hash, key, .. }) = erased {
         let signed = if key.is_some() { "signed " } else { "" };
         out.line(format_args!("erased {entries} entries; the {signed}entry {seq} says so, {hash}"));
+        out.flush();
         say(format_args!(
             "note: what the tenants say of the person now is remembered as long as they say it; heads, exports and backups \
              that were made before are not touched"
         ));
     }
-    Ok(Exit::Done)
+    scrub(&store)
+}
+
+/// Also where nothing was left to erase: an earlier one may have come no further.
+fn scrub(store: &Store) -> Result<Exit, Exit> {
+    store.scrub().map(|()| Exit::Done).map_err(|error| {
+        session::failed(format_args!(
+            "{error}\nthe store's file was not made anew: it may hold traces of what was erased\nhint: the same command tries that again"
+        ))
+    })
 }
 
 /// Takes out what is older than `[log] keep` says, at most once a day: each time leaves an entry.
