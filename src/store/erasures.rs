@@ -336,7 +336,6 @@ impl Store {
         let done = self.transaction(|c| {
             c.execute("DELETE FROM log WHERE seq <= ?1", [signed(last)])?;
             let oldest = "(SELECT min(run) FROM log WHERE run > 0)";
-            c.execute_batch(&format!("UPDATE runs SET facts = NULL WHERE id < {oldest}"))?;
             c.execute_batch(&format!("DELETE FROM run_facts WHERE run < {oldest}"))?;
             bury(c, words, tombstone)
         });

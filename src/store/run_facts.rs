@@ -86,9 +86,8 @@ impl RunFacts {
 
 /// The hash of the run's last facts; `None` of a run that said nothing of itself.
 pub(super) fn of(c: &Connection, run: u64) -> Result<Option<String>, StoreError> {
-    let sql = "SELECT facts FROM runs WHERE id = ?1";
-    let hash: Option<Option<String>> = c.prepare_cached(sql)?.query_row([signed(run)], |r| r.get(0)).optional()?;
-    Ok(hash.flatten())
+    let sql = "SELECT hash FROM run_facts WHERE run = ?1 ORDER BY place DESC LIMIT 1";
+    Ok(c.prepare_cached(sql)?.query_row([signed(run)], |r| r.get(0)).optional()?)
 }
 
 fn body(c: &Connection, hash: &str) -> Result<Option<String>, StoreError> {
@@ -100,9 +99,12 @@ fn body(c: &Connection, hash: &str) -> Result<Option<String>, StoreError> {
 pub(super) fn put_down(c: &Connection, facts: &RunFacts) -> Result<(), StoreError> {
     let body = serde_json::to_string(facts).map_err(|e| StoreError::Damaged(e.to_string()))?;
     let hash = hash_in(DOMAIN, &body);
-    let sql = "INSERT OR IGNORE INTO run_facts (hash, run, body) VALUES (?1, ?2, ?3)";
-    c.execute(sql, params![hash, signed(facts.run), body])?;
-    c.execute("UPDATE runs SET facts = ?2 WHERE id = ?1", params![signed(facts.run), hash])?;
+    if of(c, facts.run)?.as_ref() == Some(&hash) {
+        return Ok(());
+    }
+    let sql = "INSERT INTO run_facts (run, place, hash, body) \
+               SELECT ?1, coalesce(max(place), 0) + 1, ?2, ?3 FROM run_facts WHERE run = ?1";
+    c.execute(sql, params![signed(facts.run), hash, body])?;
     Ok(())
 }
 
@@ -168,7 +170,7 @@ impl Store {
     /// # Errors
     /// SQLite's.
     pub fn all_run_facts(&self, mut each: impl FnMut(RunId, &str, &str) -> bool) -> Result<(), StoreError> {
-        let mut statement = self.connection.prepare("SELECT run, hash, body FROM run_facts ORDER BY run, hash")?;
+        let mut statement = self.connection.prepare("SELECT run, hash, body FROM run_facts ORDER BY run, place")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let (run, hash, body): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);

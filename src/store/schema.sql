@@ -174,15 +174,16 @@ CREATE TABLE runs (
   started_at INTEGER NOT NULL,
   ended_at INTEGER,
   exit_code INTEGER,
-  summary TEXT NOT NULL DEFAULT '{}',
-  facts TEXT                             -- hash of its last facts; NULL: it said nothing of itself
+  summary TEXT NOT NULL DEFAULT '{}'
 ) STRICT;
 
 -- What a run was and who stands for it: entries of the log name it by its hash.
 CREATE TABLE run_facts (
-  hash TEXT PRIMARY KEY,                 -- sha256 over body
   run INTEGER NOT NULL,
-  body TEXT NOT NULL                     -- JSON
+  place INTEGER NOT NULL,                -- the last ones hold: an approval makes new ones
+  hash TEXT NOT NULL UNIQUE,             -- sha256 over body
+  body TEXT NOT NULL,                    -- JSON
+  PRIMARY KEY (run, place)
 ) WITHOUT ROWID, STRICT;
 
 -- Tells the log of this store from that of any other.
