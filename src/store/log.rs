@@ -164,7 +164,7 @@ pub(super) fn insert(c: &Connection, row: &Row<'_>) -> Result<(), StoreError> {
 /// Appends; `entry.seq`, `facts`, `previous` and `hash` are filled in here.
 pub(super) fn append(c: &Connection, mut entry: LogEntry, at: Timestamp) -> Result<LogEntry, StoreError> {
     (entry.seq, entry.previous) = next(c)?;
-    entry.facts = run_facts::of(c, entry.run)?;
+    entry.facts = run_facts::named(c, entry.run)?;
     entry.hash = String::new();
     let body = serde_json::to_string(&entry).map_err(|e| StoreError::Damaged(e.to_string()))?;
     entry.hash = hash(&body);
@@ -355,11 +355,11 @@ fn fault(
     facts: &mut run_facts::Checked<'_>,
 ) -> Result<Option<String>, StoreError> {
     let body: String = row.get(7)?;
-    if hash(&body) != row.get::<_, String>(8)? {
-        return Ok(Some("its text does not have its hash".to_owned()));
-    }
     if row.get_ref(3)?.as_str().is_ok_and(|home| home == NO_TENANT) {
         return erasures::fault(row, &body, previous);
+    }
+    if hash(&body) != row.get::<_, String>(8)? {
+        return Ok(Some("its text does not have its hash".to_owned()));
     }
     let Ok(entry) = parse(&body) else { return Ok(Some("its text is no entry".to_owned())) };
     if entry.previous != previous {

@@ -90,6 +90,21 @@ pub(super) fn of(c: &Connection, run: u64) -> Result<Option<String>, StoreError>
     Ok(c.prepare_cached(sql)?.query_row([signed(run)], |r| r.get(0)).optional()?)
 }
 
+/// The same, for an entry that is about to name it.
+pub(super) fn named(c: &Connection, run: u64) -> Result<Option<String>, StoreError> {
+    let Some(hash) = of(c, run)? else { return Ok(None) };
+    c.prepare_cached("UPDATE run_facts SET named = 1 WHERE hash = ?1 AND named = 0")?.execute([&hash])?;
+    Ok(Some(hash))
+}
+
+/// A run has ended: what no entry names goes, or a schedule that finds nothing to do would fill the store with it. Where writes
+/// are still to be answered, entries may come.
+pub(super) fn let_go(c: &Connection, run: RunId) -> Result<(), StoreError> {
+    let sql = "DELETE FROM run_facts WHERE run = ?1 AND named = 0 AND NOT EXISTS (SELECT 1 FROM asked)";
+    c.execute(sql, [signed(run.0)])?;
+    Ok(())
+}
+
 fn body(c: &Connection, hash: &str) -> Result<Option<String>, StoreError> {
     let sql = "SELECT body FROM run_facts WHERE hash = ?1";
     Ok(c.prepare_cached(sql)?.query_row([hash], |r| r.get(0)).optional()?)

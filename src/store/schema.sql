@@ -183,6 +183,7 @@ CREATE TABLE run_facts (
   place INTEGER NOT NULL,                -- the last ones hold: an approval makes new ones
   hash TEXT NOT NULL UNIQUE,             -- sha256 over body
   body TEXT NOT NULL,                    -- JSON
+  named INTEGER NOT NULL DEFAULT 0,      -- an entry of the log names it: those that none does go with the end of the run
   PRIMARY KEY (run, place)
 ) WITHOUT ROWID, STRICT;
 

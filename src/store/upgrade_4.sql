@@ -6,6 +6,7 @@ CREATE TABLE run_facts (
   place INTEGER NOT NULL,
   hash TEXT NOT NULL UNIQUE,
   body TEXT NOT NULL,
+  named INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (run, place)
 ) WITHOUT ROWID, STRICT;
 

@@ -86,6 +86,43 @@ fn facts_that_were_changed_taken_away_or_swapped_are_found_at_the_first_entry_th
 }
 
 #[test]
+fn what_no_entry_names_goes_with_the_end_of_its_run_and_nothing_else_does() {
+    let folder = Folder::new();
+    let store = folder.write();
+    let known = || {
+        let mut runs = Vec::new();
+        store
+            .all_run_facts(|run, _, _| {
+                runs.push(run.0);
+                true
+            })
+            .unwrap();
+        runs
+    };
+    let begin = || store.begin_run_in(&circumstances(), Trigger::Schedule, NOW).unwrap();
+    let end = |run| store.end_run_with(run, LATER, &crosstie::store::RunEnd::default()).unwrap();
+    let idle = begin();
+    assert_eq!(known(), [1]);
+    end(idle);
+    assert_eq!(known(), [0u64; 0], "a schedule that finds nothing to do leaves nothing");
+    let busy = begin();
+    write(&store, busy);
+    // Approved and never written under: only what an entry names stays.
+    store.note_approval(busy, "sha256:d1", &[]).unwrap();
+    assert_eq!(known(), [2, 2]);
+    end(busy);
+    assert_eq!(known(), [2]);
+    // Its only write is not answered yet: the next run puts it down, in this one's name.
+    let cut = begin();
+    let asked = crosstie::store::Ask { run: cut, ..ask(&guid(3), None) };
+    let id = store.ask(&asked, &crosstie::store::LinkChange::Same).unwrap();
+    end(cut);
+    assert_eq!(known(), [2, 3]);
+    assert!(store.record(record(asked, Some(id))).unwrap().facts.is_some());
+    assert!(matches!(store.verify_log().unwrap(), Verified::Whole { entries: 2, .. }));
+}
+
+#[test]
 fn each_store_has_a_name_of_its_own_and_keeps_it() {
     let (one, other) = (Folder::new(), Folder::new());
     let id = one.write().store_id().unwrap();
