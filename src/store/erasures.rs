@@ -12,6 +12,8 @@ use crate::model::{ActionKind, ObjectId, Timestamp};
 
 /// Signed before every tombstone: no other text of ours can pass for one.
 const DOMAIN: &str = "crosstie tombstone v1\n";
+/// What is wrong with an entry that should not be there.
+pub(super) const THERE_AGAIN: &str = "a tombstone says that it was taken out, and it is there";
 /// In the columns of a tombstone, where a write has its home tenant: no tenant is called so.
 pub(super) const NO_TENANT: &str = "";
 
@@ -50,6 +52,8 @@ pub struct Erased {
     pub action: ActionKind,
     /// `applied`, `failed` or `unknown`.
     pub outcome: String,
+    /// Hash of the entry before, as its text named it: without that, the entry before could be made anew.
+    pub previous: String,
     /// The hash over the text that it had.
     pub hash: String,
 }
@@ -165,10 +169,15 @@ pub(super) fn item(row: &Row<'_>) -> Result<Item, StoreError> {
     if row.get_ref(3)?.as_str().is_ok_and(|home| home == NO_TENANT) {
         return Ok(Item::Tombstone(Box::new(Tombstone { hash, ..parse(&body)? })));
     }
-    if body.is_empty() {
+    if is_gone(&body) {
         return left(row).map(Item::Erased);
     }
     Ok(Item::Write(Box::new(LogEntry { hash, ..log::parse(&body)? })))
+}
+
+/// Where a text was, only the hash of the entry before is left.
+fn is_gone(body: &str) -> bool {
+    !body.starts_with('{')
 }
 
 /// What the columns still say.
@@ -181,6 +190,7 @@ fn left(row: &Row<'_>) -> Result<Erased, StoreError> {
         route: format!("{}->{}", row.get::<_, String>(3)?, row.get::<_, String>(4)?),
         action: ActionKind::parse(&action).ok_or_else(|| StoreError::Damaged(format!("no action {action:?}")))?,
         outcome: row.get(6)?,
+        previous: row.get(7)?,
         hash: row.get(8)?,
     })
 }
@@ -200,21 +210,27 @@ impl TakenOut {
         self.until.as_ref().map(|place| (place.seq, place.hash.clone()))
     }
 
-    /// What is wrong with the row of a write, as far as tombstones speak of it? The outer `None`: they do not.
-    pub(super) fn fault(&self, row: &Row<'_>) -> Result<Option<Option<String>>, StoreError> {
+    /// Is there no entry of this number any more?
+    pub(super) fn holds(&self, seq: u64) -> bool {
+        self.until.as_ref().is_some_and(|until| seq <= until.seq)
+    }
+
+    /// What is wrong with a row, given the hash of the row before, as far as tombstones speak of it? The outer `None`: they do
+    /// not.
+    pub(super) fn fault(&self, row: &Row<'_>, previous: &str) -> Result<Option<Option<String>>, StoreError> {
         let seq = unsigned(row.get(0)?);
-        let again = || Ok(Some(Some("a tombstone says that it was taken out, and it is there".to_owned())));
-        if self.until.as_ref().is_some_and(|until| seq <= until.seq) {
-            return again();
-        }
-        let empty = row.get_ref(7)?.as_str().is_ok_and(str::is_empty);
-        match self.entries.get(&seq) {
-            Some(_) if !empty => again(),
-            Some((erased, by)) if *by > seq && left(row).is_ok_and(|left| left == *erased) => Ok(Some(None)),
-            Some(_) => Ok(Some(Some("what is left of it is not what its tombstone says".to_owned()))),
-            None if empty => Ok(Some(Some("its text is gone, and no tombstone says so".to_owned()))),
-            None => Ok(None),
-        }
+        let gone = row.get_ref(7)?.as_str().is_ok_and(is_gone);
+        let what = match self.entries.get(&seq) {
+            None if !gone => return Ok(None),
+            None => "its text is gone, and no tombstone says so",
+            Some(_) if !gone => THERE_AGAIN,
+            Some((erased, by)) if *by <= seq || left(row).ok().as_ref() != Some(erased) => {
+                "what is left of it is not what its tombstone says"
+            }
+            Some((erased, _)) if erased.previous != previous => "it does not follow from the entry before",
+            Some(_) => return Ok(Some(None)),
+        };
+        Ok(Some(Some(what.to_owned())))
     }
 }
 
@@ -292,8 +308,8 @@ impl Store {
         let filter = Filter { people: Some(people.clone()), ..Filter::default() };
         let mut entries = Vec::new();
         self.log(&filter, |e| {
-            let LogEntry { seq, at, run, route, action, outcome, hash, .. } = e;
-            entries.push(Erased { seq, at, run, route, action, outcome, hash });
+            let LogEntry { seq, at, run, route, action, outcome, previous, hash, .. } = e;
+            entries.push(Erased { seq, at, run, route, action, outcome, previous, hash });
             true
         })?;
         if entries.is_empty() {
@@ -302,7 +318,8 @@ impl Store {
         let tombstone = Tombstone { entries, ..self.tombstone(Event::Erasure, words)? };
         let tombstone = self.transaction(|c| {
             for erased in &tombstone.entries {
-                c.prepare_cached("UPDATE log SET body = '' WHERE seq = ?1")?.execute([signed(erased.seq)])?;
+                c.prepare_cached("UPDATE log SET body = ?2 WHERE seq = ?1")?
+                    .execute(params![signed(erased.seq), erased.previous])?;
             }
             bury(c, words, tombstone)
         })?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::codec::{signed, unsigned};
-use super::erasures::{self, Item, NO_TENANT};
+use super::erasures::{self, Item, NO_TENANT, THERE_AGAIN};
 use super::filter::{Filter, passes, sql_of};
 use super::{Store, StoreError, run_facts};
 use crate::model::{ActionKind, Attribute, ObjectId, RouteName, Timestamp, Trigger, Value, WriteError};
@@ -253,7 +253,7 @@ impl Store {
         mut each: impl FnMut(LogEntry),
     ) -> Result<(), StoreError> {
         // The log is as long as the store is old, and has no index but its order: entries are in the order of time.
-        let sql = "SELECT body, at, action FROM log WHERE home = ?1 AND target = ?2 AND outcome = 'applied' AND body <> '' \
+        let sql = "SELECT body, at, action FROM log WHERE home = ?1 AND target = ?2 AND outcome = 'applied' AND body LIKE '{%' \
                    AND run NOT IN (SELECT id FROM runs WHERE json_extract(summary, '$.approved') IS NOT NULL \
                    AND id >= (SELECT run FROM log WHERE seq > ?3 ORDER BY seq LIMIT 1)) \
                    AND seq > ?3 ORDER BY seq";
@@ -308,17 +308,20 @@ impl Store {
         let mut facts = run_facts::Checked::new(&self.connection);
         while let Some(row) = rows.next()? {
             let seq = unsigned(row.get(0)?);
-            match taken_out.fault(row)? {
-                Some(None) if seq == entries + 1 => {
-                    (entries, head) = (seq, row.get(8)?);
-                    continue;
-                }
-                Some(Some(what)) => return Ok(Verified::Broken { seq, what }),
-                _ => {}
+            if taken_out.holds(seq) {
+                return Ok(Verified::Broken { seq, what: THERE_AGAIN.to_owned() });
             }
             if seq != entries + 1 {
                 let what = format!("entry {} is missing", entries + 1);
                 return Ok(Verified::Broken { seq: entries + 1, what });
+            }
+            match taken_out.fault(row, &head)? {
+                Some(None) => {
+                    (entries, head) = (seq, row.get(8)?);
+                    continue;
+                }
+                Some(Some(what)) => return Ok(Verified::Broken { seq, what }),
+                None => {}
             }
             if let Some(what) = fault(row, &head, &mut facts)? {
                 return Ok(Verified::Broken { seq, what });

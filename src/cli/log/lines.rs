@@ -57,10 +57,11 @@ pub(super) fn json(item: &Item) -> serde_json::Result<String> {
         Item::Write(entry) => serde_json::to_string(entry),
         Item::Tombstone(tombstone) => serde_json::to_string(tombstone),
         Item::Erased(erased) => {
-            let Erased { seq, at, run, route, action, outcome, hash } = erased;
-            let [at, route, outcome, hash] = [at, route, outcome, hash].map(|text| json!(text).to_string());
+            let Erased { seq, at, run, route, action, outcome, previous, hash } = erased;
+            let [at, route, outcome, previous, hash] =
+                [at, route, outcome, previous, hash].map(|text| json!(text).to_string());
             Ok(format!(
-                "{{\"seq\":{seq},\"at\":{at},\"run\":{run},\"route\":{route},\"action\":\"{action}\",\"outcome\":{outcome},\"erased\":true,\"hash\":{hash}}}"
+                "{{\"seq\":{seq},\"at\":{at},\"run\":{run},\"route\":{route},\"action\":\"{action}\",\"outcome\":{outcome},\"erased\":true,\"previous\":{previous},\"hash\":{hash}}}"
             ))
         }
     }
