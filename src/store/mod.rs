@@ -4,6 +4,7 @@ mod bulkheads;
 mod cases;
 mod claims;
 mod codec;
+mod earlier;
 mod erasures;
 mod filter;
 #[cfg(test)]
