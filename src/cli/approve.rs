@@ -5,16 +5,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use clap::Args;
 use secrecy::zeroize::Zeroizing;
 use serde::{Deserialize, Serialize};
 
 use super::output::{complain, say};
-use super::{Exit, Output, plan_file, render, session};
-use crate::config::{Approval, KEY_PREFIX, public_key};
+use super::{Exit, Output, keys, plan_file, render, session};
+use crate::config::{Approval, public_key};
 use crate::plan::SavedPlan;
 
 #[derive(Args, Debug)]
@@ -37,7 +35,6 @@ const DOMAIN: &str = "crosstie approval v1";
 const ENDING: &str = ".approval";
 /// A key or an approval has some hundred bytes: a longer file is another file.
 const BYTES_MAX: u64 = 16 * 1024;
-const PEM: [&str; 2] = ["-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"];
 
 /// What lies in an approval.
 #[derive(Serialize, Deserialize)]
@@ -60,21 +57,20 @@ fn message(digest: &str) -> String {
     format!("{DOMAIN}\n{digest}\n")
 }
 
-fn name_of(key: &[u8]) -> String {
-    format!("{KEY_PREFIX}{}", STANDARD.encode(key))
-}
-
 fn new_key(path: &Path, out: &mut Output) -> Result<(), Exit> {
     plan_file::must_be_new(path)?;
     let refused = |_| session::failed("no key could be made: the system gives no random numbers");
     let document = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).map_err(refused)?;
     let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(document.as_ref()).map_err(session::failed)?;
-    let body = Zeroizing::new(STANDARD.encode(document.as_ref()));
-    let written = plan_file::written(path, |file| writeln!(file, "{}\n{}\n{}", PEM[0], body.as_str(), PEM[1]));
+    let text = keys::pem(document.as_ref());
+    let written = plan_file::written(path, |file| file.write_all(text.as_bytes()));
     written.map_err(|e| session::failed(format_args!("{}: {e}", path.display())))?;
-    out.line(format_args!("{}", name_of(key.public_key().as_ref())));
+    out.line(format_args!("{}", keys::name(&key)));
     out.flush();
-    say(format_args!("keep {} to yourself; the line above goes into `approvers` of [approval]", path.display()));
+    say(format_args!(
+        "keep {} to yourself; the line above goes into `approvers` of [approval], or `signers` of [log]",
+        path.display()
+    ));
     Ok(())
 }
 
@@ -85,17 +81,13 @@ fn private_key(path: &Path) -> Result<Ed25519KeyPair, Exit> {
         Exit::Usage
     };
     let text = Zeroizing::new(plan_file::secret(path, BYTES_MAX).map_err(refused)?);
-    let body = text.trim().strip_prefix(PEM[0]).and_then(|rest| rest.strip_suffix(PEM[1]));
-    let body = body.map(|body| Zeroizing::new(body.split_whitespace().collect::<String>()));
-    let bytes = body.and_then(|body| STANDARD.decode(body.as_str()).ok()).map(Zeroizing::new);
-    let key = bytes.and_then(|bytes| Ed25519KeyPair::from_pkcs8_maybe_unchecked(&bytes).ok());
-    key.ok_or_else(|| refused("this is no Ed25519 key in PEM (PKCS #8)".to_owned()))
+    keys::parse(&text).ok_or_else(|| refused("this is no Ed25519 key in PEM (PKCS #8)".to_owned()))
 }
 
 fn approve(file: &Path, key: &Path, out: &mut Output) -> Result<(), Exit> {
     let saved = plan_file::whole(file)?;
     let key = private_key(key)?;
-    let approver = name_of(key.public_key().as_ref());
+    let approver = keys::name(&key);
     let mark: String = key.public_key().as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     let path = plan_file::beside(file, &format!(".{mark}{ENDING}"));
     plan_file::must_be_new(&path)?;
@@ -103,7 +95,7 @@ fn approve(file: &Path, key: &Path, out: &mut Output) -> Result<(), Exit> {
         let kinds: Vec<String> = kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
         out.line(format_args!("{route}: {}", kinds.join(", ")));
     }
-    let signature = STANDARD.encode(key.sign(message(&saved.digest).as_bytes()));
+    let signature = keys::sign(&key, &message(&saved.digest));
     let signed = Signed { digest: saved.digest.clone(), approver, signature };
     let text = serde_json::to_string(&signed).map_err(session::failed)?;
     let written = plan_file::written(&path, |file| writeln!(file, "{text}"));
@@ -173,11 +165,8 @@ fn verified(file: &Path, saved: &SavedPlan, approval: &Approval) -> Result<Strin
     let Some(approver) = approval.approvers.iter().find(same) else {
         return Err(format!("{} is none of the approvers", render::inert(&signed.approver)));
     };
-    let key = public_key(approver).ok_or_else(|| "its key is none".to_owned())?;
-    let signature = STANDARD.decode(&signed.signature).map_err(|_| "its signature is none".to_owned())?;
-    let message = message(&saved.digest);
-    UnparsedPublicKey::new(&ED25519, key)
-        .verify(message.as_bytes(), &signature)
-        .map_err(|_| "its signature is not that of its approver".to_owned())?;
+    if !keys::has_signed(approver, &message(&saved.digest), &signed.signature) {
+        return Err("its signature is not that of its approver".to_owned());
+    }
     Ok(approver.clone())
 }

@@ -6,8 +6,9 @@ use serde_json::json;
 
 use super::alerts::{self, Ended};
 use super::clock::SystemClock;
+use super::output::complain;
 use super::post::Outgoing;
-use super::{Exit, render, session};
+use super::{Exit, heads, log, render, session};
 use crate::config::Config;
 use crate::engine::Report;
 use crate::store::{RunEnd, Store, StoreError};
@@ -27,6 +28,8 @@ pub(super) async fn end(
     outgoing: &Outgoing,
     ended: &Ended<'_>,
 ) -> Result<Exit, Exit> {
+    // Before the end is told of anywhere: what is told is the end with that.
+    let retained = log::retain(config, store, ended.ended_at).err().map_or(Exit::Done, |_| Exit::Incomplete);
     let summary = summary(ended.report);
     let put_down = || -> Result<(), StoreError> {
         let end = RunEnd { exit_code: ended.exit.code(), summary: &summary, ..RunEnd::default() };
@@ -36,7 +39,17 @@ pub(super) async fn end(
         let (rows, announced) = alerts::rows(config, store, ended)?;
         store.end_run_with(ended.run, ended.ended_at, &RunEnd { alerts: &rows, announced: announced.as_deref(), ..end })
     };
-    let Err(error) = put_down() else { return Ok(ended.exit) };
+    let Err(error) = put_down() else {
+        let shown = heads::export(config, store, ended.run, ended.ended_at);
+        let shown = shown.map_or_else(
+            |why| {
+                complain(format_args!("{why}"));
+                Exit::Incomplete
+            },
+            |()| Exit::Done,
+        );
+        return Ok(ended.exit.and(retained).and(shown));
+    };
     let (exit, reason) = (session::failed(&error), Some(error.to_string()));
     let alert = alerts::failed(&Ended { exit, reason, ..*ended });
     outgoing.directly(clock, config, &alert).await;

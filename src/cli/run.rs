@@ -18,7 +18,7 @@ use super::metrics::Metrics;
 use super::post::Outgoing;
 use super::service::Service;
 use super::session::{Order, Signals};
-use super::{Exit, Global, Output, outcome, output, session};
+use super::{Exit, Global, Output, identity, outcome, output, session};
 use crate::config::{self, Config, delayed};
 use crate::engine::{Cycle, EngineError, Event, Focus, Report, longest_window_millis, pause_seconds, standing};
 use crate::graph::RequestIds;
@@ -401,7 +401,7 @@ impl Keeper<'_> {
         let cycle = Cycle { request_ids: &request_ids, ..cycle };
         let begun = store
             .forget_spent(started_at, longest_window_millis(config))
-            .and_then(|()| store.begin_run(Trigger::Schedule, started_at))
+            .and_then(|()| store.begin_run_in(&identity::circumstances(config), Trigger::Schedule, started_at))
             .map_err(EngineError::from)
             .and_then(|run| cycle.ticked(&due).map(|()| run));
         let run = match begun {

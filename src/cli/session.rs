@@ -12,6 +12,7 @@ use super::chronicle::{self, tell};
 use super::clock::SystemClock;
 use super::connection::Connection;
 use super::identity;
+use super::keys;
 use super::machine;
 use super::output::{complain, in_the_log, say};
 use super::progress::Progress;
@@ -174,7 +175,8 @@ pub(super) fn tenants(config: &Config, names: &[String]) -> Result<BTreeSet<Tena
 pub(super) fn missing(config: &Config) -> Vec<String> {
     let tenants = config.missing_secrets().into_iter().map(|(tenant, error)| format!("tenant {tenant}: {error}"));
     let webhooks = config.missing_webhook_secrets().into_iter().map(|(hook, error)| format!("webhook {hook}: {error}"));
-    tenants.chain(webhooks).collect()
+    // One that is there and is no key fails as late as a missing one would: after everything was written.
+    tenants.chain(webhooks).chain(keys::of_the_log(config).err()).collect()
 }
 
 /// One connection for each tenant. A credential that is not to be had is a configuration error: nothing was sent yet.

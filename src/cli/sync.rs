@@ -11,7 +11,7 @@ use super::clock::SystemClock;
 use super::output::{complain, say};
 use super::post::Outgoing;
 use super::progress::Progress;
-use super::{Exit, Global, Output, approve, chronicle, outcome, plan, plan_file, render, session};
+use super::{Exit, Global, Output, approve, chronicle, identity, outcome, plan, plan_file, render, session};
 use crate::config::Config;
 use crate::engine::{Cycle, EngineError, Focus, Report, longest_window_millis};
 use crate::graph::RequestIds;
@@ -108,7 +108,8 @@ pub(super) async fn carry_out(global: &Global, config: &Config, order: Order, ou
     store.forget_spent(clock.now(), longest_window_millis(config)).map_err(session::failed)?;
     let whole = focus.route.is_none() && focus.user.is_none() && focus.saved.is_none() && focus.undo.is_none();
     let started_at = clock.now();
-    let run = store.begin_run(trigger, started_at).map_err(session::failed)?;
+    let begun = store.begin_run_in(&identity::circumstances(config), trigger, started_at);
+    let run = begun.map_err(session::failed)?;
     session::until_stopped(async |stop| {
         let cycle = Cycle {
             config,

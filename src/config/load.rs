@@ -5,10 +5,13 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use super::report::Report;
 use super::secret::{environment, is_open_to_others};
 use super::{
-    Config, Credential, Schedule, SecretSource, Tenant, approval, limits, listen, notify, schedule, tenant, topology,
+    Config, Credential, Schedule, SecretSource, Tenant, approval, change_log, limits, listen, notify, schedule, tenant,
+    topology,
 };
 use crate::rules::diagnostic::did_you_mean;
 use crate::rules::table::{Section, Word, document};
@@ -48,7 +51,19 @@ pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> R
     let Some(table) = document(&text, &mut findings) else { return Err(Report::of(path, &text, findings)) };
     let root = Section::root(&table, "crosstie.toml");
     root.only(
-        &["store", "schedule", "tenants", "topology", "route", "rules_dir", "limits", "listen", "notify", "approval"],
+        &[
+            "store",
+            "schedule",
+            "tenants",
+            "topology",
+            "route",
+            "rules_dir",
+            "limits",
+            "listen",
+            "notify",
+            "approval",
+            "log",
+        ],
         &mut findings,
     );
     let folder = path.parent().unwrap_or(Path::new(""));
@@ -70,6 +85,7 @@ pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> R
     let notify = notify::read(&root, folder, environment, &mut findings);
     let listen = listen::read(&root, folder, environment, &mut findings);
     let approval = approval::read(&root, &mut findings);
+    let log = change_log::read(&root, folder, environment, &mut findings);
     let report = Report::of(path, &text, findings).then(sets.report);
     if report.is_error() {
         return Err(report);
@@ -77,6 +93,7 @@ pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> R
     let tenants = tenants.into_iter().filter_map(|(name, (tenant, _))| Some((name, tenant?))).collect();
     let config = Config {
         path: path.to_owned(),
+        digest: digest(&text),
         store,
         schedule,
         jitter_seconds,
@@ -86,8 +103,15 @@ pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> R
         listen,
         notify,
         approval,
+        log,
     };
     Ok(Loaded { config, warnings: report })
+}
+
+/// `sha256:…` over the text of a file, as `sha256sum` finds it.
+pub fn digest(text: &str) -> String {
+    let hex: String = Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+    format!("sha256:{hex}")
 }
 
 /// Where the rule sets of a configuration stand, or will stand: it need not be there yet.

@@ -1,6 +1,7 @@
 //! Which tenants, routes and limits are there? `crosstie.toml` and its rule sets, read and checked as one.
 
 mod approval;
+mod change_log;
 mod cloud;
 mod credential;
 mod cron_fields;
@@ -26,9 +27,10 @@ use crate::model::{Attribute, RouteName, Selection, TenantName};
 use crate::rules::RuleSet;
 
 pub use approval::{Approval, KEY_PREFIX, public_key};
+pub use change_log::ChangeLog;
 pub use cloud::Cloud;
 pub use listen::{Listen, is_loopback, listen_address};
-pub use load::{Loaded, load, load_with, name_fault, rules_dir};
+pub use load::{Loaded, digest, load, load_with, name_fault, rules_dir};
 pub use notify::{AlertKind, Notify, Webhook};
 pub use report::{Located, Report};
 pub use rule_tests::{RuleTests, Suite, rule_tests};
@@ -40,6 +42,8 @@ pub use ticks::delayed;
 pub struct Config {
     /// The file it came from.
     pub path: PathBuf,
+    /// `sha256:…` over the bytes of that file, as they were read.
+    pub digest: String,
     /// The store's file.
     pub store: PathBuf,
     /// When `crosstie run` starts its cycles, for routes that say nothing themselves.
@@ -58,6 +62,8 @@ pub struct Config {
     pub listen: Listen,
     /// Who has to sign before much is changed; `None`: nobody.
     pub approval: Option<Approval>,
+    /// What becomes of the change log besides the store's own copy.
+    pub log: ChangeLog,
 }
 
 /// When `crosstie run` starts its cycles.

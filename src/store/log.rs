@@ -1,13 +1,15 @@
 //! What was done, and can the record be trusted?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::Value as Sql};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::codec::{signed, unsigned};
-use super::{Store, StoreError};
+use super::erasures::{self, Item, NO_TENANT, THERE_AGAIN};
+use super::filter::{Filter, passes, sql_of};
+use super::{Store, StoreError, run_facts};
 use crate::model::{ActionKind, Attribute, ObjectId, RouteName, Timestamp, Trigger, Value, WriteError};
 
 /// Hashed before every entry: no other text of ours can pass for an entry.
@@ -18,6 +20,9 @@ const GENESIS: &str = "sha256:00000000000000000000000000000000000000000000000000
 const HEADLESS: &str = "sha256:ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff";
 /// In `meta`: number and hash of the last entry. A log whose tail was cut does not end there.
 const HEAD: &str = "log_head";
+
+/// Every column of the log, in the order in which it is read.
+const COLUMNS: &str = "seq, at, run, home, target, action, outcome, body, hash";
 
 /// Before and after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,30 +78,14 @@ pub struct LogEntry {
     pub error: Option<WriteError>,
     /// Our `client-request-id`; empty where no request was needed.
     pub request_id: String,
+    /// Hash of the run's [`RunFacts`](super::RunFacts); entries that an older crosstie wrote have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<String>,
     /// Hash of the entry before.
     pub previous: String,
     /// Hash of this entry; not part of what is hashed.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub hash: String,
-}
-
-/// Which entries?
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// Id or sign-in name of the home user, or id of the account.
-    pub user: Option<String>,
-    /// As home or target.
-    pub tenant: Option<String>,
-    /// `home->target`.
-    pub route: Option<String>,
-    /// A run.
-    pub run: Option<u64>,
-    /// Not before.
-    pub since: Option<Timestamp>,
-    /// Not after.
-    pub until: Option<Timestamp>,
-    /// A kind.
-    pub action: Option<ActionKind>,
 }
 
 /// What a verification found.
@@ -118,8 +107,13 @@ pub enum Verified {
     },
 }
 
-fn hash(body: &str) -> String {
-    let digest = Sha256::new().chain_update(DOMAIN).chain_update(body.as_bytes()).finalize();
+pub(super) fn hash(body: &str) -> String {
+    hash_in(DOMAIN, body)
+}
+
+/// `sha256:…` over a text that only stands for what `domain` says.
+pub(super) fn hash_in(domain: &[u8], body: &str) -> String {
+    let digest = Sha256::new().chain_update(domain).chain_update(body.as_bytes()).finalize();
     let hex: String = digest.iter().map(|b| format!("{b:02x}")).collect();
     format!("sha256:{hex}")
 }
@@ -130,8 +124,21 @@ fn parse_head(text: &str) -> Option<(u64, String)> {
     Some((seq.parse().ok()?, hash.to_owned()))
 }
 
-/// Appends; `entry.seq`, `previous` and `hash` are filled in here.
-pub(super) fn append(c: &Connection, mut entry: LogEntry, at: Timestamp) -> Result<LogEntry, StoreError> {
+/// One row of the log.
+pub(super) struct Row<'r> {
+    pub(super) seq: u64,
+    pub(super) at: Timestamp,
+    pub(super) run: u64,
+    pub(super) home: &'r str,
+    pub(super) target: &'r str,
+    pub(super) action: &'r str,
+    pub(super) outcome: &'r str,
+    pub(super) body: &'r str,
+    pub(super) hash: &'r str,
+}
+
+/// Number of the next entry, and the hash that it names as the one before.
+pub(super) fn next(c: &Connection) -> Result<(u64, String), StoreError> {
     let sql = "SELECT seq FROM log ORDER BY seq DESC LIMIT 1";
     let last: Option<i64> = c.prepare_cached(sql)?.query_row([], |r| r.get(0)).optional()?;
     let last = last.map_or(0, unsigned);
@@ -142,47 +149,95 @@ pub(super) fn append(c: &Connection, mut entry: LogEntry, at: Timestamp) -> Resu
         None if last == 0 => (0, GENESIS.to_owned()),
         None => (last, HEADLESS.to_owned()),
     };
-    entry.seq = seq.max(last) + 1;
-    entry.previous = previous;
+    Ok((seq.max(last) + 1, previous))
+}
+
+pub(super) fn insert(c: &Connection, row: &Row<'_>) -> Result<(), StoreError> {
+    let sql = "INSERT INTO log (seq, at, run, home, target, action, outcome, body, hash) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let Row { seq, at, run, home, target, action, outcome, body, hash } = row;
+    let (number, at, run) = (signed(*seq), signed(at.0), signed(*run));
+    c.prepare_cached(sql)?.execute(params![number, at, run, home, target, action, outcome, body, hash])?;
+    Store::set_meta(c, HEAD, &format!("{seq} {hash}"))
+}
+
+/// Appends; `entry.seq`, `facts`, `previous` and `hash` are filled in here.
+pub(super) fn append(c: &Connection, mut entry: LogEntry, at: Timestamp) -> Result<LogEntry, StoreError> {
+    (entry.seq, entry.previous) = next(c)?;
+    entry.facts = run_facts::named(c, entry.run)?;
     entry.hash = String::new();
     let body = serde_json::to_string(&entry).map_err(|e| StoreError::Damaged(e.to_string()))?;
     entry.hash = hash(&body);
-    let sql = "INSERT INTO log (seq, at, run, home, target, action, outcome, body, hash) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     let (home, target) = entry.route.split_once("->").unwrap_or((entry.route.as_str(), ""));
-    c.prepare_cached(sql)?.execute(params![
-        signed(entry.seq),
-        signed(at.0),
-        signed(entry.run),
-        home,
-        target,
-        entry.action.as_str(),
-        entry.outcome,
-        body,
-        entry.hash
-    ])?;
-    Store::set_meta(c, HEAD, &format!("{} {}", entry.seq, entry.hash))?;
+    let LogEntry { seq, run, action, outcome, hash, .. } = &entry;
+    insert(c, &Row { seq: *seq, at, run: *run, home, target, action: action.as_str(), outcome, body: &body, hash })?;
     Ok(entry)
 }
 
 impl Store {
-    /// Hands every entry that passes the filter to `each`, in order, until it returns false.
+    /// Hands every write that passes the filter to `each`, in order, until it returns false. Those whose text was erased are
+    /// left out.
     ///
     /// # Errors
     /// SQLite's; an entry that cannot be read.
     pub fn log(&self, filter: &Filter, mut each: impl FnMut(LogEntry) -> bool) -> Result<(), StoreError> {
+        self.log_items(filter, |item| match item {
+            Item::Write(entry) => each(*entry),
+            Item::Erased(_) | Item::Tombstone(_) => true,
+        })
+    }
+
+    /// The same, with what is left of erased entries, and what says so where nothing is asked for that it has none of.
+    ///
+    /// # Errors
+    /// SQLite's; an entry that cannot be read.
+    pub fn log_items(&self, filter: &Filter, mut each: impl FnMut(Item) -> bool) -> Result<(), StoreError> {
         let (condition, values) = sql_of(filter);
-        let sql = format!("SELECT body, hash FROM log WHERE {condition} ORDER BY seq");
+        let sql = format!("SELECT {COLUMNS} FROM log WHERE {condition} ORDER BY seq");
         let mut statement = self.connection.prepare(&sql)?;
         let mut rows = statement.query(params_from_iter(values))?;
         while let Some(row) = rows.next()? {
-            let mut entry = parse(&row.get::<_, String>(0)?)?;
-            entry.hash = row.get(1)?;
-            if passes(&entry, filter) && !each(entry) {
+            let item = erasures::item(row)?;
+            if passes(&item, filter) && !each(item) {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// The hash of the entry with this number, as the store has it.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn log_hash(&self, seq: u64) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT hash FROM log WHERE seq = ?1";
+        Ok(self.connection.prepare_cached(sql)?.query_row([signed(seq)], |r| r.get(0)).optional()?)
+    }
+
+    /// The entry with this number.
+    ///
+    /// # Errors
+    /// SQLite's; an entry that cannot be read.
+    pub fn log_item(&self, seq: u64) -> Result<Option<Item>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM log WHERE seq = ?1");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([signed(seq)])?;
+        rows.next()?.map(erasures::item).transpose()
+    }
+
+    /// Everybody at home who is meant by an object id, a sign-in name or the id of an account, whichever they had when an
+    /// entry was written: tenant and object id.
+    ///
+    /// # Errors
+    /// SQLite's; an entry that cannot be read.
+    pub fn people_named(&self, user: &str) -> Result<BTreeSet<(String, ObjectId)>, StoreError> {
+        let mut people = BTreeSet::new();
+        let filter = Filter { user: Some(user.to_owned()), ..Filter::default() };
+        self.log(&filter, |entry| {
+            people.insert((entry.home.tenant, entry.home.id));
+            true
+        })?;
+        Ok(people)
     }
 
     /// Hands every write on the route that was made since, oldest first, to `each`: of runs that no person let through, and
@@ -198,7 +253,7 @@ impl Store {
         mut each: impl FnMut(LogEntry),
     ) -> Result<(), StoreError> {
         // The log is as long as the store is old, and has no index but its order: entries are in the order of time.
-        let sql = "SELECT body, at, action FROM log WHERE home = ?1 AND target = ?2 AND outcome = 'applied' \
+        let sql = "SELECT body, at, action FROM log WHERE home = ?1 AND target = ?2 AND outcome = 'applied' AND body LIKE '{%' \
                    AND run NOT IN (SELECT id FROM runs WHERE json_extract(summary, '$.approved') IS NOT NULL \
                    AND id >= (SELECT run FROM log WHERE seq > ?3 ORDER BY seq LIMIT 1)) \
                    AND seq > ?3 ORDER BY seq";
@@ -246,17 +301,29 @@ impl Store {
     pub fn verify_log(&self) -> Result<Verified, StoreError> {
         // One moment of the file: entries and the record of their end are read apart, and a sync may write in between.
         let _moment = self.connection.unchecked_transaction()?;
-        let sql = "SELECT seq, at, run, home, target, action, outcome, body, hash FROM log ORDER BY seq";
-        let mut statement = self.connection.prepare(sql)?;
+        let taken_out = self.taken_out()?;
+        let mut statement = self.connection.prepare(&format!("SELECT {COLUMNS} FROM log ORDER BY seq"))?;
         let mut rows = statement.query([])?;
-        let (mut entries, mut head) = (0u64, GENESIS.to_owned());
+        let (mut entries, mut head) = taken_out.beginning().unwrap_or((0, GENESIS.to_owned()));
+        let mut facts = run_facts::Checked::new(&self.connection);
         while let Some(row) = rows.next()? {
             let seq = unsigned(row.get(0)?);
+            if taken_out.holds(seq) {
+                return Ok(Verified::Broken { seq, what: THERE_AGAIN.to_owned() });
+            }
             if seq != entries + 1 {
                 let what = format!("entry {} is missing", entries + 1);
                 return Ok(Verified::Broken { seq: entries + 1, what });
             }
-            if let Some(what) = fault(row, &head)? {
+            match taken_out.fault(row, &head)? {
+                Some(None) => {
+                    (entries, head) = (seq, row.get(8)?);
+                    continue;
+                }
+                Some(Some(what)) => return Ok(Verified::Broken { seq, what }),
+                None => {}
+            }
+            if let Some(what) = fault(row, &head, &mut facts)? {
                 return Ok(Verified::Broken { seq, what });
             }
             entries = seq;
@@ -285,8 +352,15 @@ pub(super) fn parse(body: &str) -> Result<LogEntry, StoreError> {
 }
 
 /// What is wrong with one row, given the hash of the row before?
-fn fault(row: &rusqlite::Row<'_>, previous: &str) -> Result<Option<String>, StoreError> {
+fn fault(
+    row: &rusqlite::Row<'_>,
+    previous: &str,
+    facts: &mut run_facts::Checked<'_>,
+) -> Result<Option<String>, StoreError> {
     let body: String = row.get(7)?;
+    if row.get_ref(3)?.as_str().is_ok_and(|home| home == NO_TENANT) {
+        return erasures::fault(row, &body, previous);
+    }
     if hash(&body) != row.get::<_, String>(8)? {
         return Ok(Some("its text does not have its hash".to_owned()));
     }
@@ -302,42 +376,8 @@ fn fault(row: &rusqlite::Row<'_>, previous: &str) -> Result<Option<String>, Stor
         && entry.route == route
         && entry.action.as_str() == row.get::<_, String>(5)?
         && entry.outcome == row.get::<_, String>(6)?;
-    Ok((!same).then(|| "its columns do not say what its text says".to_owned()))
-}
-
-fn sql_of(filter: &Filter) -> (String, Vec<Sql>) {
-    let (mut parts, mut values) = (vec!["1".to_owned()], Vec::new());
-    let mut add = |column: &str, value: Sql| {
-        values.push(value);
-        parts.push(column.replace('?', &format!("?{}", values.len())));
-    };
-    let time = |t: Timestamp| Sql::Integer(signed(t.0));
-    if let Some(tenant) = &filter.tenant {
-        add("? IN (home, target)", Sql::Text(tenant.clone()));
+    if !same {
+        return Ok(Some("its columns do not say what its text says".to_owned()));
     }
-    if let Some(route) = &filter.route {
-        add("home || '->' || target = ?", Sql::Text(route.clone()));
-    }
-    if let Some(run) = filter.run {
-        add("run = ?", Sql::Integer(signed(run)));
-    }
-    if let Some(since) = filter.since {
-        add("at >= ?", time(since));
-    }
-    if let Some(until) = filter.until {
-        add("at <= ?", time(until));
-    }
-    if let Some(action) = filter.action {
-        add("action = ?", Sql::Text(action.as_str().to_owned()));
-    }
-    (parts.join(" AND "), values)
-}
-
-fn passes(entry: &LogEntry, filter: &Filter) -> bool {
-    let Some(user) = filter.user.as_deref() else { return true };
-    let named = |p: &Party| {
-        p.id.as_str().eq_ignore_ascii_case(user)
-            || p.user_principal_name.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(user))
-    };
-    named(&entry.home) || entry.account.as_ref().is_some_and(named)
+    facts.fault(&entry)
 }

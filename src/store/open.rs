@@ -13,7 +13,7 @@ use super::{Store, StoreError, claims};
 use crate::model::Timestamp;
 
 /// `PRAGMA user_version` of the schema below. One more for every change of it, with the upgrade in [`upgrade`].
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 /// "XTIE" in ASCII: tells our files from any other SQLite database.
 const APPLICATION_ID: i64 = 0x5854_4945;
 /// Page cache: random inserts by GUID stay quick up to some million rows (64 MiB, measured in dependencies notes).
@@ -24,7 +24,8 @@ const BUSY_MILLIS: u32 = 5_000;
 const COPY_PAGES: i32 = 4_096;
 const SCHEMA: &str = include_str!("schema.sql");
 /// The step that leads to each version from the one before it.
-const UPGRADES: [(i64, &str); 2] = [(2, include_str!("upgrade_2.sql")), (3, include_str!("upgrade_3.sql"))];
+const UPGRADES: [(i64, &str); 3] =
+    [(2, include_str!("upgrade_2.sql")), (3, include_str!("upgrade_3.sql")), (4, include_str!("upgrade_4.sql"))];
 
 /// What for?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::codec::{signed, unsigned};
-use super::{Store, StoreError};
+use super::{Store, StoreError, run_facts};
 use crate::model::{RunId, Timestamp};
 
 /// In `meta`: what has been told of already, as whoever makes alerts wrote it down.
@@ -86,6 +86,7 @@ impl Store {
             if c.execute(sql, params![signed(run.0), signed(now.0), end.exit_code, end.summary])? == 0 {
                 return Ok(());
             }
+            run_facts::let_go(c, run)?;
             insert(c, end.alerts, now)?;
             end.announced.map_or(Ok(()), |text| Self::set_meta(c, ANNOUNCED, text))
         })

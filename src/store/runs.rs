@@ -1,9 +1,9 @@
 //! Which runs were there?
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codec::{signed, unsigned};
-use super::{Store, StoreError};
+use super::{Circumstances, RunFacts, Store, StoreError, run_facts};
 use crate::model::{RunId, Timestamp, Trigger};
 
 /// One run.
@@ -29,26 +29,39 @@ impl Store {
     /// # Errors
     /// SQLite's.
     pub fn begin_run(&self, trigger: Trigger, now: Timestamp) -> Result<RunId, StoreError> {
-        let cause = match trigger {
-            Trigger::Manual => "manual",
-            Trigger::Schedule => "schedule",
-            Trigger::Undo => "undo",
-        };
-        let sql = "INSERT INTO runs (cause, started_at) VALUES (?1, ?2)";
-        self.connection.execute(sql, params![cause, signed(now.0)])?;
-        Ok(RunId(unsigned(self.connection.last_insert_rowid())))
+        begin(&self.connection, trigger, now)
     }
 
-    /// A person has let the run's plan through. What it writes is theirs from then on, also if it is killed.
+    /// The same, of a run that says what it is: entries of the change log will name it.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn begin_run_in(
+        &self,
+        circumstances: &Circumstances,
+        trigger: Trigger,
+        now: Timestamp,
+    ) -> Result<RunId, StoreError> {
+        self.transaction(|c| {
+            let run = begin(c, trigger, now)?;
+            run_facts::put_down(c, &RunFacts::of(c, run, trigger, now, circumstances)?)?;
+            Ok(run)
+        })
+    }
+
+    /// A person has let the run's plan through. What it writes is theirs from then on, also if it is killed: the run's facts
+    /// name them, and every entry of the change log that follows names these facts.
     ///
     /// # Errors
     /// SQLite's.
     pub fn note_approval(&self, run: RunId, digest: &str, by: &[String]) -> Result<(), StoreError> {
-        let by = serde_json::to_string(by).map_err(|e| StoreError::Damaged(e.to_string()))?;
+        let text = serde_json::to_string(by).map_err(|e| StoreError::Damaged(e.to_string()))?;
         let sql =
             "UPDATE runs SET summary = json_set(summary, '$.approved', ?2, '$.approved_by', json(?3)) WHERE id = ?1";
-        self.connection.execute(sql, params![signed(run.0), digest, by])?;
-        Ok(())
+        self.transaction(|c| {
+            c.execute(sql, params![signed(run.0), digest, text])?;
+            run_facts::approve(c, run, digest, by)
+        })
     }
 
     /// A run has ended.
@@ -95,6 +108,17 @@ impl Store {
         rows.reverse();
         Ok(rows)
     }
+}
+
+fn begin(c: &Connection, trigger: Trigger, now: Timestamp) -> Result<RunId, StoreError> {
+    let cause = match trigger {
+        Trigger::Manual => "manual",
+        Trigger::Schedule => "schedule",
+        Trigger::Undo => "undo",
+    };
+    let sql = "INSERT INTO runs (cause, started_at) VALUES (?1, ?2)";
+    c.execute(sql, params![cause, signed(now.0)])?;
+    Ok(RunId(unsigned(c.last_insert_rowid())))
 }
 
 fn row(r: &rusqlite::Row<'_>) -> rusqlite::Result<RunRow> {

@@ -1,4 +1,4 @@
--- Version 3. Object ids are 16 bytes where they are GUIDs (see codec.rs); times are milliseconds since 1970, UTC.
+-- Version 4. Object ids are 16 bytes where they are GUIDs (see codec.rs); times are milliseconds since 1970, UTC.
 
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
 
@@ -176,3 +176,16 @@ CREATE TABLE runs (
   exit_code INTEGER,
   summary TEXT NOT NULL DEFAULT '{}'
 ) STRICT;
+
+-- What a run was and who stands for it: entries of the log name it by its hash.
+CREATE TABLE run_facts (
+  run INTEGER NOT NULL,
+  place INTEGER NOT NULL,                -- the last ones hold: an approval makes new ones
+  hash TEXT NOT NULL UNIQUE,             -- sha256 over body
+  body TEXT NOT NULL,                    -- JSON
+  named INTEGER NOT NULL DEFAULT 0,      -- an entry of the log names it: those that none does go with the end of the run
+  PRIMARY KEY (run, place)
+) WITHOUT ROWID, STRICT;
+
+-- Tells the log of this store from that of any other.
+INSERT INTO meta (name, value) VALUES ('store_id', lower(hex(randomblob(16))));

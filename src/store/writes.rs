@@ -227,6 +227,7 @@ fn entry(record: &Record) -> LogEntry {
         outcome: outcome.to_owned(),
         error,
         request_id: ask.request_id.clone(),
+        facts: None,
         previous: String::new(),
         hash: String::new(),
     }

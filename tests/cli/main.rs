@@ -7,6 +7,8 @@
 
 mod approvals;
 mod bad_configs;
+mod change_log;
+mod change_log_python;
 mod crash;
 mod credentials;
 mod demo;

@@ -114,6 +114,7 @@ fn the_log_has_the_promised_shape_and_every_filter_filters() {
             "why",
             "outcome",
             "request_id",
+            "facts",
             "previous",
             "hash",
         ];

@@ -22,7 +22,7 @@ const DOCS: [(&str, &str, usize); 22] = [
     ("docs/README.md", include_str!("../../docs/README.md"), 0),
     ("docs/quickstart.md", include_str!("../../docs/quickstart.md"), 25),
     ("docs/real-tenants.md", include_str!("../../docs/real-tenants.md"), 4),
-    ("docs/change-log.md", include_str!("../../docs/change-log.md"), 8),
+    ("docs/change-log.md", include_str!("../../docs/change-log.md"), 20),
     ("docs/architecture.md", include_str!("../../docs/architecture.md"), 0),
     ("docs/simulator.md", include_str!("../../docs/simulator.md"), 8),
     ("docs/rule-tests.md", include_str!("../../docs/rule-tests.md"), 6),
@@ -388,8 +388,9 @@ fn every_command_that_is_named_exists() {
     for (name, doc, _) in DOCS {
         for found in pattern.captures_iter(doc) {
             let words: Vec<&str> = found[1].split_whitespace().collect();
-            // The change log's domain line is no command.
-            if words[0].starts_with("--") || words[0] == "change" || NOT_YET.contains(&words[0]) {
+            // What is hashed or signed before a text of the change log is no command.
+            if words[0].starts_with("--") || ["change", "tombstone"].contains(&words[0]) || NOT_YET.contains(&words[0])
+            {
                 continue;
             }
             let help = text(&crosstie(folder.path(), &[words[0], "--help"]).stdout);

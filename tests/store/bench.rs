@@ -179,3 +179,10 @@ pub fn settle_all(store: &Store) {
         }
     }
 }
+/// The write with this number.
+pub fn wrote(store: &Store, seq: u64) -> Option<crosstie::store::LogEntry> {
+    match store.log_item(seq).unwrap()? {
+        crosstie::store::Item::Write(entry) => Some(*entry),
+        other => panic!("{other:?}"),
+    }
+}

@@ -3,6 +3,8 @@
 #![allow(unreachable_pub, reason = "modules of a test")]
 
 mod bench;
+mod erasures;
+mod facts;
 mod files;
 mod keys;
 mod log;

@@ -8,6 +8,8 @@ use super::bench::*;
 
 /// The layout of version 1, to the letter.
 const VERSION_1: &str = include_str!("version_1.sql");
+/// A whole file of version 3, that a sync had made.
+const VERSION_3: &str = include_str!("version_3.sql");
 /// Columns that came later.
 const LATER_COLUMNS: [(&str, &str); 6] = [
     ("tenants", "groups"),
@@ -18,7 +20,7 @@ const LATER_COLUMNS: [(&str, &str); 6] = [
     ("unsettled", "not_before"),
 ];
 /// Tables that came later.
-const LATER_TABLES: [&str; 5] = ["rule_texts", "route_rules", "breakers", "quarantines", "outbox"];
+const LATER_TABLES: [&str; 6] = ["rule_texts", "route_rules", "breakers", "quarantines", "outbox", "run_facts"];
 
 fn tables(folder: &Folder) -> Vec<String> {
     let all = dump(
@@ -83,7 +85,7 @@ fn a_version_1_file_is_upgraded_and_keeps_everything() {
     let store = folder.write();
     drop(store);
     assert_eq!(rows(&folder), before);
-    assert_eq!(dump(&folder.path(), "PRAGMA user_version"), ["Integer(3)"]);
+    assert_eq!(dump(&folder.path(), "PRAGMA user_version"), ["Integer(4)"]);
     let store = folder.write();
     assert!(matches!(store.verify_log().unwrap(), Verified::Whole { entries: 1, .. }));
     assert_eq!(store.reading(&south()).unwrap().progress.unwrap().link, "page2");
@@ -173,4 +175,41 @@ fn the_rules_of_each_routes_last_sync_are_remembered_and_no_others() {
     assert_eq!(texts(), ["Text(\"c\")"], "what no route needs is gone");
     drop(store);
     assert_eq!(folder.write().remembered_rules(&back()).unwrap(), [remembered("staff", "c")]);
+}
+
+fn version_3() -> Folder {
+    let folder = Folder::new();
+    let connection = folder.sql();
+    connection.execute_batch("PRAGMA foreign_keys = off").unwrap();
+    connection.execute_batch(VERSION_3).unwrap();
+    connection.execute_batch("PRAGMA application_id = 0x58544945; PRAGMA user_version = 3").unwrap();
+    folder
+}
+
+#[test]
+fn the_change_log_of_a_version_3_file_is_whole_before_and_after_and_goes_on() {
+    let folder = version_3();
+    let whole = |store: &Store, n: u64| {
+        let verified = store.verify_log().unwrap();
+        assert!(matches!(&verified, Verified::Whole { entries, .. } if *entries == n), "{verified:?}");
+    };
+    whole(&Store::open(&folder.path(), Mode::Look).unwrap(), 29);
+    let log = |f: &Folder| dump(&f.path(), "SELECT * FROM log ORDER BY seq");
+    let before = log(&folder);
+    let store = Store::open(&folder.path(), Mode::Write).unwrap();
+    assert_eq!(log(&folder), before);
+    whole(&store, 29);
+    assert_eq!(wrote(&store, 1).unwrap().facts, None);
+    let id = store.store_id().unwrap();
+    assert_eq!(id.len(), 32);
+    drop(store);
+    let tables = |f: &Folder| dump(&f.path(), "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name");
+    let new = Folder::new();
+    drop(new.write());
+    assert_eq!(tables(&folder), tables(&new));
+    let columns = |f: &Folder| dump(&f.path(), "SELECT * FROM pragma_table_xinfo('run_facts')");
+    assert_eq!(columns(&folder), columns(&new));
+    let store = Store::open(&folder.path(), Mode::Write).unwrap();
+    assert_eq!(store.store_id().unwrap(), id);
+    whole(&store, 29);
 }

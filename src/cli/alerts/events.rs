@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Ended, Person, SHOWN_MAX};
 use crate::cli::Exit;
+use crate::cli::heads::Head;
 use crate::config::AlertKind;
 use crate::engine::{Failure, Report};
 use crate::model::{ActionKind, RouteName, RunId, Timestamp};
@@ -83,8 +84,13 @@ pub(super) fn held(ended: &Ended<'_>, route: &RouteName, held: usize, new: usize
 }
 
 /// The change log has a new end.
-pub(super) fn log_head(ended: &Ended<'_>, entries: u64, hash: &str) -> Alert {
-    let data = json!({ "run": ended.run, "entries": entries, "head": hash });
+pub(super) fn log_head(ended: &Ended<'_>, head: &Head) -> Alert {
+    let Head { store, seq, hash, key, signature, .. } = head;
+    let mut data = json!({ "run": ended.run, "entries": seq, "head": hash, "store": store });
+    if let (Some(key), Some(signature), Value::Object(fields)) = (key, signature, &mut data) {
+        fields.insert("key".to_owned(), json!(key));
+        fields.insert("signature".to_owned(), json!(signature));
+    }
     // The hash: an entry of that number in a log that was put back to an older state is another one.
     let occasion = Occasion { source: ended.source, subject: "log", once: hash, at: ended.ended_at };
     Alert::new(AlertKind::LogHead, &occasion, data)

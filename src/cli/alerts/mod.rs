@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::Exit;
+use super::heads::Head;
+use super::{Exit, keys};
 use crate::config::{Config, Notify};
 use crate::engine::{Event, Notice, Report, Stoppage};
 use crate::model::{ActionKind, ObjectId, RouteName, RunId, TenantName, Timestamp, Trigger};
@@ -61,7 +62,7 @@ type Person = (ObjectId, String, String);
 /// What is found when a run has ended.
 #[derive(Default)]
 struct Found {
-    head: Option<(u64, String)>,
+    head: Option<Head>,
     held: BTreeMap<RouteName, BTreeSet<ObjectId>>,
     /// Some of those who were not held before.
     newcomers: BTreeMap<RouteName, Vec<Person>>,
@@ -83,8 +84,12 @@ impl Announced {
 }
 
 impl Found {
-    fn of(store: &Store, config: &Config, run: RunId, before: &Announced) -> Result<Self, StoreError> {
-        let mut found = Self { head: store.log_head()?, ..Self::default() };
+    fn of(store: &Store, config: &Config, ended: &Ended<'_>, before: &Announced) -> Result<Self, StoreError> {
+        let run = ended.run;
+        // A key that is not to be had is told of where the run ends; the head alone is better than none.
+        let key = keys::of_the_log(config).ok().flatten();
+        let head = Head::of(store, run, ended.ended_at)?.map(|head| head.signed(key.as_ref()));
+        let mut found = Self { head, ..Self::default() };
         for route in config.routes.iter().map(|r| &r.name) {
             let held = store.held(route)?;
             let mut people = Vec::new();
@@ -122,13 +127,13 @@ fn of_run(ended: &Ended<'_>, found: &Found, before: &Announced) -> (Vec<Alert>, 
             alerts.push(events::held(ended, route, held.len(), new, people));
         }
     }
-    let head = found.head.as_ref().filter(|(entries, _)| *entries > before.head);
-    alerts.extend(head.map(|(entries, hash)| events::log_head(ended, *entries, hash)));
+    let head = found.head.as_ref().filter(|head| head.seq > before.head);
+    alerts.extend(head.map(|head| events::log_head(ended, head)));
 
     let whole = ended.whole && ended.exit != Exit::Failed;
     let mut after = if whole { Announced::default() } else { before.clone() };
     after.run = ended.run.0;
-    after.head = found.head.as_ref().map_or(0, |(entries, _)| *entries);
+    after.head = found.head.as_ref().map_or(0, |head| head.seq);
     after.held = found.held.iter().map(|(route, held)| (route.to_string(), held.clone())).collect();
     after.held.retain(|_, held| !held.is_empty());
     after.faults.extend(faults.into_keys());
@@ -145,7 +150,7 @@ pub(super) fn rows(
     ended: &Ended<'_>,
 ) -> Result<(Vec<NewAlert>, Option<String>), StoreError> {
     let before = Announced::of(store)?;
-    let found = Found::of(store, config, ended.run, &before)?;
+    let found = Found::of(store, config, ended, &before)?;
     let (alerts, after) = of_run(ended, &found, &before);
     let note = serde_json::to_string(&after).map_err(|e| StoreError::Damaged(e.to_string()))?;
     Ok((addressed(&config.notify, &alerts)?, Some(note)))

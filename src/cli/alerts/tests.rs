@@ -24,7 +24,16 @@ fn found(held: &[&str], head: u64) -> Found {
     let person = |id: &ObjectId| (id.clone(), format!("{id}@north.example"), "two accounts match".to_owned());
     let people = held.iter().map(person).collect();
     let (newcomers, held) = (BTreeMap::from([(route(), people)]), BTreeMap::from([(route(), held)]));
-    Found { head: (head > 0).then(|| (head, format!("sha256:{head}"))), held, newcomers, unended: Vec::new() }
+    let head = (head > 0).then(|| Head {
+        at: "2026-11-27T06:00:09.120Z".to_owned(),
+        store: "0f".repeat(16),
+        run: 7,
+        seq: head,
+        hash: format!("sha256:{head}"),
+        key: None,
+        signature: None,
+    });
+    Found { head, held, newcomers, unended: Vec::new() }
 }
 
 /// Runs in a row: each is given what the one before noted.

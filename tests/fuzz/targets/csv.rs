@@ -53,6 +53,7 @@ pub fn csv(data: &[u8]) -> bool {
         outcome: "failed".to_owned(),
         error: Some(error),
         request_id: next(),
+        facts: None,
         previous: String::new(),
         hash: String::new(),
     };
