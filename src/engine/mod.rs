@@ -401,5 +401,5 @@ async fn asked_to_stop(stop: &mut watch::Receiver<bool>) {
 
 /// The planner's view of a configured route.
 pub fn planned(route: &Route) -> PlannedRoute {
-    plan::PlannedRoute { name: route.name.clone(), rules: route.rules.clone() }
+    plan::PlannedRoute { name: route.name.clone(), rules: route.rules.clone(), ownership: route.ownership.clone() }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attribute, Attributes, Edits, ObjectId, Origin, REDACTED, RouteName, Value};
+use super::{Attribute, Attributes, Edits, ObjectId, Origin, REDACTED, RouteName, Stamp, Value};
 
 /// The kinds of change, as the plan and the change log name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -278,12 +278,28 @@ pub enum Hold {
         /// What is wrong with it.
         reason: String,
     },
-    /// The account holds a directory role.
+    /// The account holds a directory role, or is in a group that roles can be given to.
     Privileged {
         /// The account.
         account: ObjectId,
-        /// The roles, or why they could not be read.
+        /// The roles and groups, or why they could not be read.
         roles: String,
+    },
+    /// Somebody has put the account out of reach.
+    Protected {
+        /// The account.
+        account: ObjectId,
+        /// The entry of the list that means it.
+        entry: String,
+    },
+    /// The account says that it is somebody else's.
+    Stamped {
+        /// The account.
+        account: ObjectId,
+        /// Where it says so.
+        attribute: Attribute,
+        /// What it bears.
+        stamp: Stamp,
     },
 }
 
@@ -311,6 +327,15 @@ impl fmt::Display for Hold {
             Hold::Unmappable { attribute, reason } => write!(f, "{attribute}: {reason}"),
             Hold::Privileged { account, roles } => {
                 write!(f, "account {account} matches but is never joined: {roles}")
+            }
+            Hold::Protected { account, entry } => {
+                write!(
+                    f,
+                    "account {account} is on the target's list of protected accounts (as {entry}), and never written"
+                )
+            }
+            Hold::Stamped { account, attribute, stamp } => {
+                write!(f, "account {account} bears {stamp} in {attribute}, and is not written over")
             }
         }
     }

@@ -7,6 +7,7 @@ mod group;
 mod id;
 mod link;
 mod observed;
+mod ownership;
 mod time;
 
 pub use attribute::{
@@ -18,4 +19,5 @@ pub use group::NamedGroup;
 pub use id::{ObjectId, RouteName, RunId, TenantName};
 pub use link::{Asked, Link, Origin, Tie};
 pub use observed::{Observed, Presence, Standing};
+pub use ownership::{Ownership, Protected, Stamp, Stamping};
 pub use time::Timestamp;

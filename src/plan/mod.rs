@@ -9,6 +9,7 @@ mod guard;
 mod impact;
 mod mapping;
 mod matching;
+mod ownership;
 mod rehearse;
 mod rule_edits;
 mod saved;
@@ -19,7 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::{
-    ActionKind, Attribute, Change, Held, Hold, Link, ObjectId, Observed, Person, RouteName, Timestamp, Value, folded,
+    ActionKind, Attribute, Change, Held, Hold, Link, ObjectId, Observed, Ownership, Person, RouteName, Timestamp,
+    Value, folded,
 };
 use crate::rules::RuleSet;
 
@@ -35,6 +37,7 @@ pub use guard::{
 pub use impact::{Comparison, Touch};
 pub use mapping::{INVITED_WITH, Wanted};
 pub use matching::Situation;
+pub use ownership::protected;
 pub use rehearse::{Made, Rehearsal, Unwritten, rehearse};
 pub use rule_edits::{Part, RuleEdit};
 pub use saved::{Kept, SavedPlan, Stale, Staleness, adds_only_references, file_lines, keep_to};
@@ -48,13 +51,17 @@ pub struct PlannedRoute {
     pub name: RouteName,
     /// The first whose scope takes a user has that user.
     pub rules: Vec<Arc<RuleSet>>,
+    /// Which of the target's accounts may be written.
+    pub ownership: Ownership,
 }
 
 impl PlannedRoute {
-    /// Changes whenever any rule set of the route does: then everyone is considered anew.
+    /// Changes whenever any rule set of the route does, or the stamp: then everyone is considered anew. Whoever is
+    /// protected has no part in it: people who are held are looked at in every cycle, and nothing is due to the others.
     pub fn fingerprint(&self) -> String {
-        let parts: Vec<String> = self.rules.iter().map(|r| format!("{}={}", r.name, r.fingerprint)).collect();
-        parts.join(";")
+        let rules = self.rules.iter().map(|r| format!("{}={}", r.name, r.fingerprint));
+        let stamp = self.ownership.stamping.iter().map(|s| format!("stamp={}:{}", s.attribute, s.home));
+        rules.chain(stamp).collect::<Vec<_>>().join(";")
     }
     /// While this stays the same, whoever is settled stays settled. Rules that ask the time give others answers by
     /// themselves: under these everybody is considered anew each day (UTC), as hire dates and their like need it.

@@ -423,6 +423,16 @@ impl Bench {
         let text = std::fs::read_to_string(self.file("crosstie.toml")).unwrap();
         std::fs::write(self.file("crosstie.toml"), text + more).unwrap();
     }
+    /// Gives a tenant's table this line, in place of one with the same key.
+    pub(crate) fn reconfigure(&self, tenant: &str, line: &str) {
+        let text = std::fs::read_to_string(self.file("crosstie.toml")).unwrap();
+        let (key, head) = (line.split(" = ").next().unwrap(), format!("[tenants.{tenant}]\n"));
+        let (before, after) = text.split_once(&head).unwrap();
+        let (own, rest) = after.split_once("\n[").unwrap();
+        let own: Vec<&str> = own.lines().filter(|l| !l.starts_with(&format!("{key} = "))).collect();
+        let text = format!("{before}{head}{line}\n{}\n[{rest}", own.join("\n"));
+        std::fs::write(self.file("crosstie.toml"), text).unwrap();
+    }
     pub(crate) async fn sync(&self) -> Report {
         self.try_sync(Focus::default(), None).await.unwrap()
     }

@@ -12,6 +12,7 @@ mod guard;
 mod impact;
 mod knife;
 mod lifecycle;
+mod owned;
 mod ownership;
 mod panics;
 mod quota;

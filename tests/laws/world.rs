@@ -45,7 +45,11 @@ pub fn rules(name: &str, text: &str) -> Arc<RuleSet> {
 }
 
 pub fn route(sets: &[(&str, &str)]) -> PlannedRoute {
-    PlannedRoute { name: route_name(), rules: sets.iter().map(|(name, text)| rules(name, text)).collect() }
+    PlannedRoute {
+        name: route_name(),
+        rules: sets.iter().map(|(name, text)| rules(name, text)).collect(),
+        ownership: Default::default(),
+    }
 }
 
 pub fn link(tie: Tie) -> Link {
