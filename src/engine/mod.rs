@@ -9,6 +9,7 @@ mod explain;
 mod follow;
 mod guard;
 mod impact;
+mod joins;
 mod lanes;
 mod membership;
 mod observe;
@@ -223,6 +224,8 @@ pub struct Readings {
     pub doubtful: BTreeMap<TenantName, u64>,
     /// Tenants that were read from the start, and for the sake of which attributes.
     pub anew: BTreeMap<TenantName, BTreeSet<Attribute>>,
+    /// Home tenants' verified domains, where a join hung on them.
+    domains: joins::Domains,
 }
 
 impl Readings {
@@ -235,6 +238,7 @@ impl Readings {
         self.unread.remove(tenant);
         self.groupless.remove(tenant);
         self.doubtful.remove(tenant);
+        self.domains.borrow_mut().remove(tenant);
     }
     /// Why a route cannot be planned on what was read; `None` where it can.
     fn obstacle(&self, route: &Route) -> Option<String> {

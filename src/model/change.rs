@@ -285,6 +285,15 @@ pub enum Hold {
         /// The roles and groups, or why they could not be read.
         roles: String,
     },
+    /// An address on which a join leans is not known to be the home's own.
+    Unverified {
+        /// The account.
+        account: ObjectId,
+        /// The address.
+        address: String,
+        /// Why the home's domains could not be read; `None`: they were, and this is none of them.
+        unread: Option<String>,
+    },
     /// Somebody has put the account out of reach.
     Protected {
         /// The account.
@@ -327,6 +336,15 @@ impl fmt::Display for Hold {
             Hold::Unmappable { attribute, reason } => write!(f, "{attribute}: {reason}"),
             Hold::Privileged { account, roles } => {
                 write!(f, "account {account} matches but is never joined: {roles}")
+            }
+            Hold::Unverified { account, address, unread: None } => {
+                write!(f, "account {account} matches but is not joined: {address} is of no verified domain of its home")
+            }
+            Hold::Unverified { account, address, unread: Some(why) } => {
+                write!(
+                    f,
+                    "account {account} matches but is not joined: whether {address} is of a verified domain of its home could not be read: {why}"
+                )
             }
             Hold::Protected { account, entry } => {
                 write!(

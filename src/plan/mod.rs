@@ -37,7 +37,7 @@ pub use guard::{
 pub use impact::{Comparison, Touch};
 pub use mapping::{INVITED_WITH, Wanted};
 pub use matching::Situation;
-pub use ownership::protected;
+pub use ownership::{domain_of, leaned_on, protected};
 pub use rehearse::{Made, Rehearsal, Unwritten, rehearse};
 pub use rule_edits::{Part, RuleEdit};
 pub use saved::{Kept, SavedPlan, Stale, Staleness, adds_only_references, file_lines, keep_to};

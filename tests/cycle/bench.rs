@@ -687,10 +687,13 @@ impl crosstie::ports::DirectoryRead for Reader<'_> {
     ) -> Result<Vec<crosstie::model::NamedGroup>, crosstie::ports::DirectoryError> {
         self.0.groups_of(whose).await
     }
-    async fn directory_roles(
+    async fn privileges(
         &self,
         user: &crosstie::model::ObjectId,
-    ) -> Result<Vec<String>, crosstie::ports::DirectoryError> {
-        self.0.directory_roles(user).await
+    ) -> Result<crosstie::ports::Privileges, crosstie::ports::DirectoryError> {
+        self.0.privileges(user).await
+    }
+    async fn verified_domains(&self) -> Result<std::collections::BTreeSet<String>, crosstie::ports::DirectoryError> {
+        self.0.verified_domains().await
     }
 }

@@ -1,6 +1,7 @@
 //! Which accounts does nobody write but their owner: those put out of reach, and those that say whose they are?
 
 use crosstie::model::{Hold, Stamp};
+use crosstie::sim::{Effect, Fault};
 use serde_json::{Value, json};
 
 use super::bench::{Bench, RULES};
@@ -150,4 +151,85 @@ async fn a_foreign_text_is_kept_and_hinders_no_revocation() {
     assert!(bench.guests("south", "ada@north.example").is_empty());
     let eve = bench.guest("south", "eve@north.example");
     assert_eq!((stamp(&eve), &eve["jobTitle"]), (json!("payroll 17"), &json!("Lecturer")));
+}
+
+/// A person of north whose mail is of a domain that north has not shown to be its own.
+#[tokio::test(start_paused = true)]
+async fn nobody_is_joined_under_an_address_that_is_not_the_homes_own() {
+    let bench = Bench::mesh(&["north", "south"], RULES);
+    bench.person("north", "mallory", "Staff", &json!({ "mail": "ceo@partner.example" }));
+    bench.staff("north", "ada");
+    let ceo = old_guest(&bench, "south", "ceo@partner.example", "Accepted");
+    old_guest(&bench, "south", "ada@north.example", "Accepted");
+    let report = bench.sync().await;
+    let held = holds(&report);
+    assert!(
+        matches!(held.as_slice(), [Hold::Unverified { account, address, unread: None }]
+            if account.as_str() == ceo && address == "ceo@partner.example"),
+        "{held:?}"
+    );
+    assert_eq!(bench.tenant("south").user(&ceo).unwrap()["displayName"], "old ceo@partner.example");
+    assert_eq!(bench.guest("south", "ada@north.example")["displayName"], "ada", "the others go on");
+    let asked = |uris: Vec<String>| uris.iter().filter(|uri| uri.contains("/organization")).count();
+    assert_eq!(asked(bench.asked()), 1, "north's domains, once");
+    bench.sync().await;
+    assert_eq!(asked(bench.asked()), 1, "the one who is held is looked at again");
+    bench.tenant("south").soft_delete(&ceo).unwrap();
+    bench.sync().await;
+    assert_eq!(asked(bench.asked()), 0, "nothing hangs on them");
+}
+
+/// The value by which the account is found counts as well: anybody could have written it.
+#[tokio::test(start_paused = true)]
+async fn an_address_out_of_another_attribute_is_no_way_around() {
+    let rules = RULES.replace("source = \"[mail]\"", "source = \"[faxNumber]\"");
+    let bench = Bench::mesh(&["north", "south"], &rules);
+    bench.person("north", "mallory", "Staff", &json!({ "faxNumber": "ceo@partner.example" }));
+    let ceo = old_guest(&bench, "south", "ceo@partner.example", "Accepted");
+    let held = holds(&bench.sync().await);
+    assert!(matches!(held.as_slice(), [Hold::Unverified { account, .. }] if account.as_str() == ceo), "{held:?}");
+    assert!(bench.writes().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_homes_domains_cannot_be_read_nobody_is_joined() {
+    let bench = Bench::mesh(&["north", "south"], RULES);
+    bench.staff("north", "ada");
+    bench.staff("north", "eve");
+    old_guest(&bench, "south", "ada@north.example", "Accepted");
+    let mut denied = Fault::always(Effect::status(403));
+    denied.path = Some("/organization".to_owned());
+    bench.tenant("north").fault(denied).unwrap();
+    let held = holds(&bench.sync().await);
+    assert!(matches!(held.as_slice(), [Hold::Unverified { unread: Some(_), .. }]), "{held:?}");
+    let told = held[0].to_string();
+    assert!(told.contains("north") && told.contains("hint: ") && told.contains("Organization.Read.All"), "{told}");
+    bench.guest("south", "eve@north.example");
+    bench.tenant("north").clear_faults(None).unwrap();
+    bench.settled_sync().await;
+    assert_eq!(bench.guest("south", "ada@north.example")["displayName"], "ada");
+}
+
+/// Directly, or through a group that is in it; an ordinary group hinders nobody.
+#[tokio::test(start_paused = true)]
+async fn whoever_is_in_a_group_that_roles_can_be_given_to_is_never_joined() {
+    let bench = Bench::mesh(&["north", "south"], RULES);
+    let mut accounts = Vec::new();
+    for name in ["direct", "nested", "plain"] {
+        bench.staff("north", name);
+        accounts.push(old_guest(&bench, "south", &format!("{name}@north.example"), "Accepted"));
+    }
+    let group = |n: u32, name: &str, takes_roles: bool, members: &[&String]| {
+        let group = json!({ "id": format!("2b1c0000-0000-4000-8000-{n:012}"), "displayName": name,
+                            "isAssignableToRole": takes_roles, "members": members });
+        bench.tenant("south").put_group(serde_json::from_value(group).unwrap()).unwrap()
+    };
+    let inner = group(1, "Inner", false, &[&accounts[1]]);
+    group(2, "Keys", true, &[&accounts[0], &inner]);
+    group(3, "Choir", false, &[&accounts[2]]);
+    let held = holds(&bench.sync().await);
+    let in_keys = |hold: &Hold| matches!(hold, Hold::Privileged { roles, .. } if roles.contains("group") && roles.contains("Keys"));
+    assert!(held.len() == 2 && held.iter().all(in_keys), "{held:?}");
+    assert_eq!(bench.guest("south", "plain@north.example")["displayName"], "plain");
+    assert_eq!(bench.guest("south", "direct@north.example")["displayName"], "old direct@north.example");
 }

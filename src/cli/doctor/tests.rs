@@ -13,8 +13,10 @@ use crate::ports::{DirectoryError, Retry};
 const ID: &str = "6f1c0d3e-0000-4000-8000-000000000001";
 const DAY: u64 = 86_400_000;
 const NOW: Timestamp = Timestamp(1_795_322_112_000);
-const MESH: Part = Part { home: true, target: true, groups: false, joins: true, deletes: true, managers: true };
-const HOME: Part = Part { home: true, target: false, groups: true, joins: false, deletes: false, managers: false };
+const MESH: Part =
+    Part { home: true, target: true, groups: false, joins: true, joined: true, deletes: true, managers: true };
+const HOME: Part =
+    Part { home: true, target: false, groups: true, joins: false, joined: false, deletes: false, managers: false };
 
 fn north() -> Tenant {
     Tenant {
