@@ -1,5 +1,6 @@
 //! In which order does it all happen? Observe, draft, guard, apply: doors and decisions meet here, none is taken.
 
+mod adopt;
 mod answers;
 mod apply;
 mod budgets;
@@ -37,6 +38,7 @@ use crate::plan::{self, Plan, PlannedRoute, Refusal, SavedPlan, Stale};
 use crate::ports::{Clock, DirectoryError, DirectoryRead};
 use crate::store::{Ask, Door, RoutePart, Store, StoreError};
 
+pub use adopt::{Adopted, Adopting, Adoptions, NotAdopted};
 pub use budgets::{Budget, BudgetLeft, Budgets, budgets_left, longest_window_millis, write_windows};
 pub use bulkheads::{failures_allowed, probe_seconds, put_off_seconds, rest_seconds};
 pub use draft::{RouteSummary, summaries};

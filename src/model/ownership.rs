@@ -64,6 +64,10 @@ impl Stamping {
     pub fn value(&self, home: &ObjectId) -> Value {
         Value::Text(format!("{STAMP}{}:{home}", self.home))
     }
+    /// What the stamps of all people of this home begin with.
+    pub fn prefix(&self) -> String {
+        format!("{STAMP}{}:", self.home)
+    }
     /// What the account bears.
     pub fn read(&self, account: &Observed) -> Stamp {
         let text = account.attributes.get(&self.attribute);

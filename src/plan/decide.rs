@@ -109,6 +109,8 @@ fn table(
             Situation::Candidate { ours: false, .. }
             | Situation::Disputed(_)
             | Situation::Taken(_)
+            | Situation::Former(_)
+            | Situation::Stamped(_)
             | Situation::AddressInUse { .. }
             | Situation::Unmatched { asked: false },
         ) => Step::Settled,
@@ -129,6 +131,8 @@ fn in_scope(situation: &Situation<'_>, wanted: &Wanted, case: &Case, rules: &Rul
         }
         Situation::Disputed(who) => Step::Hold(Hold::Disputed(who.clone())),
         Situation::Taken(account) => Step::Hold(Hold::Taken { account: account.clone() }),
+        Situation::Former(former) => Step::Hold(Hold::Former((*former).clone())),
+        Situation::Stamped(accounts) => Step::Hold(Hold::Unadopted { accounts: accounts.clone() }),
         Situation::AddressInUse { account, native } => {
             Step::Hold(Hold::AddressInUse { account: account.clone(), native: *native })
         }

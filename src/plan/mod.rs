@@ -1,5 +1,6 @@
 //! What should change? Pure, one user of one route at a time: same case in, same decision out.
 
+mod adopt;
 mod conflict;
 mod decide;
 mod differ;
@@ -20,11 +21,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::{
-    ActionKind, Attribute, Change, Held, Hold, Link, ObjectId, Observed, Ownership, Person, RouteName, Timestamp,
-    Value, folded,
+    ActionKind, Attribute, Change, Former, Held, Hold, Link, ObjectId, Observed, Ownership, Person, RouteName,
+    Timestamp, Value, folded,
 };
 use crate::rules::RuleSet;
 
+pub use adopt::{Adoption, adoption};
 pub use conflict::{Claims, claim_of, hold_shared};
 pub use decide::Decision;
 pub use differ::{Difference, differences, judgement};
@@ -121,6 +123,8 @@ pub struct Question {
     pub address: Option<String>,
     /// Other home users that the user refers to.
     pub references: BTreeSet<ObjectId>,
+    /// The stamp that the user's account bears, where accounts are stamped: the attribute, and the folded value.
+    pub stamp: Option<(Attribute, String)>,
     /// Values that may be somebody else's already, by the attribute that one of them shall be chosen for.
     pub unique: BTreeMap<Attribute, Vec<String>>,
 }
@@ -132,6 +136,10 @@ pub struct Answers {
     pub rungs: Vec<Vec<Answer>>,
     /// Present accounts that hold the address.
     pub address: Vec<Answer>,
+    /// Present accounts that bear the user's stamp.
+    pub stamped: Vec<Answer>,
+    /// Accounts among those above, and deleted ones that hold the address, that belong to people who are gone from home.
+    pub former: Vec<Former>,
     /// By home user.
     pub references: BTreeMap<ObjectId, Resolved>,
     /// Of the values asked for, those that are somebody else's, ignoring case.
@@ -223,6 +231,10 @@ pub fn question(
     Question {
         rungs: matching::rungs(rules, home, now),
         address: asked.or_else(|| mapping::address(rules, home, now)).map(|a| folded(&a)),
+        stamp: route.ownership.stamping.as_ref().map(|stamping| {
+            let value = stamping.value(&home.object);
+            (stamping.attribute.clone(), value.as_text().map(folded).unwrap_or_default())
+        }),
         references,
         unique,
     }

@@ -33,6 +33,7 @@ impl Store {
             Trigger::Manual => "manual",
             Trigger::Schedule => "schedule",
             Trigger::Undo => "undo",
+            Trigger::Adopt => "adopt",
         };
         let sql = "INSERT INTO runs (cause, started_at) VALUES (?1, ?2)";
         self.connection.execute(sql, params![cause, signed(now.0)])?;

@@ -505,6 +505,29 @@ impl Bench {
     pub(crate) async fn explain(&self, user: &str) -> Explained {
         self.looking(Focus::default(), async |cycle| cycle.explain_user(user).await).await.unwrap()
     }
+    /// A process that reads tenants and writes the store.
+    pub(crate) async fn working<T>(
+        &self,
+        config: &Config,
+        store: &Store,
+        focus: Focus,
+        work: impl AsyncFnOnce(&Cycle<'_, Reader<'_>, TestClock>) -> T,
+    ) -> T {
+        let directories = self.directories(config, self.processes.replace_with(|n| *n + 1));
+        let readers: BTreeMap<_, _> = directories.iter().map(|(name, d)| (name.clone(), Reader(d.reader()))).collect();
+        let (_keep, stop) = tokio::sync::watch::channel(false);
+        let cycle = Cycle {
+            config,
+            store,
+            clock: &self.clock,
+            directories: &readers,
+            focus,
+            request_ids: &String::new,
+            watch: &|_| {},
+            stop,
+        };
+        work(&cycle).await
+    }
     /// A process that only looks; asserts that it wrote to nobody and left the store byte-identical.
     async fn looking<T>(&self, focus: Focus, work: impl AsyncFnOnce(&Cycle<'_, Reader<'_>, TestClock>) -> T) -> T {
         let before = (std::fs::read(self.file("crosstie.db")).ok(), self.world.ledger().len());

@@ -387,5 +387,6 @@ pub fn answer(question: &plan::Question, tenant: &[Answer], boss: &Resolved) -> 
         address: question.address.as_deref().map(|a| with("mail", a)).unwrap_or_default(),
         references: question.references.iter().map(|id: &ObjectId| (id.clone(), boss.clone())).collect(),
         unique: question.unique.iter().map(|(a, values)| (a.clone(), taken(a, values))).collect(),
+        ..Answers::default()
     }
 }
