@@ -24,6 +24,14 @@ impl Protected {
     pub fn new<'a>(entries: impl IntoIterator<Item = &'a str>) -> Self {
         Self(entries.into_iter().map(|entry| (folded(entry), entry.to_owned())).collect())
     }
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+    /// Nobody is protected.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
     /// The entry that means this account, ignoring case; `None`: it is not protected.
     pub fn covers(&self, account: &Observed) -> Option<&str> {
         let names = [account.object.as_str(), account.user_principal_name()];

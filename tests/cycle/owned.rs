@@ -1,7 +1,8 @@
 //! Which accounts does nobody write but their owner: those put out of reach, and those that say whose they are?
 
-use crosstie::model::{Hold, Stamp};
+use crosstie::model::{Hold, RouteName, Stamp};
 use crosstie::sim::{Effect, Fault};
+use crosstie::store::Mode;
 use serde_json::{Value, json};
 
 use super::bench::{Bench, RULES};
@@ -232,4 +233,19 @@ async fn whoever_is_in_a_group_that_roles_can_be_given_to_is_never_joined() {
     assert!(held.len() == 2 && held.iter().all(in_keys), "{held:?}");
     assert_eq!(bench.guest("south", "plain@north.example")["displayName"], "plain");
     assert_eq!(bench.guest("south", "direct@north.example")["displayName"], "old direct@north.example");
+}
+
+/// Something else happened to whoever is held: a manager's account came to be, in the same run.
+#[tokio::test(start_paused = true)]
+async fn whoever_is_held_is_told_of_as_held_also_when_looked_at_again() {
+    let bench = Bench::mesh(&["north", "south"], RULES);
+    let boss = bench.staff("north", "boss");
+    let ada = bench.person("north", "ada", "Staff", &json!({ "manager": boss }));
+    let account = old_guest(&bench, "south", "ada@north.example", "Accepted");
+    bench.reconfigure("south", &format!("protected = [{account:?}]"));
+    assert_eq!(holds(&bench.sync().await).len(), 1);
+    let route = RouteName::parse("north->south").unwrap();
+    let state = bench.store(Mode::Look).state_of(&route, &ada.as_str().into()).unwrap().unwrap();
+    assert_eq!(state.state, "held", "{state:?}");
+    assert!(state.detail.contains("protected"), "{state:?}");
 }

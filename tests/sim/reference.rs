@@ -174,7 +174,8 @@ fn missing(
         holds(u, &person.mail) || name.contains(&invited)
     };
     let is_gone = |home: &str| !homes.get(home).is_some_and(|h| h.live);
-    let former = |u: &Value| ties.iter().any(|((_, home, _), t)| t.account.as_deref() == u["id"].as_str() && is_gone(home));
+    let former =
+        |u: &Value| ties.iter().any(|((_, home, _), t)| t.account.as_deref() == u["id"].as_str() && is_gone(home));
     if target.users.values().any(|u| had(u) && former(u)) {
         return None;
     }
