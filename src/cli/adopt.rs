@@ -86,8 +86,11 @@ async fn adopt(global: &Global, config: &Config, arguments: &Arguments, out: &mu
             let found = session::alive(&store, &clock, work).instrument(chronicle::span(run)).await;
             progress.clear();
             let (report, exit, reason) = told(found.map_err(session::failed)?, run, out);
-            let exit =
-                if *stop.borrow() { exit.and(session::failed("stopped before everything was read")) } else { exit };
+            let exit = if *stop.borrow() {
+                exit.and(session::failed("stopped: what stands above was adopted, and nothing else"))
+            } else {
+                exit
+            };
             let (ended_at, report, source) = (clock.now(), &report, config.notify.source.as_str());
             let trigger = Trigger::Adopt;
             let ended = Ended { source, run, trigger, started_at, ended_at, exit, reason, report, whole: false };
