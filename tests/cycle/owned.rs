@@ -1,6 +1,6 @@
 //! Which accounts does nobody write but their owner: those put out of reach, and those that say whose they are?
 
-use crosstie::model::{Hold, RouteName, Stamp};
+use crosstie::model::{ActionKind, Hold, RouteName, Stamp};
 use crosstie::sim::{Effect, Fault};
 use crosstie::store::Mode;
 use serde_json::{Value, json};
@@ -248,4 +248,18 @@ async fn whoever_is_held_is_told_of_as_held_also_when_looked_at_again() {
     let state = bench.store(Mode::Look).state_of(&route, &ada.as_str().into()).unwrap().unwrap();
     assert_eq!(state.state, "held", "{state:?}");
     assert!(state.detail.contains("protected"), "{state:?}");
+}
+
+/// However many targets there are, each with a plan of its own.
+#[tokio::test(start_paused = true)]
+async fn the_homes_domains_are_read_once_in_a_cycle() {
+    let bench = Bench::mesh(&["north", "south", "west"], RULES);
+    for (target, name) in [("south", "ada"), ("south", "eve"), ("west", "ada")] {
+        old_guest(&bench, target, &format!("{name}@north.example"), "Accepted");
+    }
+    ["ada", "eve"].iter().for_each(|name| drop(bench.staff("north", name)));
+    let report = bench.settled_sync().await;
+    let joins: u64 = report.applied.iter().filter(|((_, kind), _)| *kind == ActionKind::Join).map(|(_, n)| n).sum();
+    assert_eq!(joins, 3);
+    assert_eq!(bench.asked().iter().filter(|uri| uri.contains("/organization")).count(), 1);
 }
