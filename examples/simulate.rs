@@ -3,7 +3,7 @@
 //! `cargo run --release --example simulate -- --seeds N --jobs 2` plays the histories of seeds 1 … N (`--from S` begins
 //! elsewhere), writes a report (`--report FILE`, JSON; beside it the table for the docs) and ends with 1 where a law is
 //! broken, with the seed, the step, the law and the shortest history that breaks it. `--seed S` plays one and prints it;
-//! `--history FILE` plays a text.
+//! `--history FILE` plays a text. `--transcript FILE` before these two keeps what the tenants saw and what the log says.
 
 #![allow(
     clippy::unwrap_used,
@@ -42,7 +42,7 @@ mod shape;
 #[path = "../tests/sim/shrink.rs"]
 mod shrink;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,11 +51,14 @@ use operation::History;
 use report::Totals;
 
 /// The history of a seed or a text, played and told.
-fn one(history: &History, quiet: bool) -> ExitCode {
+fn one(history: &History, quiet: bool, transcript: Option<&Path>) -> ExitCode {
     if !quiet {
         println!("{history}");
     }
     let outcome = play::play(history);
+    if let Some(path) = transcript {
+        std::fs::write(path, &outcome.transcript).unwrap();
+    }
     match outcome.broken {
         None => {
             println!("kept: {} cycles, {} writes, {:?}", outcome.cycles, outcome.writes, outcome.struck.0);
@@ -117,7 +120,7 @@ fn many(asked: &Asked) -> ExitCode {
     }
     if let Some((seed, _)) = totals.broken.first() {
         println!("seed {seed}:");
-        one(&generate::history(*seed), true);
+        one(&generate::history(*seed), true, None);
         return ExitCode::FAILURE;
     }
     // A few seeds cannot strike with everything.
@@ -131,6 +134,7 @@ fn many(asked: &Asked) -> ExitCode {
 
 fn main() -> ExitCode {
     let mut asked = Asked { seeds: 1_000, from: 1, jobs: 1, report: None, most: 1 };
+    let mut transcript = None;
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let value = arguments.next().unwrap_or_default();
@@ -141,10 +145,11 @@ fn main() -> ExitCode {
             "--jobs" => asked.jobs = number(),
             "--broken-max" => asked.most = number(),
             "--report" => asked.report = Some(value.into()),
-            "--seed" => return one(&generate::history(number()), false),
+            "--transcript" => transcript = Some(PathBuf::from(value)),
+            "--seed" => return one(&generate::history(number()), false, transcript.as_deref()),
             "--history" => {
                 let text = std::fs::read_to_string(&value).unwrap_or_else(|e| panic!("{value}: {e}"));
-                return one(&text.parse().unwrap_or_else(|e| panic!("{value}: {e}")), false);
+                return one(&text.parse().unwrap_or_else(|e| panic!("{value}: {e}")), false, transcript.as_deref());
             }
             other => panic!("no option {other:?}: --seeds N --from S --jobs J --report FILE --seed S --history FILE"),
         }

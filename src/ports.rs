@@ -100,6 +100,11 @@ impl DirectoryError {
     pub fn is_not_found(&self) -> bool {
         self.status == Some(404)
     }
+    /// The directory says itself that there is no such object. A 404 in other words may be a front door's, or that of a
+    /// tenant which cannot read its own company information (`Directory_ObjectNotFound`): from those nothing follows.
+    pub fn proves_absence(&self) -> bool {
+        self.is_not_found() && self.detail.code.eq_ignore_ascii_case("Request_ResourceNotFound")
+    }
 }
 
 /// What an invitation made.

@@ -21,6 +21,7 @@ mod listen;
 mod log;
 mod log_csv;
 mod log_lines;
+mod machine;
 mod metrics;
 mod notify;
 mod outcome;

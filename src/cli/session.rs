@@ -12,6 +12,7 @@ use super::chronicle::{self, tell};
 use super::clock::SystemClock;
 use super::connection::Connection;
 use super::identity;
+use super::machine;
 use super::output::{complain, in_the_log, say};
 use super::progress::Progress;
 use super::{Exit, Global};
@@ -247,9 +248,9 @@ pub(super) fn writers(config: &Config, readers: BTreeMap<TenantName, Reader>) ->
     readers.into_iter().map(connection).collect()
 }
 
-/// One thread: SQLite calls are short and inline, and everything else waits for the network.
+/// What verbs that talk to tenants run on.
 pub(super) fn runtime() -> Result<Runtime, Exit> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)
+    machine::runtime().map_err(failed)
 }
 
 /// What somebody wants of a process that works.

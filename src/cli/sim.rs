@@ -67,12 +67,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Exit {
         ));
         return Exit::Usage;
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match super::session::runtime() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            complain(format_args!("cannot start: {error}"));
-            return Exit::Failed;
-        }
+        Err(exit) => return exit,
     };
     match runtime.block_on(go(arguments, address, out)) {
         Ok(()) => Exit::Done,

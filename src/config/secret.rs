@@ -18,7 +18,7 @@ pub enum SecretError {
     #[error("the environment variable {0} is not set")]
     NoVariable(String),
     /// The file cannot be read.
-    #[error("cannot read {path}")]
+    #[error("cannot read {path}: {source}")]
     NoFile {
         /// The file.
         path: PathBuf,

@@ -7,7 +7,9 @@ use super::lanes::{Fault, Job};
 use super::recover::Seen;
 use super::retry::{self, LOOKS_MAX, TRIES_MAX};
 use super::{Budgets, EngineError, Event, Failure, steps};
-use crate::model::{Change, DeltaItem, ObjectId, Outcome, Presence, REDACTED, Timestamp, Value, WriteError};
+use crate::model::{
+    ActionKind, Change, DeltaItem, ObjectId, Outcome, Presence, REDACTED, Timestamp, Value, WriteError,
+};
 use crate::ports::{
     Clock, DirectoryError, DirectoryWrite, Retry, Throttle, ThrottleScope, ThrottledOperations, Written,
 };
@@ -342,6 +344,9 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
         (self.run.cycle.watch)(Event::Finished { route: &change.route, action: change.action.kind() });
         self.lanes.queue.borrow_mut().over(&job);
         let Some(fault) = &job.failed else {
+            if change.action.kind() == ActionKind::Unlink {
+                self.run.let_go.borrow_mut().insert(job.whose());
+            }
             let next = self.run.cycle.again(change, None)?.filter(|next| self.run.may_follow(next));
             if let Some(next) = self.run.next_of(&job.whose()).or(next) {
                 self.follow(next, job.generation + 1);

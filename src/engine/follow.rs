@@ -20,7 +20,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     /// change `planned` waited. Answers the change that is to be made now, in this run.
     ///
     /// A block, a deletion or a join that was not planned never follows by itself: the guard has its say first, with the
-    /// next plan.
+    /// next plan. Nor does a provisioning: whether two people now want one address shows only when all are planned.
     pub(super) fn again(&self, done: &Change, planned_change: Option<&Change>) -> Result<Option<Change>, StoreError> {
         let Some(route) = self.config.routes.iter().find(|r| r.name == done.route) else { return Ok(None) };
         let (route, now) = (planned(route), self.clock.now());
@@ -37,9 +37,13 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             Decision::Waiting(until) => explain("waiting", &until.rfc3339())?,
             Decision::Do(change) => {
                 let kind = plan::counted_as(&change);
-                let guarded = matches!(kind, ActionKind::Delete | ActionKind::Disable | ActionKind::Join);
-                let was_let_through =
-                    |p: &Change| plan::counted_as(p) == kind && p.action.account() == change.action.account();
+                let guarded =
+                    matches!(kind, ActionKind::Delete | ActionKind::Disable | ActionKind::Join | ActionKind::Provision);
+                let was_let_through = |p: &Change| {
+                    plan::counted_as(p) == kind
+                        && p.action.account() == change.action.account()
+                        && p.action.address() == change.action.address()
+                };
                 // What finishes a provisioning was let through with it.
                 let is_new =
                     change.action.kind() == ActionKind::Update && case.link.as_ref().is_some_and(|l| !l.initialised);
@@ -55,8 +59,8 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
 }
 
 impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
-    /// What follows in a target whose lanes are empty: references to accounts that this run has made. Answers whether
-    /// there was anything.
+    /// What follows in a target whose lanes are empty: references to accounts that this run has made, and new accounts of
+    /// people whose lost ones it has let go. Answers whether there was anything.
     pub(super) async fn follow_up(&self, target: &TenantName, readings: Readings) -> Result<bool, EngineError> {
         if let Some(lanes) = self.lanes.get(target) {
             lanes.touched.borrow_mut().clear();
@@ -70,8 +74,12 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         let mut changes = Vec::new();
         for route in &drafted.plan.routes {
             let fresh = |c: &&Change| {
-                let due = follows(c, &route.still_provisioning) && self.may_follow(c);
-                due && !failed.contains(&(c.route.clone(), c.home.id.clone()))
+                let refused = drafted.refusals.iter().any(|r| r.route == c.route);
+                let is_anew = c.action.kind() == ActionKind::Provision
+                    && !refused
+                    && self.let_go.borrow().contains(&(c.route.clone(), c.home.id.clone()));
+                let due = is_anew || follows(c, &route.still_provisioning);
+                due && self.may_follow(c) && !failed.contains(&(c.route.clone(), c.home.id.clone()))
             };
             changes.extend(route.changes.iter().filter(fresh).cloned());
             // Whoever is held was looked at again because something else happened: held is still the word on them.

@@ -253,7 +253,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         for group in &groups {
             match self.door(tenant)?.group_members(group).await {
                 Ok(members) => self.store.record_members(tenant, group, &members)?,
-                Err(error) if error.is_not_found() && !self.store.has_members(tenant, group)? => {
+                Err(error) if error.proves_absence() && !self.store.has_members(tenant, group)? => {
                     tracing::info!(%tenant, group, "no such group here: taken for another tenant's");
                     strangers.push(error);
                 }

@@ -48,7 +48,11 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
         let (outcome, account, learned, link) = match seen {
             Seen::Applied { account, learned } => {
                 let link = steps::applied_link(ask, before.as_ref(), account.as_ref(), at);
-                (Outcome::Applied, account, Some(learned), link)
+                let outcome = match self.store.asked_before(ask)? {
+                    None => Outcome::Applied,
+                    Some(earlier) => Outcome::Unknown(as_before(&earlier)),
+                };
+                (outcome, account, Some(learned), link)
             }
             Seen::NoTrace => (Outcome::Unknown(unanswered()), None, None, LinkChange::Same),
         };
@@ -63,6 +67,12 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
 
 fn unanswered() -> WriteError {
     let message = "no answer came, and the tenant shows no trace of the write".to_owned();
+    WriteError { code: "Unanswered".to_owned(), message }
+}
+
+fn as_before(earlier: &str) -> WriteError {
+    let message =
+        format!("no answer came; the account is as asked, and as request {earlier} had left it shortly before");
     WriteError { code: "Unanswered".to_owned(), message }
 }
 

@@ -67,6 +67,8 @@ pub(super) struct Run<'r, D, C> {
     pub(super) approved: RefCell<BTreeSet<RouteName>>,
     /// Of people for whom several changes follow one another, those after the first.
     pub(super) later: RefCell<BTreeMap<Whose, VecDeque<Change>>>,
+    /// People whose links this run has removed.
+    pub(super) let_go: RefCell<BTreeSet<Whose>>,
     /// Routes for which the schedule has come due while the run was under way.
     pub(super) polled: RefCell<BTreeSet<RouteName>>,
 }
@@ -123,6 +125,7 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
             counted_since: RefCell::default(),
             approved: RefCell::default(),
             later: RefCell::default(),
+            let_go: RefCell::default(),
             polled: RefCell::default(),
         })
     }

@@ -78,7 +78,7 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
             let look = answer.and_then(|(body, id)| {
                 self.seen(&body, &plan, object).map(Look::Present).map_err(|error| self.told(error, LOOK, &id))
             });
-            if look.as_ref().is_err_and(DirectoryError::is_not_found) {
+            if look.as_ref().is_err_and(DirectoryError::proves_absence) {
                 missing.push(at);
             }
             looks.push(look);
@@ -88,7 +88,7 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
         for (at, answer) in missing.into_iter().zip(second) {
             looks[at] = match answer {
                 Ok(_) => Ok(Look::Removed(Removal::Soft)),
-                Err(error) if error.is_not_found() => Ok(Look::Removed(Removal::Hard)),
+                Err(error) if error.proves_absence() => Ok(Look::Removed(Removal::Hard)),
                 Err(error) => Err(error),
             };
         }

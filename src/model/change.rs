@@ -141,6 +141,13 @@ impl Action {
             Action::Provision { .. } | Action::Unlink => None,
         }
     }
+    /// The address that it invites.
+    pub fn address(&self) -> Option<&str> {
+        match self {
+            Action::Provision { address, .. } => Some(address),
+            _ => None,
+        }
+    }
 }
 
 /// Why a change is planned. The text is part of plans and of the change log.

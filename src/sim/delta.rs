@@ -15,7 +15,7 @@ use super::property::{Key, UNTRACKED};
 use super::refusal::Refusal;
 use super::show::{Selected, read_select};
 use super::tenant::{Tenant, draw};
-use super::user::{Datum, Face, State, User, shown};
+use super::user::{Datum, Face, ManagerLink, State, User, shown};
 use crate::model::Timestamp;
 
 /// Changes looked at for one page. Where nothing selected changed for long, pages come out empty and lead on.
@@ -256,7 +256,7 @@ impl Tenant {
         }
         item.insert("id".to_owned(), json!(user.id.to_string()));
         if let Some(link) = manager_news {
-            let elements = self.manager_elements(link.now, link.before.filter(|_| !whole));
+            let elements = self.manager_elements(link, whole);
             if !elements.is_empty() {
                 item.insert("manager@delta".to_owned(), Value::Array(elements));
             }
@@ -264,10 +264,13 @@ impl Tenant {
         Some(Value::Object(item))
     }
 
-    fn manager_elements(&self, now: Option<Uuid>, before: Option<Uuid>) -> Vec<Value> {
+    /// The manager that somebody has, and those that they have no more: one who was deleted is nobody's.
+    fn manager_elements(&self, link: &ManagerLink, whole: bool) -> Vec<Value> {
         let element = |id: Uuid| json!({ "@odata.type": "#microsoft.graph.user", "id": id.to_string() });
-        let mut elements: Vec<Value> = now.filter(|id| self.is_live(*id)).map(element).into_iter().collect();
-        if let Some(id) = before.filter(|id| Some(*id) != now) {
+        let mut elements: Vec<Value> = link.now.filter(|id| self.is_live(*id)).map(element).into_iter().collect();
+        let deleted = link.now.filter(|id| !self.is_live(*id));
+        let before = link.before.filter(|id| Some(*id) != link.now);
+        for id in before.into_iter().chain(deleted).filter(|_| !whole) {
             let mut gone = element(id);
             gone["@removed"] = json!({ "reason": "deleted" });
             elements.push(gone);

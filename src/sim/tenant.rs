@@ -319,20 +319,42 @@ impl Tenant {
 
     /// To deletedItems.
     pub(super) fn delete(&mut self, slot: u32, now: Timestamp) -> bool {
-        self.change(slot, now, |face| {
+        let deleted = self.change(slot, now, |face| {
             let live = face.state == State::Live;
             face.state = State::Deleted(now);
             live
-        })
+        });
+        if deleted {
+            self.tell_reports_again(slot, now);
+        }
+        deleted
     }
     /// Out of deletedItems: a new object to every reader.
     pub(super) fn restore(&mut self, slot: u32, now: Timestamp) -> bool {
-        self.change(slot, now, |face| {
+        let restored = self.change(slot, now, |face| {
             let deleted = matches!(face.state, State::Deleted(_));
             face.state = State::Live;
             face.born = super::user::PENDING;
             deleted
-        })
+        });
+        if restored {
+            self.tell_reports_again(slot, now);
+        }
+        restored
+    }
+    /// Whoever has this manager has it no more, or again, and readers are told so: what is documented of the members of a
+    /// group whom a deletion takes out and a restore brings back, taken for true of managers.
+    fn tell_reports_again(&mut self, manager: u32, now: Timestamp) {
+        let Some(id) = self.user(manager).map(|u| u.id) else { return };
+        let reports = self.users.iter().zip(0..).filter(|(u, _)| {
+            u.face.state == State::Live && u.face.manager.as_ref().is_some_and(|link| link.now == Some(id))
+        });
+        for slot in reports.map(|(_, slot)| slot).collect::<Vec<u32>>() {
+            self.change(slot, now, |face| {
+                let link = face.manager.as_mut();
+                link.map(|link| link.changed = super::user::PENDING).is_some()
+            });
+        }
     }
     /// For good, from wherever it is.
     pub(super) fn purge(&mut self, slot: u32, now: Timestamp) -> bool {
@@ -340,11 +362,16 @@ impl Tenant {
         for group in self.groups.values_mut() {
             group.members.remove(&id);
         }
-        self.change(slot, now, |face| {
+        let live = self.is_live(id);
+        let purged = self.change(slot, now, |face| {
             let there = face.state != State::Gone;
             *face = Face { state: State::Gone, ..Face::new() };
             there
-        })
+        });
+        if live {
+            self.tell_reports_again(slot, now);
+        }
+        purged
     }
 
     fn index(&mut self, slot: u32, before: &Face, after: &Face) {

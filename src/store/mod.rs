@@ -4,6 +4,7 @@ mod bulkheads;
 mod cases;
 mod claims;
 mod codec;
+mod earlier;
 #[cfg(test)]
 mod full_disk;
 mod links;

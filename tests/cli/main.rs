@@ -20,6 +20,7 @@ mod hostile;
 mod import;
 mod kills;
 mod leavers;
+mod limits;
 mod locks;
 mod output;
 mod replan;

@@ -14,7 +14,7 @@ use crosstie::rules::{Dialect, RuleSet};
 use tempfile::TempDir;
 
 /// Every document, and how many commands it shows at the least.
-const DOCS: [(&str, &str, usize); 22] = [
+const DOCS: [(&str, &str, usize); 23] = [
     ("docs/configuration.md", include_str!("../../docs/configuration.md"), 0),
     ("docs/rules.md", include_str!("../../docs/rules.md"), 0),
     ("docs/expressions.md", include_str!("../../docs/expressions.md"), 1),
@@ -37,6 +37,7 @@ const DOCS: [(&str, &str, usize); 22] = [
     ("docs/operations.md", include_str!("../../docs/operations.md"), 16),
     ("docs/approvals.md", include_str!("../../docs/approvals.md"), 18),
     ("docs/ownership.md", include_str!("../../docs/ownership.md"), 24),
+    ("docs/reliability.md", include_str!("../../docs/reliability.md"), 0),
 ];
 
 /// All the set-up that a machine with Rust needs. More of it would be a promise broken.
@@ -102,6 +103,7 @@ fn every_block_of_the_documentation_is_known_and_sound() {
                 // Tried by the tests below.
                 "eval" | "eval connect" | "eval mim" | "eval refused" | "console" => {}
                 "sh" if name == "README.md" => assert_eq!(inner, SET_UP, "the set-up is these two commands"),
+                "sh" if name == "docs/reliability.md" => inner.lines().for_each(|line| is_there(name, line)),
                 "text" => {
                     let commands =
                         inner.lines().any(|l| ["$ ", "crosstie ", "cargo "].iter().any(|c| l.starts_with(c)));
@@ -119,6 +121,31 @@ fn every_block_of_the_documentation_is_known_and_sound() {
         }
     }
     assert!(tried >= 40, "only {tried} blocks are left");
+}
+
+/// Tools for developers take longer than a test may: they are there, and whatever builds the tests builds them.
+fn is_there(name: &str, command: &str) {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let path = match words.as_slice() {
+        ["cargo", "run", "--release", "--example", example, ..] => format!("examples/{example}.rs"),
+        [path] => (*path).to_owned(),
+        _ => panic!("{name}: nobody checks `{command}`"),
+    };
+    assert!(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(&path).is_file(), "{name}: no {path}");
+}
+
+#[test]
+fn the_figures_of_reliability_are_of_runs_that_broke_nothing() {
+    let page = include_str!("../../docs/reliability.md");
+    let (_, figures) = page.split_once("<!-- figures -->").expect("a beginning");
+    let (figures, _) = figures.split_once("<!-- end of figures -->").expect("an end");
+    for part in ["Histories", "Deaths and failing stores", "Limits of the machine", "Made-up input", "Mutants"] {
+        assert!(figures.contains(&format!("### {part}")), "no figures of {part}");
+    }
+    assert!(figures.contains("| laws broken | 0 |"), "{figures}");
+    for word in ["BROKEN", "SURVIVES", "FAILED", "-dirty", "no commit"] {
+        assert!(!figures.contains(word), "{word} in the figures");
+    }
 }
 
 fn sound(name: &str, config: &str) {

@@ -557,7 +557,7 @@ impl Play<'_> {
         self.memory.log.clear();
         let is = self.remember();
         self.memory.forget(&is, &self.bench.world.ledger());
-        self.memory.loosened_at = Some(self.now());
+        self.loosen();
         self.count(22);
     }
 

@@ -37,9 +37,8 @@ pub(crate) const CLASSES: [(Class, &str); 28] = [
     (28, "rules edited between and within runs"),
 ];
 
-/// Classes that a history in one process cannot have, with what would hold them.
-pub(crate) const ELSEWHERE: [(Class, &str); 1] =
-    [(24, "nothing in one process: limits on memory, files and threads need a real one")];
+/// Classes that a history in one process cannot have, with the tests that strike with them.
+pub(crate) const ELSEWHERE: [(Class, &str); 1] = [(24, "tests/cli/limits.rs")];
 
 /// How often each class struck.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crosstie::model::Timestamp;
+use crosstie::model::{ActionKind, Timestamp};
 use crosstie::sim::{Entry, Kind};
 use crosstie::store::{LogEntry, Mode, Verified};
 use serde_json::Value;
@@ -38,8 +38,8 @@ pub(crate) struct Memory {
     forgotten: BTreeSet<String>,
     /// Which version of the home's value was written last, by target, account and attribute.
     versions: BTreeMap<(String, String, String), (String, usize)>,
-    /// Since when what was spent may not be known: a clock was set, or the store is another one.
-    pub(crate) loosened_at: Option<Timestamp>,
+    /// After which write what was spent may not be known: a clock was set, or the store is another one.
+    pub(crate) loosened_after: Option<u64>,
 }
 
 impl Memory {
@@ -153,10 +153,10 @@ fn fullest(at: &[Timestamp], millis: u64) -> u64 {
 
 /// No window is over its limit, whatever happened to us.
 fn i3_windows(play: &mut Play<'_>) {
-    let since = play.memory.loosened_at;
+    let loosened = play.memory.loosened_after;
     let ledger = play.bench.world.ledger();
     for tenant in play.tenants() {
-        let own = ledger.iter().filter(|e| e.tenant == *tenant && since.is_none_or(|since| e.at >= since));
+        let own = ledger.iter().filter(|e| e.tenant == *tenant && loosened.is_none_or(|seq| e.seq > seq));
         let (mut all, mut invitations) = (Vec::new(), Vec::new());
         for entry in own {
             all.push(entry.at);
@@ -217,6 +217,8 @@ fn i6_log(play: &mut Play<'_>, step: &Step) {
             ("applied", Some(seen)) => seen.applied || is_no_op(seen) || is_so_already(play, step, seen),
             ("failed", Some(seen)) => !seen.applied,
             ("failed", None) => true,
+            // The store was put back to before its own invitation: what is found there is that one's.
+            ("applied", None) => is_found_again(play, entry),
             _ => false,
         };
         if !agrees {
@@ -228,6 +230,15 @@ fn i6_log(play: &mut Play<'_>, step: &Step) {
     if step.is.log.is_empty() && play.bench.file("crosstie.db").exists() && step.was.log.len() > step.is.log.len() {
         play.fail("I6", format!("the log ends before entry {cut:?}"));
     }
+}
+
+/// An account that we made for this person, in a record that is gone.
+fn is_found_again(play: &Play<'_>, entry: &LogEntry) -> bool {
+    let Some(account) = &entry.account else { return false };
+    let key = (account.tenant.clone(), account.id.to_string());
+    let made_for = play.memory.made_for.get(&key);
+    let is_theirs = made_for == Some(&(entry.home.tenant.clone(), entry.home.id.to_string()));
+    entry.action == ActionKind::Provision && is_theirs && play.memory.lost.contains(&key)
 }
 
 /// The tenant changed nothing, because it was so already.

@@ -267,12 +267,20 @@ impl<'h> Play<'h> {
         self.out
     }
 
+    fn home_of(&self, tenant: &str, id: &str) -> Home {
+        let directory = self.bench.tenant(tenant);
+        let mut home = Home::of(tenant, id, directory.user(id).as_ref());
+        // A manager in deletedItems is nobody's.
+        let is_there = |id: &String| directory.user(id).is_some_and(|u| u.get("deletedDateTime").is_none());
+        home.manager = home.manager.filter(is_there);
+        home
+    }
     /// Remembers what is true of every home user from now on.
     fn note_homes(&mut self) {
         let now = self.now();
         for ((t, _), id) in &self.people {
             let tenant = self.tenants()[usize::from(*t)];
-            let home = Home::of(tenant, id, self.bench.tenant(tenant).user(id).as_ref());
+            let home = self.home_of(tenant, id);
             let past = self.past.entry(id.clone()).or_default();
             if past.last().is_none_or(|(_, was)| *was != home) {
                 past.push((now, home));
@@ -283,7 +291,7 @@ impl<'h> Play<'h> {
             self.past.keys().filter(|id| !self.people.values().any(|p| p == *id)).cloned().collect();
         for id in replaced {
             let tenant = self.past[&id].last().map(|(_, h)| h.tenant.clone()).unwrap_or_default();
-            let home = Home::of(&tenant, &id, self.bench.tenant(&tenant).user(&id).as_ref());
+            let home = self.home_of(&tenant, &id);
             if let Some(past) = self.past.get_mut(&id)
                 && past.last().is_none_or(|(_, was)| *was != home)
             {
@@ -382,7 +390,7 @@ impl<'h> Play<'h> {
         for round in 0..CYCLES_TO_CONVERGE_MAX {
             self.bench.wait(if round == 0 { MURKY_MILLIS / 1_000 + 60 } else { 1_200 }).await;
             if round == 2 && day {
-                self.bench.wait(26 * 3_600).await;
+                self.bench.wait(26 * 3_600 + self.clock_fell_back_by()).await;
             }
             self.murky_until.clear();
             let Some(report) = self.cycle(Focus::default(), None, Kind::default()).await else { return };
@@ -422,6 +430,12 @@ impl<'h> Play<'h> {
         laws::finally(self);
     }
 
+    /// By how many seconds the clock is behind what it once showed: a day that it began then is as much longer.
+    fn clock_fell_back_by(&self) -> u64 {
+        let shown = self.history.operations.iter().map(|op| if let Op::Clock { seconds } = op { *seconds } else { 0 });
+        u64::try_from(shown.max().unwrap_or(0) - self.clock_off).unwrap_or(0)
+    }
+
     /// Changes that a plan still has, other than those of accounts that no app may touch.
     async fn left_over(&mut self) -> String {
         let drafted = self.bench.plan().await;
@@ -449,8 +463,8 @@ impl<'h> Play<'h> {
         // Whoever else is native somewhere is a home user as well.
         for (tenant, target) in self.tenants().iter().zip(&targets) {
             let natives = target.users.iter().filter(|(_, u)| u["creationType"] != "Invitation");
-            for (id, user) in natives {
-                homes.entry(id.clone()).or_insert_with(|| Home::of(tenant, id, Some(user)));
+            for (id, _) in natives {
+                homes.entry(id.clone()).or_insert_with(|| self.home_of(tenant, id));
             }
         }
         for (home, target) in self.routes() {
@@ -462,10 +476,14 @@ impl<'h> Play<'h> {
         }
     }
 
+    /// From now on what was spent before may not be known.
+    pub(crate) fn loosen(&mut self) {
+        self.memory.loosened_after = Some(self.bench.world.ledger().last().map_or(0, |e| e.seq));
+    }
     pub(crate) fn set_clock(&mut self, seconds: i64) {
         // What was spent is older by a clock that was set forward: nobody can know better.
         if seconds > self.clock_off {
-            self.memory.loosened_at = Some(self.now());
+            self.loosen();
         }
         self.clock_off = seconds;
         TestClock::set_off(seconds * 1_000);

@@ -123,7 +123,9 @@ pub(crate) fn differences(
                 }
                 if shape.manager {
                     let boss = person.manager.as_ref().and_then(|m| account_of(m)).map(|(_, b)| b["id"].clone());
-                    let has = account.get("manager").cloned();
+                    // A manager in deletedItems is nobody's.
+                    let is_there = |id: &str| target.users.get(id).is_some_and(is_live);
+                    let has = account.get("manager").filter(|m| m.as_str().is_some_and(is_there)).cloned();
                     if (person.manager.is_none() || boss.is_some()) && has != boss {
                         odd.push(format!("{who}: manager is {has:?} and should be {boss:?}"));
                     }

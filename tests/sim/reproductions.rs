@@ -23,3 +23,80 @@ fn a_front_door_that_is_unavailable_says_nothing_of_the_write() {
         ));
     }
 }
+
+/// A reading left a value out, the look at the person met two empty 404s of a front door, and the account was deleted.
+#[test]
+fn a_404_in_other_words_than_the_directorys_deletes_nobody() {
+    holds(
+        "world seed=1078 tenants=3 hub=false one_app=false tight=false rules=0
+         add t=2 p=2
+         planned
+         expire t=2 shape=resync
+         refuse t=2 on=get status=404 times=2 body=empty applied=false
+         clear t=2 p=2 what=jobTitle
+         crash after=47",
+    );
+}
+
+/// Both lost their accounts, one took the other's address, and each was provisioned by itself: one would have got the
+/// other's account.
+#[test]
+fn two_people_whose_accounts_were_lost_and_who_share_an_address_are_held() {
+    holds(
+        "world seed=793 tenants=3 hub=false one_app=false tight=false rules=0
+         add t=0 p=0
+         add t=0 p=3
+         silent t=2 on=true
+         full
+         same-mail t=0 p=0 q=3",
+    );
+}
+
+/// Readings lagged, a write was planned again and died before it left; the account was as asked by the first one, and the
+/// log said `applied` twice.
+#[test]
+fn a_write_that_never_left_is_not_taken_for_the_one_before_it() {
+    holds(
+        "world seed=979 tenants=2 hub=false one_app=false tight=false rules=976
+         add t=0 p=0
+         add t=0 p=1
+         add t=0 p=2
+         add t=0 p=3
+         add t=1 p=0
+         add t=1 p=1
+         add t=1 p=3
+         cycle
+         lag t=1 seconds=68 reads=false
+         edit t=0 p=0 what=displayName value=2
+         lie t=1 lie=empty-home skip=0
+         full
+         crash after=15",
+    );
+}
+
+/// Somebody's manager lay in deletedItems at the first reading.
+#[test]
+fn a_manager_who_comes_back_is_a_manager_again() {
+    holds(
+        "world seed=503 tenants=2 hub=false one_app=false tight=false rules=0
+         add t=0 p=0
+         add t=0 p=1
+         manage t=0 p=1 q=0
+         soft-delete t=0 p=0
+         serve-killed seconds=523
+         restore t=0 p=0",
+    );
+}
+
+/// Increments kept the manager, a full reading took him away.
+#[test]
+fn a_manager_who_is_deleted_is_nobodys() {
+    holds(
+        "world seed=1055 tenants=2 hub=false one_app=false tight=false rules=72
+         add t=0 p=0
+         add t=0 p=1
+         manage t=0 p=1 q=0
+         planned
+         soft-delete t=0 p=0",
+    );
+}
