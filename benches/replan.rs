@@ -50,8 +50,11 @@ impl DirectoryRead for Silent {
     async fn groups_of(&self, _: MemberOf<'_>) -> Result<Vec<NamedGroup>, DirectoryError> {
         panic!("{} was asked for groups", self.0)
     }
-    async fn directory_roles(&self, _: &ObjectId) -> Result<Vec<String>, DirectoryError> {
-        panic!("{} was asked for roles", self.0)
+    async fn privileges(&self, _: &ObjectId) -> Result<crosstie::ports::Privileges, DirectoryError> {
+        Ok(crosstie::ports::Privileges::default())
+    }
+    async fn verified_domains(&self) -> Result<std::collections::BTreeSet<String>, DirectoryError> {
+        Ok(std::collections::BTreeSet::new())
     }
 }
 
@@ -200,7 +203,8 @@ impl School {
         let home = |n: usize| (guid(1, n), person(n));
         self.read(&store, &config, &route.name.home, &home);
         // What an account holds, the planner says itself: that of somebody whom it would provision.
-        let planned = PlannedRoute { name: route.name.clone(), rules: route.rules.clone() };
+        let planned =
+            PlannedRoute { name: route.name.clone(), rules: route.rules.clone(), ownership: route.ownership.clone() };
         let account = |n: usize| {
             let case = store.case(&planned, &guid(1, n), NOW).expect("a case");
             let mut made = match plan::consider(&planned, &case, NOW).decision {
@@ -318,7 +322,8 @@ fn replan(criterion: &mut Criterion) {
     // The planner alone, on cases that are at hand.
     let config = school.config();
     let route = config.routes.first().expect("a route");
-    let planned = PlannedRoute { name: route.name.clone(), rules: route.rules.clone() };
+    let planned =
+        PlannedRoute { name: route.name.clone(), rules: route.rules.clone(), ownership: route.ownership.clone() };
     let store = school.store(&config, Mode::Copy);
     let cases: Vec<plan::Case> =
         (0..people.min(1_000)).map(|n| store.case(&planned, &guid(1, n), NOW).expect("a case")).collect();

@@ -1,5 +1,6 @@
 //! Which doors lead to the world? A dry run is not a flag: it is holding only the reading door.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 
 use crate::model::{
@@ -185,6 +186,17 @@ impl Look {
     }
 }
 
+/// What makes a user an administrator, or could.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Privileges {
+    /// Directory roles, by their names.
+    pub roles: Vec<String>,
+    /// Groups that directory roles can be given to, by their names.
+    pub groups: Vec<String>,
+    /// Groups of which the tenant tells nothing but that they are there: any of them may be one of those.
+    pub hidden: usize,
+}
+
 /// Whose memberships?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberOf<'a> {
@@ -220,8 +232,10 @@ pub trait DirectoryRead {
     fn group_members(&self, group: &str) -> impl Future<Output = Result<Vec<ObjectId>, DirectoryError>>;
     /// The groups that a user or a group is in directly.
     fn groups_of(&self, whose: MemberOf<'_>) -> impl Future<Output = Result<Vec<NamedGroup>, DirectoryError>>;
-    /// Display names of the directory roles that the user holds, directly or through groups.
-    fn directory_roles(&self, user: &ObjectId) -> impl Future<Output = Result<Vec<String>, DirectoryError>>;
+    /// What makes the user an administrator, or could: directly or through groups.
+    fn privileges(&self, user: &ObjectId) -> impl Future<Output = Result<Privileges, DirectoryError>>;
+    /// Names of the domains that the tenant has shown to be its own, in lower case.
+    fn verified_domains(&self) -> impl Future<Output = Result<BTreeSet<String>, DirectoryError>>;
     /// How full the limits of writes are, by the last answer to a write that told it; `None` once a write was carried out
     /// and nothing was told any more. Advice: many tenants never tell.
     fn pressure(&self) -> Option<Pressure> {

@@ -153,8 +153,8 @@ fn every_kind_of_error_has_its_case() {
         folders().into_iter().flat_map(of).filter_map(|place| place.rsplit(' ').next().map(str::to_owned)).collect();
     let kinds = "client-id clause-type clause-value constant-type cron duplicate-key duplicate-route duplicate-rules \
          duplicate-tenant empty empty-scope expression group-id match-type missing-credential missing-key no-route \
-         not-tracked out-of-range out-of-reach read-only reference rules-file rules-name same-tenant secret-in-file \
-         self-pair syntax tenant-id tenant-name time-zone too-few-tenants two-credentials two-sources unknown-attribute \
+         not-tracked out-of-range out-of-reach protected read-only reference rules-file rules-name same-tenant secret-in-file \
+         self-pair stamp syntax tenant-id tenant-name time-zone too-few-tenants two-credentials two-sources unknown-attribute \
          unknown-key unknown-operator unknown-tenant unknown-word url variable-name webhook-name wrong-type";
     for kind in kinds.split_whitespace() {
         assert!(seen.contains(kind), "no broken configuration shows `{kind}`");

@@ -274,11 +274,17 @@ async fn roles_are_never_passed_over() {
     let nameless = r##"{"@odata.type":"#microsoft.graph.directoryRole","id":"r2","displayName":null}"##;
     let group = r##"{"@odata.type":"#microsoft.graph.group","id":"g","displayName":"User Administrator?"}"##;
     let page = |items: &[&str]| answer(200, &format!(r#"{{"value":[{}]}}"#, items.join(",")));
-    let roles = |answers: Vec<Answered>| async move { House::new(answers).writer.directory_roles(&id("u")).await };
-    assert_eq!(roles(vec![page(&[group, nameless, role])]).await.unwrap(), ["User Administrator", "role r2"]);
+    let roles = |answers: Vec<Answered>| async move { House::new(answers).writer.privileges(&id("u")).await };
+    assert_eq!(roles(vec![page(&[group, nameless, role])]).await.unwrap().roles, ["User Administrator", "role r2"]);
     assert!(roles(vec![page(&[group, r#"{"id":"?"}"#])]).await.is_err(), "a membership without a kind");
     let unknown = || answer(501, &error("NotImplemented", "x"));
-    assert_eq!(roles(vec![unknown(), page(&[role])]).await.unwrap(), ["User Administrator"]);
+    assert_eq!(roles(vec![unknown(), page(&[role])]).await.unwrap().roles, ["User Administrator"]);
+    let keys = r##"{"@odata.type":"#microsoft.graph.group","id":"k","displayName":"Keys","isAssignableToRole":true}"##;
+    let choir =
+        r##"{"@odata.type":"#microsoft.graph.group","id":"c","displayName":"Choir","isAssignableToRole":null}"##;
+    let veiled = r##"{"@odata.type":"#microsoft.graph.group","id":"v","displayName":null,"isAssignableToRole":null}"##;
+    let told = roles(vec![page(&[group, keys, choir, veiled])]).await.unwrap();
+    assert_eq!((told.roles.len(), told.groups, told.hidden), (0, vec!["Keys".to_owned()], 1));
     let gone = answer(404, &error("Request_ResourceNotFound", "x"));
     assert!(roles(vec![gone]).await.unwrap_err().is_not_found());
 }

@@ -216,6 +216,7 @@ async fn members_roles_and_worn_out_tokens() {
         display_name: name.to_owned(),
         description: None,
         role,
+        takes_roles: false,
         members: users.iter().take(25).map(|u| uuid::Uuid::parse_str(u.as_str()).unwrap()).collect(),
     };
     let staff = hub.put_group(group("Staff", false)).unwrap();
@@ -230,8 +231,8 @@ async fn members_roles_and_worn_out_tokens() {
     assert_eq!(bench.writer.groups_of(MemberOf::Group(&staff)).await.unwrap(), [named(&outer, "All staff")]);
     assert_eq!(bench.writer.groups_of(MemberOf::Group(&outer)).await.unwrap(), []);
     bench.world.void_tokens();
-    assert_eq!(bench.writer.directory_roles(&users[0]).await.unwrap(), ["User Administrator"]);
-    assert!(bench.writer.directory_roles(&users[29]).await.unwrap().is_empty());
+    assert_eq!(bench.writer.privileges(&users[0]).await.unwrap().roles, ["User Administrator"]);
+    assert!(bench.writer.privileges(&users[29]).await.unwrap() == Default::default());
 
     hub.fault(Fault {
         times: Some(3),
@@ -248,8 +249,14 @@ async fn every_read_costs_what_it_was_reckoned_to() {
     let users: Vec<ObjectId> = ["a", "b", "c"].iter().map(|n| bench.user(n)).collect();
     let hub = bench.world.tenant("hub");
     let members = users.iter().map(|u| uuid::Uuid::parse_str(u.as_str()).unwrap()).collect();
-    let staff =
-        Group { id: uuid::Uuid::nil(), display_name: "Staff".to_owned(), description: None, role: false, members };
+    let staff = Group {
+        id: uuid::Uuid::nil(),
+        display_name: "Staff".to_owned(),
+        description: None,
+        role: false,
+        takes_roles: false,
+        members,
+    };
     let staff = hub.put_group(staff).unwrap();
     let selected = selection(&["mail", "manager"]);
     let mut from = Cursor::Start;
@@ -269,7 +276,7 @@ async fn every_read_costs_what_it_was_reckoned_to() {
     bench.writer.group_members(&staff).await.unwrap();
     bench.writer.groups_of(MemberOf::User(users[0].as_str())).await.unwrap();
     bench.writer.groups_of(MemberOf::Group(&staff)).await.unwrap();
-    bench.writer.directory_roles(&users[0]).await.unwrap();
+    bench.writer.privileges(&users[0]).await.unwrap();
     let unknown = Effect::Status {
         status: 501,
         retry_after: None,
@@ -281,7 +288,7 @@ async fn every_read_costs_what_it_was_reckoned_to() {
         applied: false,
     };
     hub.fault(Fault::next(1, Kind::Groups, unknown)).unwrap();
-    bench.writer.directory_roles(&users[0]).await.unwrap();
+    bench.writer.privileges(&users[0]).await.unwrap();
     let shapes = [
         "/directory/deletedItems/ID",
         "/groups/ID/memberOf $select $top",

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::output::{Format, say};
 use super::{Exit, Global, Output};
 use crate::config::{self, Config, Located, Report, Webhook};
+use crate::model::TenantName;
 use crate::rules::RuleSet;
 
 #[derive(Args, Debug)]
@@ -64,10 +65,11 @@ fn summary(config: &Config, out: &mut Output) {
     out.line(format_args!("{} is sound: {}", config.path.display(), counts.join(", ")));
     for tenant in config.tenants.values() {
         out.line(format_args!(
-            "  tenant {}  {} at {}",
+            "  tenant {}  {} at {}{}",
             tenant.name,
             tenant.id,
-            tenant.graph.as_str().trim_end_matches('/')
+            tenant.graph.as_str().trim_end_matches('/'),
+            owned(config, &tenant.name)
         ));
     }
     for route in &config.routes {
@@ -89,6 +91,14 @@ fn summary(config: &Config, out: &mut Output) {
         let events: Vec<&str> = hook.events.iter().map(|event| event.as_str()).collect();
         out.line(format_args!("  webhook {name}  {}  {}", hook.origin(), events.join(", ")));
     }
+}
+
+/// What is said of the ownership of a target's accounts; the same on each of its routes.
+fn owned(config: &Config, tenant: &TenantName) -> String {
+    let Some(route) = config.routes.iter().find(|route| route.name.target == *tenant) else { return String::new() };
+    let (stamping, protected) = (&route.ownership.stamping, route.ownership.protected.len());
+    let stamp = stamping.as_ref().map(|stamping| format!("  stamp {}", stamping.attribute)).unwrap_or_default();
+    if protected == 0 { stamp } else { format!("{stamp}  {} protected", count(protected, "account")) }
 }
 
 /// Findings as JSON, with their places.

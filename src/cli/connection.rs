@@ -2,12 +2,16 @@
 //!
 //! A tenant that is only home has no writing door: nothing in this process could send it a write.
 
+use std::collections::BTreeSet;
+
 use super::clock::SystemClock;
 use super::session::Reader;
 use crate::config::Config;
 use crate::graph::{GraphWriter, HttpTransport};
 use crate::model::{Cursor, DeltaPage, Edits, NamedGroup, ObjectId, Selection, TenantName, WriteError};
-use crate::ports::{DirectoryError, DirectoryRead, DirectoryWrite, Look, MemberOf, Pressure, Retry, Write, Written};
+use crate::ports::{
+    DirectoryError, DirectoryRead, DirectoryWrite, Look, MemberOf, Pressure, Privileges, Retry, Write, Written,
+};
 
 /// A connection to one tenant, as its part in the configuration allows it.
 #[derive(Debug)]
@@ -58,8 +62,11 @@ impl DirectoryRead for Connection {
     async fn groups_of(&self, whose: MemberOf<'_>) -> Result<Vec<NamedGroup>, DirectoryError> {
         self.reader().groups_of(whose).await
     }
-    async fn directory_roles(&self, user: &ObjectId) -> Result<Vec<String>, DirectoryError> {
-        self.reader().directory_roles(user).await
+    async fn privileges(&self, user: &ObjectId) -> Result<Privileges, DirectoryError> {
+        self.reader().privileges(user).await
+    }
+    async fn verified_domains(&self) -> Result<BTreeSet<String>, DirectoryError> {
+        self.reader().verified_domains().await
     }
     fn pressure(&self) -> Option<Pressure> {
         self.reader().pressure()

@@ -1,5 +1,6 @@
 //! What does a person type, and which verb answers? One file a verb.
 
+mod adopt;
 mod alerts;
 mod approve;
 mod changed;
@@ -112,6 +113,8 @@ enum Verb {
     Sync(sync::Arguments),
     /// Takes back what one run did, as far as things are still as it left them.
     Undo(undo::Arguments),
+    /// Links accounts again that say whose they are, after a store was lost; or one that a person names. Writes to no tenant.
+    Adopt(adopt::Arguments),
     /// Scheduled cycles until stopped: SIGTERM and Ctrl-C finish the writes under way, SIGHUP reloads the configuration.
     Run(run::Arguments),
     /// Tries failed people, quarantined routes and resting tenants again with the next cycle, instead of waiting.
@@ -159,6 +162,7 @@ fn run(cli: &Cli, out: &mut Output) -> Exit {
         Verb::Explain(arguments) => explain::run(global, arguments, out),
         Verb::Approve(arguments) => approve::run(arguments, out),
         Verb::Undo(arguments) => undo::run(global, arguments, out),
+        Verb::Adopt(arguments) => adopt::run(global, arguments, out),
         Verb::Sync(arguments) => sync::run(global, arguments, out),
         Verb::Run(arguments) => run::run(global, arguments, out),
         Verb::Retry(arguments) => retry::run(global, arguments, out),

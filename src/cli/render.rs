@@ -105,7 +105,7 @@ pub(super) fn text(drafted: &Drafted, config: &Config, show: usize, out: &mut Ou
         for held in route.held.iter().take(show) {
             let yellow = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
             let who = inert(&held.home.user_principal_name);
-            out.line(format_args!("  {yellow}? held{yellow:#} {who}  {}", inert(&held.hold.to_string())));
+            out.line(format_args!("  {yellow}? held{yellow:#} {who}  {}", one_line(&held.hold.to_string())));
         }
         if let Some(more) = route.held.len().checked_sub(show).filter(|n| *n > 0) {
             out.line(format_args!("  … and {more} more held (--show {} shows all)", route.held.len()));

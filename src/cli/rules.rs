@@ -11,7 +11,7 @@ use super::check::{count, findings, show};
 use super::output::Format;
 use super::{DEFAULT_CONFIG, Exit, Global, Output};
 use crate::config::{self, Report, RuleTests, Suite};
-use crate::model::RouteName;
+use crate::model::{Ownership, RouteName};
 use crate::plan::{Difference, PlannedRoute, differences, rehearse};
 use crate::rules::TestCase;
 
@@ -74,7 +74,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> E
 fn suite(suite: &Suite) -> Vec<Ran<'_>> {
     // A route of its own: the rule set is tested, and not where it is used.
     let name = RouteName { home: "home".into(), target: "target".into() };
-    let route = PlannedRoute { name, rules: vec![Arc::new(suite.rules.clone())] };
+    let route = PlannedRoute { name, rules: vec![Arc::new(suite.rules.clone())], ownership: Ownership::default() };
     let run = |case| Ran { suite, case, differences: differences(&case.expect, &suite.rules, &rehearse(&route, case)) };
     suite.cases.iter().map(run).collect()
 }

@@ -172,7 +172,7 @@ fn show(report: &Report, verb: &str, out: &mut Output) {
     }
     for held in report.drafted.plan.routes.iter().flat_map(|r| &r.held).take(render::SHOWN) {
         let who = render::inert(&held.home.user_principal_name);
-        out.line(format_args!("{}: held {who}: {}", held.route, render::inert(&held.hold.to_string())));
+        out.line(format_args!("{}: held {who}: {}", held.route, render::one_line(&held.hold.to_string())));
     }
     out.flush();
     plan::complaints(&report.drafted, verb);

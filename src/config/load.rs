@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use super::report::Report;
 use super::secret::{environment, is_open_to_others};
 use super::{
-    Config, Credential, Schedule, SecretSource, Tenant, approval, change_log, limits, listen, notify, schedule, tenant,
-    topology,
+    Config, Credential, Schedule, SecretSource, Tenant, approval, change_log, limits, listen, notify, ownership,
+    schedule, tenant, topology,
 };
 use crate::rules::diagnostic::did_you_mean;
 use crate::rules::table::{Section, Word, document};
@@ -77,7 +77,8 @@ pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> R
     };
     let app = limits::read_app(&root, &mut findings);
     let tenants = tenant::read(&root, folder, &mut findings);
-    let routes = topology::read(&root, &tenants, &schedule, &mut sets, &mut findings);
+    let mut routes = topology::read(&root, &tenants, &schedule, &mut sets, &mut findings);
+    ownership::read(&root, &tenants, &mut routes, &mut findings);
     for (tenant, span) in tenants.values() {
         let found = tenant.iter().flat_map(|t| credential_warnings(t, environment));
         findings.extend(found.map(|finding| finding.at(span.clone())));

@@ -9,6 +9,7 @@ mod limits;
 mod listen;
 mod load;
 mod notify;
+mod ownership;
 mod report;
 mod rule_tests;
 mod schedule;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 
 use url::Url;
 
-use crate::model::{Attribute, RouteName, Selection, TenantName};
+use crate::model::{Attribute, Ownership, RouteName, Selection, TenantName};
 use crate::rules::RuleSet;
 
 pub use approval::{Approval, KEY_PREFIX, public_key};
@@ -188,6 +189,8 @@ pub struct Route {
     pub rules: Vec<Arc<RuleSet>>,
     /// Where it is due at other times than the rest.
     pub schedule: Option<Schedule>,
+    /// Which of the target's accounts may be written.
+    pub ownership: Ownership,
 }
 
 /// What our laws need of every user: who the person is at home, whether the account is theirs, and whether it is blocked.
@@ -211,7 +214,11 @@ impl Route {
     }
     /// What must be known of each account: what the rules compare or write, and what our laws need.
     pub fn target_selection(&self) -> Selection {
-        lawful(self.rules.iter().flat_map(|rules| rules.target_attributes()))
+        lawful(self.rules.iter().flat_map(|rules| rules.target_attributes()).chain(self.stamp()))
+    }
+    /// The attribute in which accounts say whose they are.
+    fn stamp(&self) -> Option<Attribute> {
+        self.ownership.stamping.as_ref().map(|stamping| stamping.attribute.clone())
     }
     /// Groups of the home tenant that the rules name.
     pub fn groups(&self) -> BTreeSet<String> {
@@ -224,16 +231,20 @@ impl Config {
     pub fn selection(&self, tenant: &TenantName) -> Selection {
         let home = self.leaving(tenant).flat_map(|rules| rules.home_attributes());
         let target = self.entering(tenant).flat_map(|rules| rules.target_attributes());
-        lawful(home.chain(target))
+        lawful(home.chain(target).chain(self.stamps(tenant)))
     }
-    /// Attributes by whose values this tenant's accounts are looked up: those of some `[[match]]`, and those for which
-    /// a value is chosen that nobody else has.
+    /// Attributes by whose values this tenant's accounts are looked up: those of some `[[match]]`, those for which a value
+    /// is chosen that nobody else has, and the stamp.
     pub fn key_attributes(&self, tenant: &TenantName) -> BTreeSet<Attribute> {
         let keys = |rules: &Arc<RuleSet>| {
             let matched = rules.matches.iter().map(|m| m.target.clone());
             matched.chain(rules.unique_attributes()).collect::<Vec<_>>()
         };
-        self.entering(tenant).flat_map(keys).collect()
+        self.entering(tenant).flat_map(keys).chain(self.stamps(tenant)).collect()
+    }
+    /// The attribute in which this tenant's accounts say whose they are.
+    fn stamps(&self, tenant: &TenantName) -> impl Iterator<Item = Attribute> {
+        self.routes.iter().filter(move |r| r.name.target == *tenant).filter_map(Route::stamp)
     }
     /// Groups of this tenant whose members some scope asks for.
     pub fn home_groups(&self, tenant: &TenantName) -> BTreeSet<String> {

@@ -64,7 +64,7 @@ fn same_directory(section: &Section<'_>, tenants: &Tenants, findings: &mut Vec<D
     }
 }
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 13] = [
     "id",
     "cloud",
     "client_id",
@@ -76,6 +76,8 @@ const KEYS: [&str; 11] = [
     "authority",
     "graph",
     "limits",
+    "protected",
+    "stamp",
 ];
 
 fn tenant(name: &TenantName, section: &Section<'_>, folder: &Path, findings: &mut Vec<Diagnostic>) -> Option<Tenant> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::load::RuleSets;
 use super::tenant::Tenants;
 use super::{Route, Schedule, schedule};
-use crate::model::{RouteName, TenantName};
+use crate::model::{Ownership, RouteName, TenantName};
 use crate::rules::Diagnostic;
 use crate::rules::diagnostic::did_you_mean;
 use crate::rules::table::{Section, Word};
@@ -59,7 +59,7 @@ pub(super) fn read(
             _ => rules(&section, sets, findings),
         };
         let Some((name, place)) = pair else { continue };
-        let route = Route { name, rules, schedule: own_schedule };
+        let route = Route { name, rules, schedule: own_schedule, ownership: Ownership::default() };
         if own.iter().any(|(name, _)| *name == route.name) {
             let message = format!("the route {} is written twice", route.name);
             let hint = "keep one; `rules` takes a list where several rule sets are meant";
@@ -116,7 +116,8 @@ fn topology(
         findings.push(Diagnostic::error("too-many-routes", message).at(section.span.clone()).hint("use a hub"));
         return Vec::new();
     }
-    pairs.into_iter().map(|name| Route { name, rules: rules.clone(), schedule: None }).collect()
+    let route = |name| Route { name, rules: rules.clone(), schedule: None, ownership: Ownership::default() };
+    pairs.into_iter().map(route).collect()
 }
 
 /// Every ordered pair.

@@ -3,16 +3,13 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
 use super::lanes::{self, Lanes, Whose};
 use super::run::LetThrough;
 use super::{Cycle, Drafted, EngineError, Readings, planned, steps, write_windows};
 use crate::config::{Config, Route};
-use crate::model::{
-    Action, ActionKind, Attribute, Change, Held, Hold, ObjectId, Origin, RouteName, Selection, TenantName, Timestamp,
-};
+use crate::model::{ActionKind, Attribute, Change, ObjectId, RouteName, Selection, TenantName, Timestamp};
 use crate::plan::{self, Claims, Decision, Plan, PlannedRoute, Resolved, RoutePlan};
 use crate::ports::{Clock, DirectoryRead};
 use crate::quota;
@@ -20,8 +17,6 @@ use crate::store::{Among, Reading, StoreError};
 
 /// Cases gathered in one transaction.
 pub(super) const CASES_AT_ONCE: u32 = 1_000;
-/// Role look-ups under way at once; reads are cheap, and joins are rare after the first cycle.
-const ROLE_LOOKUPS_AT_ONCE: usize = 8;
 
 /// Lanes by target, and whom the guard has let through: what surrounds a plan that is made while others are carried out.
 pub(super) type Around<'x> = (&'x BTreeMap<TenantName, Lanes>, &'x RefCell<BTreeMap<RouteName, LetThrough>>);
@@ -201,7 +196,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         }
         drafted.user_known = self.keep_the_user(&mut drafted.plan)?;
         if !self.focus.offline {
-            self.hold_privileged(&mut drafted.plan).await;
+            self.hold_unfit_joins(&mut drafted.plan, &drafted.readings.domains).await?;
         }
         for (route, home) in drafting.drop_touched(&mut drafted.plan) {
             self.store.unsettle(&route, &home)?;
@@ -328,38 +323,6 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         }
         Ok(())
     }
-
-    /// An account that holds a directory role is never joined by a match: whoever can set a mail address at home would
-    /// otherwise steer an administrator's account.
-    pub(super) async fn hold_privileged(&self, plan: &mut Plan) {
-        for route in &mut plan.routes {
-            let (name, target) = (route.route.clone(), route.route.target.clone());
-            let joins: Vec<(ObjectId, ObjectId)> = route.changes.iter().filter_map(matched_account).collect();
-            let looks = stream::iter(joins.into_iter().map(|(home, account)| {
-                let target = target.clone();
-                async move { (home, self.roles(&target, &account).await, account) }
-            }));
-            let found: Vec<_> = looks.buffer_unordered(ROLE_LOOKUPS_AT_ONCE).collect().await;
-            for (home, roles, account) in found {
-                if let Some(roles) = roles {
-                    hold_join(route, &name, &home, &Hold::Privileged { account, roles });
-                }
-            }
-        }
-    }
-
-    /// What speaks against joining the account; `None`: nothing.
-    async fn roles(&self, target: &TenantName, account: &ObjectId) -> Option<String> {
-        let directory = match self.door(target) {
-            Ok(directory) => directory,
-            Err(error) => return Some(error.to_string()),
-        };
-        match directory.directory_roles(account).await {
-            Ok(roles) if roles.is_empty() => None,
-            Ok(roles) => Some(format!("it holds a directory role ({})", roles.join(", "))),
-            Err(error) => Some(format!("its directory roles could not be read: {error}")),
-        }
-    }
 }
 
 /// What the rules need to know and no reading has asked for; `None` where nothing is missing. After a reading to the end
@@ -381,20 +344,4 @@ fn unknown(route: &Route, home_reading: &Reading, target_reading: &Reading) -> O
     missing.extend(strange.map(|g| format!("for the members of group {g}, of which {home} was never asked")));
     let missing = missing.join(", and ");
     (!missing.is_empty()).then(|| format!("the rules ask {missing}\nhint: plan without --offline reads it"))
-}
-
-/// The account that a match would join. One that our own unanswered invitation made is nobody else's.
-fn matched_account(change: &Change) -> Option<(ObjectId, ObjectId)> {
-    match &change.action {
-        Action::Join { account, origin: Origin::Joined, .. } => Some((change.home.id.clone(), account.clone())),
-        _ => None,
-    }
-}
-
-fn hold_join(plan: &mut RoutePlan, route: &RouteName, home: &ObjectId, hold: &Hold) {
-    let joins = |c: &Change| c.home.id == *home && c.action.kind() == ActionKind::Join;
-    if let Some(at) = plan.changes.iter().position(joins) {
-        let change = plan.changes.remove(at);
-        plan.held.push(Held { route: route.clone(), home: change.home, hold: hold.clone() });
-    }
 }

@@ -152,7 +152,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             route.changes.retain(|c| asked(&c.home.id));
         }
         if !self.focus.offline {
-            self.hold_privileged(&mut drafted.plan).await;
+            self.hold_unfit_joins(&mut drafted.plan, &drafted.readings.domains).await?;
         }
         for ((seat, told), place) in seats.iter().zip(&mut routes).zip(places) {
             told.plan = self.in_plan(seat, &told.explanation, place, &drafted);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::draft::Drafting;
 use super::run::Run;
 use super::{Cycle, EngineError, Readings, lanes, planned};
-use crate::model::{Action, ActionKind, Change, ObjectId, RouteName, TenantName};
+use crate::model::{Action, ActionKind, Change, Held, ObjectId, RouteName, TenantName};
 use crate::plan::{self, Decision};
 use crate::ports::{Clock, DirectoryRead, DirectoryWrite};
 use crate::store::StoreError;
@@ -82,6 +82,11 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
                 due && self.may_follow(c) && !failed.contains(&(c.route.clone(), c.home.id.clone()))
             };
             changes.extend(route.changes.iter().filter(fresh).cloned());
+            // Whoever is held was looked at again because something else happened: held is still the word on them.
+            let hold = |held: &Held| {
+                self.cycle.store.explain_unsettled(&route.route, &held.home.id, "held", &held.hold.to_string())
+            };
+            self.cycle.store.together(|| route.held.iter().try_for_each(hold))?;
         }
         let now = self.cycle.clock.now();
         for change in &changes {

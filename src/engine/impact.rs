@@ -125,7 +125,7 @@ impl<D, C: Clock> Cycle<'_, D, C> {
     fn route_changed(&self, route: &Route, old: Vec<Arc<RuleSet>>) -> Result<Option<RulesChanged>, EngineError> {
         let read = Selection(old.iter().flat_map(|r| r.home_attributes()).collect());
         let new = planned(route);
-        let comparison = Comparison::new(PlannedRoute { name: route.name.clone(), rules: old }, new.clone());
+        let comparison = Comparison::new(PlannedRoute { rules: old, ..new.clone() }, new.clone());
         let untouched = |d: &RuleEdit| Touched { difference: d.clone(), people: 0, come_in: 0, leave: 0 };
         let edits: Vec<Touched> = comparison.rule_edits().map(untouched).collect();
         if edits.is_empty() {

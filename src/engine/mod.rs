@@ -1,5 +1,6 @@
 //! In which order does it all happen? Observe, draft, guard, apply: doors and decisions meet here, none is taken.
 
+mod adopt;
 mod answers;
 mod apply;
 mod budgets;
@@ -9,6 +10,7 @@ mod explain;
 mod follow;
 mod guard;
 mod impact;
+mod joins;
 mod lanes;
 mod membership;
 mod observe;
@@ -36,6 +38,7 @@ use crate::plan::{self, Plan, PlannedRoute, Refusal, SavedPlan, Stale};
 use crate::ports::{Clock, DirectoryError, DirectoryRead};
 use crate::store::{Ask, Door, RoutePart, Store, StoreError};
 
+pub use adopt::{Adopted, Adopting, Adoptions, NotAdopted};
 pub use budgets::{Budget, BudgetLeft, Budgets, budgets_left, longest_window_millis, write_windows};
 pub use bulkheads::{failures_allowed, probe_seconds, put_off_seconds, rest_seconds};
 pub use draft::{RouteSummary, summaries};
@@ -223,6 +226,8 @@ pub struct Readings {
     pub doubtful: BTreeMap<TenantName, u64>,
     /// Tenants that were read from the start, and for the sake of which attributes.
     pub anew: BTreeMap<TenantName, BTreeSet<Attribute>>,
+    /// Home tenants' verified domains, where a join hung on them.
+    domains: joins::Domains,
 }
 
 impl Readings {
@@ -235,6 +240,7 @@ impl Readings {
         self.unread.remove(tenant);
         self.groupless.remove(tenant);
         self.doubtful.remove(tenant);
+        self.domains.borrow_mut().remove(tenant);
     }
     /// Why a route cannot be planned on what was read; `None` where it can.
     fn obstacle(&self, route: &Route) -> Option<String> {
@@ -401,5 +407,5 @@ async fn asked_to_stop(stop: &mut watch::Receiver<bool>) {
 
 /// The planner's view of a configured route.
 pub fn planned(route: &Route) -> PlannedRoute {
-    plan::PlannedRoute { name: route.name.clone(), rules: route.rules.clone() }
+    plan::PlannedRoute { name: route.name.clone(), rules: route.rules.clone(), ownership: route.ownership.clone() }
 }

@@ -63,13 +63,17 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             still_provisioning: BTreeSet::new(),
             basis: BTreeMap::new(),
         };
+        let ownership = self.config.route(route).map(|r| r.ownership.clone()).unwrap_or_default();
         for (home, (person, done)) in people {
             let link = self.store.link(route, home)?;
             let account = match link.as_ref().and_then(|link| link.account()) {
                 Some(account) => self.store.observed(&route.target, account)?,
                 None => None,
             };
-            let undone = plan::inverse(route, person, done, link.as_ref(), account.as_ref());
+            let mut undone = plan::inverse(route, person, done, link.as_ref(), account.as_ref());
+            if let Some(hold) = account.as_ref().and_then(|a| plan::protected(&ownership, a)) {
+                undone.left.extend(undone.changes.drain(..).map(|change| (change.action.kind(), hold.to_string())));
+            }
             draft.changes.extend(undone.changes);
             let left = |(action, why): (_, String)| Stale {
                 route: route.clone(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Cursor, DeltaPage, Edits, NamedGroup, ObjectId, Removal, Selection, TenantName, Then};
-use crate::ports::{Clock, DirectoryError, DirectoryRead, Look, MemberOf, Pressure};
+use crate::ports::{Clock, DirectoryError, DirectoryRead, Look, MemberOf, Pressure, Privileges};
 
 use super::client::{BODY_BYTES_MAX, GraphClient, PAGE_BYTES_MAX, short};
 use super::error::{Asking, GraphError};
@@ -150,8 +150,8 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
         Ok(memberships.into_iter().filter(is_group).map(named).collect())
     }
 
-    async fn directory_roles(&self, user: &ObjectId) -> Result<Vec<String>, DirectoryError> {
-        let query = [("$select", "id,displayName")];
+    async fn privileges(&self, user: &ObjectId) -> Result<Privileges, DirectoryError> {
+        let query = [("$select", "id,displayName,isAssignableToRole")];
         let memberships = |relation: &str| self.origin.build(&["users", user.as_str(), relation], &query);
         let transitive = self.listing(ROLES, memberships("transitiveMemberOf"), Collection::Memberships).await;
         let held = match transitive {
@@ -160,29 +160,19 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
                     // Every Graph has both. A server that has neither has no roles that it could tell of.
                     Err(error) if is_unknown_relation(&error) => {
                         tracing::warn!(tenant = %self.name, "this server tells no memberships: directory roles are not checked");
-                        return Ok(Vec::new());
+                        return Ok(Privileges::default());
                     }
                     other => other?,
                 }
             }
             other => other?,
         };
-        let mut roles = BTreeSet::new();
-        for membership in held {
-            match membership.kind.as_deref() {
-                Some(kind) if kind.eq_ignore_ascii_case(DIRECTORY_ROLE) => {
-                    // Without the permission to read roles Graph still shows that there is one, but not its name.
-                    roles.insert(membership.display_name.unwrap_or_else(|| format!("role {}", short(&membership.id))));
-                }
-                Some(_) => {}
-                // Whoever holds a role is left alone, so what cannot be told apart from a role is not passed over.
-                None => {
-                    let error = PageError::new("a membership without @odata.type: role or not?");
-                    return Err(self.told(error.into(), ROLES, ""));
-                }
-            }
-        }
-        Ok(roles.into_iter().collect())
+        privileges(held).map_err(|error| self.told(error.into(), ROLES, ""))
+    }
+
+    async fn verified_domains(&self) -> Result<BTreeSet<String>, DirectoryError> {
+        let organization = self.organization_for_sure().await?;
+        Ok(organization.verified_domains.into_iter().map(|domain| domain.name.to_lowercase()).collect())
     }
 
     fn pressure(&self) -> Option<Pressure> {
@@ -272,6 +262,30 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
         let error = PageError::new(format!("a listing of more than {LISTING_PAGES_MAX} pages"));
         Err(self.told(error.into(), asking, ""))
     }
+}
+
+/// What the memberships of a user make of it.
+fn privileges(held: Vec<Member>) -> Result<Privileges, PageError> {
+    let (mut roles, mut groups, mut hidden) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for membership in held {
+        let is = |kind: &str| membership.kind.as_deref().is_some_and(|k| k.eq_ignore_ascii_case(kind));
+        let name =
+            |what: &str| membership.display_name.clone().unwrap_or_else(|| format!("{what} {}", short(&membership.id)));
+        match () {
+            // Whoever holds a role is left alone, so what cannot be told apart from a role is not passed over.
+            () if membership.kind.is_none() => {
+                return Err(PageError::new("a membership without @odata.type: role or not?"));
+            }
+            // Without the permission to read roles Graph still shows that there is one, but not its name.
+            () if is(DIRECTORY_ROLE) => drop(roles.insert(name("role"))),
+            () if is(GROUP) && membership.takes_roles == Some(true) => drop(groups.insert(name("group"))),
+            // Without the permission to read groups Graph tells an id and nulls. Each group has a name, so that null is
+            // the mark of one that may not be read; the flag itself is null of most groups that may.
+            () if is(GROUP) && membership.display_name.is_none() => drop(hidden.insert(membership.id)),
+            () => {}
+        }
+    }
+    Ok(Privileges { roles: roles.into_iter().collect(), groups: groups.into_iter().collect(), hidden: hidden.len() })
 }
 
 /// The tenant does not know the relation; a user that is not there is another matter.

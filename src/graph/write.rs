@@ -1,10 +1,14 @@
 //! Which writes are there? Five, each one request, sent once; what is not confirmed is not assumed.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use http::Method;
 
 use crate::model::{Cursor, DeltaPage, Edits, NamedGroup, ObjectId, Selection, TenantName};
-use crate::ports::{Clock, DirectoryError, DirectoryRead, DirectoryWrite, Look, MemberOf, Pressure, Write, Written};
+use crate::ports::{
+    Clock, DirectoryError, DirectoryRead, DirectoryWrite, Look, MemberOf, Pressure, Privileges, Write, Written,
+};
 
 use super::client::{BODY_BYTES_MAX, Call, GraphClient};
 use super::error::{Asking, GraphError, error_inside, is_confirmation};
@@ -52,8 +56,11 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphWriter<T, C> {
     async fn groups_of(&self, whose: MemberOf<'_>) -> Result<Vec<NamedGroup>, DirectoryError> {
         self.client.groups_of(whose).await
     }
-    async fn directory_roles(&self, user: &ObjectId) -> Result<Vec<String>, DirectoryError> {
-        self.client.directory_roles(user).await
+    async fn privileges(&self, user: &ObjectId) -> Result<Privileges, DirectoryError> {
+        self.client.privileges(user).await
+    }
+    async fn verified_domains(&self) -> Result<BTreeSet<String>, DirectoryError> {
+        self.client.verified_domains().await
     }
     fn pressure(&self) -> Option<Pressure> {
         self.client.pressure()

@@ -257,83 +257,6 @@ impl Change {
     }
 }
 
-/// Seen, not decidable, never guessed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hold {
-    /// Several accounts answer.
-    Disputed(Vec<ObjectId>),
-    /// The account that answers is another home user's.
-    Taken {
-        /// The account.
-        account: ObjectId,
-    },
-    /// An account holds the address already, and no match rule joins it.
-    AddressInUse {
-        /// The account.
-        account: ObjectId,
-        /// True where the account is at home in the target.
-        native: bool,
-    },
-    /// Several home users lead to the same address or the same account.
-    SharedWith(Vec<Person>),
-    /// An earlier write's answer was lost; the target has to be read before anything is asked again.
-    AwaitingReading,
-    /// An expression gave no usable value.
-    Unmappable {
-        /// The target attribute.
-        attribute: Attribute,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The account holds a directory role.
-    Privileged {
-        /// The account.
-        account: ObjectId,
-        /// The roles, or why they could not be read.
-        roles: String,
-    },
-}
-
-impl fmt::Display for Hold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Hold::Disputed(accounts) => {
-                let ids: Vec<&str> = accounts.iter().map(ObjectId::as_str).collect();
-                write!(f, "{} accounts match: {}", ids.len(), ids.join(", "))
-            }
-            Hold::Taken { account } => write!(f, "account {account} answers, but is linked to another home user"),
-            Hold::AddressInUse { account, native: true } => {
-                write!(f, "account {account} of the target itself holds the address; native accounts are never joined")
-            }
-            Hold::AddressInUse { account, native: false } => {
-                write!(f, "account {account} holds the address already, and no [[match]] of the rule set joins it")
-            }
-            Hold::SharedWith(others) => {
-                let names: Vec<&str> = others.iter().map(|p| p.user_principal_name.as_str()).collect();
-                write!(f, "shares its address or account with {}", names.join(", "))
-            }
-            Hold::AwaitingReading => {
-                f.write_str("an invitation's answer was lost; waiting for a reading of the target")
-            }
-            Hold::Unmappable { attribute, reason } => write!(f, "{attribute}: {reason}"),
-            Hold::Privileged { account, roles } => {
-                write!(f, "account {account} matches but is never joined: {roles}")
-            }
-        }
-    }
-}
-
-/// One person who is held, with the reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// On which route.
-    pub route: RouteName,
-    /// Who.
-    pub home: Person,
-    /// Why.
-    pub hold: Hold,
-}
-
 /// What set a run off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -344,6 +267,8 @@ pub enum Trigger {
     Schedule,
     /// `crosstie undo`.
     Undo,
+    /// `crosstie adopt`.
+    Adopt,
 }
 
 /// Why a write did not happen, as the change log keeps it.

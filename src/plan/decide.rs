@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::mapping::{self, Unmapped, Wanted};
 use super::matching::{self, Situation};
 use super::scope::{self, Verdict};
-use super::{Case, Considered, PlannedRoute, person};
+use super::{Case, Considered, PlannedRoute, ownership, person};
 use crate::model::{
     Action, Attribute, Attributes, Change, Edit, Edits, Hold, Link, ObjectId, Observed, Origin, Timestamp, Value, Why,
     edit_between, same_value,
@@ -44,14 +44,18 @@ pub(super) fn decide(route: &PlannedRoute, case: &Case, now: Timestamp) -> Consi
     let situation = matching::situate(case);
     let wanted = match judged.verdict {
         Verdict::In | Verdict::Disabled => {
-            mapping::wanted(rules, &case.home, &case.answers, may_select(&situation), now)
+            let wanted = mapping::wanted(rules, &case.home, &case.answers, may_select(&situation), now);
+            wanted.map(|wanted| ownership::stamped(route, &case.home, wanted))
         }
         Verdict::Out | Verdict::HomeRemoved | Verdict::NotOurs => Ok(Wanted::default()),
     };
     let step = table(judged.verdict, &situation, &wanted, case, rules, now);
     let link = remembered(judged.verdict, &situation, &step, wanted.ok().as_ref(), case, rules, now);
     let decision = match step {
-        Step::Do(action, why) => Decision::Do(change(route, case, &situation, rules, action, why)),
+        Step::Do(action, why) => match ownership::objection(route, case, &situation, &action) {
+            Some(hold) => Decision::Hold(hold),
+            None => Decision::Do(change(route, case, &situation, rules, action, why)),
+        },
         Step::Hold(hold) => Decision::Hold(hold),
         Step::Settled => Decision::Settled,
         Step::Waiting(until) => Decision::Waiting(until),
@@ -105,6 +109,8 @@ fn table(
             Situation::Candidate { ours: false, .. }
             | Situation::Disputed(_)
             | Situation::Taken(_)
+            | Situation::Former(_)
+            | Situation::Stamped(_)
             | Situation::AddressInUse { .. }
             | Situation::Unmatched { asked: false },
         ) => Step::Settled,
@@ -125,6 +131,8 @@ fn in_scope(situation: &Situation<'_>, wanted: &Wanted, case: &Case, rules: &Rul
         }
         Situation::Disputed(who) => Step::Hold(Hold::Disputed(who.clone())),
         Situation::Taken(account) => Step::Hold(Hold::Taken { account: account.clone() }),
+        Situation::Former(former) => Step::Hold(Hold::Former((*former).clone())),
+        Situation::Stamped(accounts) => Step::Hold(Hold::Unadopted { accounts: accounts.clone() }),
         Situation::AddressInUse { account, native } => {
             Step::Hold(Hold::AddressInUse { account: account.clone(), native: *native })
         }

@@ -98,7 +98,8 @@ pub fn basis(route: &PlannedRoute, case: &Case) -> String {
         json!([observed.object, format!("{:?}", observed.presence), attributes])
     };
     let home = known(&case.home, route.rules.iter().flat_map(|r| r.home_attributes()).collect());
-    let written: BTreeSet<Attribute> = route.rules.iter().flat_map(|r| r.target_attributes()).collect();
+    let stamp = route.ownership.stamping.iter().map(|stamping| stamping.attribute.clone());
+    let written = route.rules.iter().flat_map(|r| r.target_attributes()).chain(stamp).collect();
     let account = case.account.as_ref().map(|account| known(account, written));
     let link = case.link.as_ref().map(|link| {
         let tie = match &link.tie {

@@ -1,7 +1,7 @@
 //! Which account there is theirs?
 
 use super::{Answer, Case, mapping};
-use crate::model::{Attribute, ObjectId, Observed, Presence, Standing, Tie, Timestamp, Value, folded};
+use crate::model::{Attribute, Former, ObjectId, Observed, Presence, Standing, Tie, Timestamp, Value, folded};
 use crate::rules::{MatchRung, Output, RuleSet};
 
 /// Where a home user stands with the target.
@@ -34,6 +34,10 @@ pub enum Situation<'a> {
         /// At home in the target.
         native: bool,
     },
+    /// Not linked; the one that answers, or a deleted one that holds the address, belongs to somebody who is gone from home.
+    Former(&'a Former),
+    /// Not linked; these bear the user's stamp.
+    Stamped(Vec<ObjectId>),
     /// Not linked; nobody answers.
     Unmatched {
         /// We did ask once, and it did not come to be.
@@ -57,7 +61,7 @@ pub(super) fn looked_for(rung: &MatchRung, home: &Observed, now: Timestamp) -> O
     }
 }
 
-/// Link first, then the ladder, then whoever holds the address.
+/// Link first, then the stamp, then the ladder, then whoever holds the address, or did.
 pub(super) fn situate(case: &Case) -> Situation<'_> {
     let asked = match case.link.as_ref().map(|l| &l.tie) {
         Some(Tie::Known { account, .. }) => return known(case, account),
@@ -66,16 +70,28 @@ pub(super) fn situate(case: &Case) -> Situation<'_> {
         Some(Tie::Asked(_)) => true,
         None => false,
     };
-    if let Some((_, situation)) = decider(case, asked) {
-        return situation;
+    if !asked && !case.answers.stamped.is_empty() {
+        return Situation::Stamped(ids(&case.answers.stamped.iter().collect::<Vec<_>>()));
+    }
+    let taken = |account: ObjectId| {
+        let former = case.answers.former.iter().find(|former| former.account == account);
+        former.map_or(Situation::Taken(account), Situation::Former)
+    };
+    match decider(case, asked) {
+        Some((_, Situation::Taken(account))) => return taken(account),
+        Some((_, situation)) => return situation,
+        None => {}
     }
     match case.answers.address.first() {
-        Some(one) if one.taken => Situation::Taken(one.account.object.clone()),
+        Some(one) if one.taken => taken(one.account.object.clone()),
         Some(one) => Situation::AddressInUse {
             account: one.account.object.clone(),
             native: one.account.standing() == Standing::Native,
         },
-        None => Situation::Unmatched { asked },
+        None => match case.answers.former.iter().find(|former| former.deleted && !asked) {
+            Some(former) => Situation::Former(former),
+            None => Situation::Unmatched { asked },
+        },
     }
 }
 

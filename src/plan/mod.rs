@@ -1,5 +1,6 @@
 //! What should change? Pure, one user of one route at a time: same case in, same decision out.
 
+mod adopt;
 mod conflict;
 mod decide;
 mod differ;
@@ -9,6 +10,7 @@ mod guard;
 mod impact;
 mod mapping;
 mod matching;
+mod ownership;
 mod rehearse;
 mod rule_edits;
 mod saved;
@@ -19,10 +21,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::{
-    ActionKind, Attribute, Change, Held, Hold, Link, ObjectId, Observed, Person, RouteName, Timestamp, Value, folded,
+    ActionKind, Attribute, Change, Former, Held, Hold, Link, ObjectId, Observed, Ownership, Person, RouteName,
+    Timestamp, Value, folded,
 };
 use crate::rules::RuleSet;
 
+pub use adopt::{Adoption, adoption};
 pub use conflict::{Claims, claim_of, hold_shared};
 pub use decide::Decision;
 pub use differ::{Difference, differences, judgement};
@@ -35,6 +39,7 @@ pub use guard::{
 pub use impact::{Comparison, Touch};
 pub use mapping::{INVITED_WITH, Wanted};
 pub use matching::Situation;
+pub use ownership::{domain_of, leaned_on, protected};
 pub use rehearse::{Made, Rehearsal, Unwritten, rehearse};
 pub use rule_edits::{Part, RuleEdit};
 pub use saved::{Kept, SavedPlan, Stale, Staleness, adds_only_references, file_lines, keep_to};
@@ -48,13 +53,17 @@ pub struct PlannedRoute {
     pub name: RouteName,
     /// The first whose scope takes a user has that user.
     pub rules: Vec<Arc<RuleSet>>,
+    /// Which of the target's accounts may be written.
+    pub ownership: Ownership,
 }
 
 impl PlannedRoute {
-    /// Changes whenever any rule set of the route does: then everyone is considered anew.
+    /// Changes whenever any rule set of the route does, or the stamp: then everyone is considered anew. Whoever is
+    /// protected has no part in it: people who are held are looked at in every cycle, and nothing is due to the others.
     pub fn fingerprint(&self) -> String {
-        let parts: Vec<String> = self.rules.iter().map(|r| format!("{}={}", r.name, r.fingerprint)).collect();
-        parts.join(";")
+        let rules = self.rules.iter().map(|r| format!("{}={}", r.name, r.fingerprint));
+        let stamp = self.ownership.stamping.iter().map(|s| format!("stamp={}:{}", s.attribute, s.home));
+        rules.chain(stamp).collect::<Vec<_>>().join(";")
     }
     /// While this stays the same, whoever is settled stays settled. Rules that ask the time give others answers by
     /// themselves: under these everybody is considered anew each day (UTC), as hire dates and their like need it.
@@ -114,6 +123,8 @@ pub struct Question {
     pub address: Option<String>,
     /// Other home users that the user refers to.
     pub references: BTreeSet<ObjectId>,
+    /// The stamp that the user's account bears, where accounts are stamped: the attribute, and the folded value.
+    pub stamp: Option<(Attribute, String)>,
     /// Values that may be somebody else's already, by the attribute that one of them shall be chosen for.
     pub unique: BTreeMap<Attribute, Vec<String>>,
 }
@@ -125,6 +136,10 @@ pub struct Answers {
     pub rungs: Vec<Vec<Answer>>,
     /// Present accounts that hold the address.
     pub address: Vec<Answer>,
+    /// Present accounts that bear the user's stamp.
+    pub stamped: Vec<Answer>,
+    /// Accounts among those above, and deleted ones that hold the address, that belong to people who are gone from home.
+    pub former: Vec<Former>,
     /// By home user.
     pub references: BTreeMap<ObjectId, Resolved>,
     /// Of the values asked for, those that are somebody else's, ignoring case.
@@ -216,6 +231,10 @@ pub fn question(
     Question {
         rungs: matching::rungs(rules, home, now),
         address: asked.or_else(|| mapping::address(rules, home, now)).map(|a| folded(&a)),
+        stamp: route.ownership.stamping.as_ref().map(|stamping| {
+            let value = stamping.value(&home.object);
+            (stamping.attribute.clone(), value.as_text().map(folded).unwrap_or_default())
+        }),
         references,
         unique,
     }

@@ -290,6 +290,7 @@ impl Maker {
             display_name: name.to_owned(),
             description: None,
             role,
+            takes_roles: false,
             members,
         };
         vec![

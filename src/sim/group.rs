@@ -21,6 +21,9 @@ pub struct Group {
     /// A directory role: its holders are out of an app's reach for sensitive writes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub role: bool,
+    /// Directory roles can be given to it: its members are out of an app's reach like their holders.
+    #[serde(default, rename = "isAssignableToRole", skip_serializing_if = "std::ops::Not::not")]
+    pub takes_roles: bool,
     /// Users and groups.
     #[serde(default, with = "ids_text")]
     pub members: BTreeSet<Uuid>,
@@ -70,6 +73,8 @@ impl Group {
             shown["securityEnabled"] = json!(true);
             shown["mailEnabled"] = json!(false);
             shown["groupTypes"] = json!([]);
+            // Most real groups say null of it, not false.
+            shown["isAssignableToRole"] = if self.takes_roles { json!(true) } else { Value::Null };
         }
         if typed {
             shown["@odata.type"] = json!(self.odata_type());
@@ -109,9 +114,9 @@ pub(super) fn members_of(groups: &Groups, group: Uuid, transitive: bool) -> BTre
     found
 }
 
-/// Does the user hold a directory role, directly or through groups?
+/// Does the user hold a directory role, or is in a group that can be given one, directly or through groups?
 pub(super) fn holds_role(groups: &Groups, user: Uuid) -> bool {
-    groups_of(groups, user, true).iter().any(|g| groups.get(g).is_some_and(|g| g.role))
+    groups_of(groups, user, true).iter().any(|g| groups.get(g).is_some_and(|g| g.role || g.takes_roles))
 }
 
 #[cfg(test)]
@@ -121,7 +126,7 @@ mod tests {
     fn group(id: u128, role: bool, members: &[u128]) -> (Uuid, Group) {
         let members = members.iter().copied().map(Uuid::from_u128).collect();
         let id = Uuid::from_u128(id);
-        (id, Group { id, display_name: String::new(), description: None, role, members })
+        (id, Group { id, display_name: String::new(), description: None, role, takes_roles: false, members })
     }
 
     #[test]

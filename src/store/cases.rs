@@ -8,7 +8,8 @@ use super::codec::{self, signed};
 use super::observations::{self, anew};
 use super::{Among, Store, StoreError};
 use crate::model::{
-    Attribute, Attributes, ObjectId, Observed, Presence, RouteName, Standing, TenantName, Timestamp, Value,
+    Attribute, Attributes, Former, ObjectId, Observed, Person, Presence, RouteName, Standing, TenantName, Timestamp,
+    Value,
 };
 use crate::plan::{self, Answer, Answers, Case, PlannedRoute, Question, Resolved};
 
@@ -136,8 +137,19 @@ impl Store {
             let keys = [(attribute.as_str(), value.clone())];
             answers.rungs.push(self.answering(route, home, &keys)?);
         }
+        if let Some((attribute, value)) = &question.stamp {
+            answers.stamped = self.answering(route, home, &[(attribute.as_str(), value.clone())])?;
+        }
+        let mut others: Vec<(Answer, bool)> = Vec::new();
         if let Some(address) = &question.address {
             answers.address = self.answering(route, home, &observations::address_keys(address))?;
+            let deleted = self.answering(route, home, &observations::deleted_keys(address))?;
+            others.extend(deleted.into_iter().map(|answer| (answer, true)));
+        }
+        let present = answers.rungs.iter().flatten().chain(&answers.address);
+        others.extend(present.map(|answer| (answer.clone(), false)));
+        for (answer, deleted) in others.iter().filter(|(answer, _)| answer.taken) {
+            answers.former.extend(self.former(&route.target, &answer.account.object, *deleted)?);
         }
         let resolve = |whom: &ObjectId| Ok((whom.clone(), self.resolve(route, whom)?));
         answers.references = question.references.iter().map(resolve).collect::<Result<BTreeMap<_, _>, StoreError>>()?;
@@ -169,6 +181,18 @@ impl Store {
             answers.push(Answer { account, taken });
         }
         Ok(answers)
+    }
+
+    /// Whose the account was, where that is somebody who is gone from home.
+    fn former(&self, target: &TenantName, account: &ObjectId, deleted: bool) -> Result<Option<Former>, StoreError> {
+        let Some((route, home)) = self.whose(target, account)? else { return Ok(None) };
+        let known = self.observed(&route.home, &home)?;
+        if known.as_ref().is_some_and(|person| person.presence == Presence::Present) {
+            return Ok(None);
+        }
+        let user_principal_name = known.map(|person| person.user_principal_name().to_owned()).unwrap_or_default();
+        let home = Person { id: home, user_principal_name };
+        Ok(Some(Former { account: account.clone(), route, home, deleted }))
     }
 
     fn resolve(&self, route: &RouteName, whom: &ObjectId) -> Result<Resolved, StoreError> {

@@ -27,6 +27,9 @@ pub const LAG_ALLOWANCE_SECONDS: u64 = 900;
 /// The key under which a guest's invited address is found: what stands before `#EXT#` in its sign-in name.
 const INVITED_ADDRESS: &str = "#ext";
 
+/// The keys under which a deleted account's address is found: as mail, and in its sign-in name.
+const DELETED: [&str; 2] = ["#deleted", "#deleted#ext"];
+
 struct Row {
     observed: Observed,
     round: i64,
@@ -204,15 +207,25 @@ fn write(c: &Connection, tenant: i64, row: &Row, now: Timestamp) -> Result<(), S
 /// The folded values by which an account is found.
 fn keys(observed: &Observed, keyed: &BTreeSet<Attribute>) -> BTreeSet<(String, String)> {
     let mut keys = BTreeSet::new();
-    if observed.presence != Presence::Present {
-        return keys;
-    }
     let mut add = |attribute: &str, text: &str| {
         let value = folded(text);
         if !value.is_empty() {
             keys.insert((attribute.to_owned(), value));
         }
     };
+    let name = observed.user_principal_name().to_lowercase();
+    let invited = name.split_once("#ext#").map(|(address, _)| address);
+    match observed.presence {
+        Presence::Present => {}
+        Presence::SoftDeleted => {
+            let mail = observed.attributes.get(Attribute::MAIL).and_then(Value::as_text);
+            for (key, address) in DELETED.into_iter().zip([mail, invited]) {
+                address.into_iter().for_each(|address| add(key, address));
+            }
+            return keys;
+        }
+        Presence::Gone => return keys,
+    }
     for attribute in keyed {
         match observed.attributes.get(attribute) {
             Some(Value::Text(text)) => add(attribute.as_str(), text),
@@ -220,10 +233,7 @@ fn keys(observed: &Observed, keyed: &BTreeSet<Attribute>) -> BTreeSet<(String, S
             Some(Value::Bool(_) | Value::Integer(_)) | None => {}
         }
     }
-    let name = observed.user_principal_name().to_lowercase();
-    if let Some((address, _)) = name.split_once("#ext#") {
-        add(INVITED_ADDRESS, address);
-    }
+    invited.into_iter().for_each(|address| add(INVITED_ADDRESS, address));
     keys
 }
 
@@ -232,6 +242,13 @@ pub(super) fn address_keys(address: &str) -> [(&'static str, String); 2] {
     let address = folded(address);
     let name = address.replace('@', "_");
     [(Attribute::MAIL, address), (INVITED_ADDRESS, name)]
+}
+
+/// The same of accounts that are deleted.
+pub(super) fn deleted_keys(address: &str) -> [(&'static str, String); 2] {
+    let [(_, address), (_, name)] = address_keys(address);
+    let [mail, invited] = DELETED;
+    [(mail, address), (invited, name)]
 }
 
 fn change_keys(

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::codec;
 use super::{LogEntry, Store, StoreError, log};
-use crate::model::{Attribute, ObjectId, RouteName, TenantName, Value};
+use crate::model::{Attribute, ObjectId, RouteName, TenantName, Value, folded};
 
 /// Why a home user is not settled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,6 +25,31 @@ impl Store {
         let Some((id, home)) = self.holder(self.tenant(target)?.id, account)? else { return Ok(None) };
         let route = self.routes.borrow().iter().find(|(_, known)| **known == id).map(|(name, _)| name.clone());
         route.map(|route| Ok((route, codec::object_id(&home)?))).transpose()
+    }
+
+    /// Present accounts of a tenant whose value of the attribute, without regard to case, begins so; in the order of these
+    /// values. Only of attributes by which accounts are looked up.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn bearers(
+        &self,
+        tenant: &TenantName,
+        attribute: &Attribute,
+        prefix: &str,
+    ) -> Result<Vec<ObjectId>, StoreError> {
+        let sql = "SELECT object FROM keys WHERE tenant = ?1 AND attribute = ?2 AND value >= ?3 AND value < ?4 \
+                   ORDER BY value, object";
+        let prefix = folded(prefix);
+        // No text that begins with the prefix comes after this one.
+        let end = format!("{prefix}{}", char::MAX);
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params![self.tenant(tenant)?.id, attribute.as_str(), prefix, end])?;
+        let mut objects = Vec::new();
+        while let Some(row) = rows.next()? {
+            objects.push(codec::object_id(&row.get::<_, Vec<u8>>(0)?)?);
+        }
+        Ok(objects)
     }
 
     /// Why the user is not settled; `None` of one who is, and of a stranger.

@@ -115,6 +115,7 @@ fn begin(c: &Connection, trigger: Trigger, now: Timestamp) -> Result<RunId, Stor
         Trigger::Manual => "manual",
         Trigger::Schedule => "schedule",
         Trigger::Undo => "undo",
+        Trigger::Adopt => "adopt",
     };
     let sql = "INSERT INTO runs (cause, started_at) VALUES (?1, ?2)";
     c.execute(sql, params![cause, signed(now.0)])?;

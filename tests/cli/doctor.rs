@@ -45,8 +45,14 @@ fn granted(people: usize, roles: &[&str], sim: &[&str]) -> (Place, Sim) {
     (place, sim)
 }
 
-const ENOUGH: [&str; 5] =
-    ["User.Invite.All", "User.ReadWrite.All", "User.Read.All", "Policy.Read.All", "Organization.Read.All"];
+const ENOUGH: [&str; 6] = [
+    "User.Invite.All",
+    "User.ReadWrite.All",
+    "User.Read.All",
+    "GroupMember.Read.All",
+    "Policy.Read.All",
+    "Organization.Read.All",
+];
 
 fn open() -> Value {
     let default = json!({"redeems_inbound": true, "redeems_outbound": true});

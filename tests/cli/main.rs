@@ -5,6 +5,7 @@
     reason = "real processes need real time, and servers that are no part of them threads"
 )]
 
+mod adopt;
 mod approvals;
 mod bad_configs;
 mod change_log;

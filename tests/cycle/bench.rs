@@ -423,6 +423,16 @@ impl Bench {
         let text = std::fs::read_to_string(self.file("crosstie.toml")).unwrap();
         std::fs::write(self.file("crosstie.toml"), text + more).unwrap();
     }
+    /// Gives a tenant's table this line, in place of one with the same key.
+    pub(crate) fn reconfigure(&self, tenant: &str, line: &str) {
+        let text = std::fs::read_to_string(self.file("crosstie.toml")).unwrap();
+        let (key, head) = (line.split(" = ").next().unwrap(), format!("[tenants.{tenant}]\n"));
+        let (before, after) = text.split_once(&head).unwrap();
+        let (own, rest) = after.split_once("\n[").unwrap();
+        let own: Vec<&str> = own.lines().filter(|l| !l.starts_with(&format!("{key} = "))).collect();
+        let text = format!("{before}{head}{line}\n{}\n[{rest}", own.join("\n"));
+        std::fs::write(self.file("crosstie.toml"), text).unwrap();
+    }
     pub(crate) async fn sync(&self) -> Report {
         self.try_sync(Focus::default(), None).await.unwrap()
     }
@@ -494,6 +504,29 @@ impl Bench {
     /// What is told of one person.
     pub(crate) async fn explain(&self, user: &str) -> Explained {
         self.looking(Focus::default(), async |cycle| cycle.explain_user(user).await).await.unwrap()
+    }
+    /// A process that reads tenants and writes the store.
+    pub(crate) async fn working<T>(
+        &self,
+        config: &Config,
+        store: &Store,
+        focus: Focus,
+        work: impl AsyncFnOnce(&Cycle<'_, Reader<'_>, TestClock>) -> T,
+    ) -> T {
+        let directories = self.directories(config, self.processes.replace_with(|n| *n + 1));
+        let readers: BTreeMap<_, _> = directories.iter().map(|(name, d)| (name.clone(), Reader(d.reader()))).collect();
+        let (_keep, stop) = tokio::sync::watch::channel(false);
+        let cycle = Cycle {
+            config,
+            store,
+            clock: &self.clock,
+            directories: &readers,
+            focus,
+            request_ids: &String::new,
+            watch: &|_| {},
+            stop,
+        };
+        work(&cycle).await
     }
     /// A process that only looks; asserts that it wrote to nobody and left the store byte-identical.
     async fn looking<T>(&self, focus: Focus, work: impl AsyncFnOnce(&Cycle<'_, Reader<'_>, TestClock>) -> T) -> T {
@@ -677,10 +710,13 @@ impl crosstie::ports::DirectoryRead for Reader<'_> {
     ) -> Result<Vec<crosstie::model::NamedGroup>, crosstie::ports::DirectoryError> {
         self.0.groups_of(whose).await
     }
-    async fn directory_roles(
+    async fn privileges(
         &self,
         user: &crosstie::model::ObjectId,
-    ) -> Result<Vec<String>, crosstie::ports::DirectoryError> {
-        self.0.directory_roles(user).await
+    ) -> Result<crosstie::ports::Privileges, crosstie::ports::DirectoryError> {
+        self.0.privileges(user).await
+    }
+    async fn verified_domains(&self) -> Result<std::collections::BTreeSet<String>, crosstie::ports::DirectoryError> {
+        self.0.verified_domains().await
     }
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test that calls them")]
 
+mod adopted;
 mod bench;
 mod crashes;
 mod endurance;
@@ -12,6 +13,7 @@ mod guard;
 mod impact;
 mod knife;
 mod lifecycle;
+mod owned;
 mod ownership;
 mod panics;
 mod quota;

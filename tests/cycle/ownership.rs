@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::bench::{Bench, RULES};
 
 /// A guest that stood before us.
-fn old_guest(bench: &Bench, tenant: &str, mail: &str, state: &str) -> String {
+pub(crate) fn old_guest(bench: &Bench, tenant: &str, mail: &str, state: &str) -> String {
     let (name, n) = (mail.replace('@', "_"), bench.tenant(tenant).users().len());
     bench
         .tenant(tenant)
@@ -18,7 +18,7 @@ fn old_guest(bench: &Bench, tenant: &str, mail: &str, state: &str) -> String {
         .unwrap()
 }
 
-fn holds(report: &crosstie::engine::Report) -> Vec<Hold> {
+pub(crate) fn holds(report: &crosstie::engine::Report) -> Vec<Hold> {
     report.drafted.plan.routes.iter().flat_map(|r| r.held.iter().map(|h| h.hold.clone())).collect()
 }
 

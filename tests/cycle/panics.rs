@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crosstie::engine::{Cycle, Event, Focus, Notice};
 use crosstie::model::{Cursor, DeltaPage, Edits, NamedGroup, ObjectId, Selection, TenantName, Trigger};
-use crosstie::ports::{DirectoryError, DirectoryRead, DirectoryWrite, Look, MemberOf, Write, Written};
+use crosstie::ports::{DirectoryError, DirectoryRead, DirectoryWrite, Look, MemberOf, Privileges, Write, Written};
 use crosstie::store::{Door, Mode};
 
 use super::bench::*;
@@ -60,8 +60,11 @@ impl DirectoryRead for Fragile {
     async fn groups_of(&self, whose: MemberOf<'_>) -> Result<Vec<NamedGroup>, DirectoryError> {
         self.0.groups_of(whose).await
     }
-    async fn directory_roles(&self, user: &ObjectId) -> Result<Vec<String>, DirectoryError> {
-        self.0.directory_roles(user).await
+    async fn privileges(&self, user: &ObjectId) -> Result<Privileges, DirectoryError> {
+        self.0.privileges(user).await
+    }
+    async fn verified_domains(&self) -> Result<std::collections::BTreeSet<String>, DirectoryError> {
+        self.0.verified_domains().await
     }
 }
 

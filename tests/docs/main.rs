@@ -14,7 +14,7 @@ use crosstie::rules::{Dialect, RuleSet};
 use tempfile::TempDir;
 
 /// Every document, and how many commands it shows at the least.
-const DOCS: [(&str, &str, usize); 22] = [
+const DOCS: [(&str, &str, usize); 23] = [
     ("docs/configuration.md", include_str!("../../docs/configuration.md"), 0),
     ("docs/rules.md", include_str!("../../docs/rules.md"), 0),
     ("docs/expressions.md", include_str!("../../docs/expressions.md"), 1),
@@ -36,6 +36,7 @@ const DOCS: [(&str, &str, usize); 22] = [
     ("docs/doctor.md", include_str!("../../docs/doctor.md"), 8),
     ("docs/operations.md", include_str!("../../docs/operations.md"), 16),
     ("docs/approvals.md", include_str!("../../docs/approvals.md"), 18),
+    ("docs/ownership.md", include_str!("../../docs/ownership.md"), 24),
     ("docs/reliability.md", include_str!("../../docs/reliability.md"), 0),
 ];
 

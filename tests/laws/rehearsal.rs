@@ -27,7 +27,8 @@ fn cases(text: &str) -> Vec<TestCase> {
 }
 
 fn rehearsed(rules: &RuleSet, case: &TestCase) -> Rehearsal {
-    rehearse(&PlannedRoute { name: route_name(), rules: vec![Arc::new(rules.clone())] }, case)
+    let rules = vec![Arc::new(rules.clone())];
+    rehearse(&PlannedRoute { name: route_name(), rules, ownership: Default::default() }, case)
 }
 
 /// Names of the cases that fail.

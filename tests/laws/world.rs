@@ -45,7 +45,11 @@ pub fn rules(name: &str, text: &str) -> Arc<RuleSet> {
 }
 
 pub fn route(sets: &[(&str, &str)]) -> PlannedRoute {
-    PlannedRoute { name: route_name(), rules: sets.iter().map(|(name, text)| rules(name, text)).collect() }
+    PlannedRoute {
+        name: route_name(),
+        rules: sets.iter().map(|(name, text)| rules(name, text)).collect(),
+        ownership: Default::default(),
+    }
 }
 
 pub fn link(tie: Tie) -> Link {
@@ -383,5 +387,6 @@ pub fn answer(question: &plan::Question, tenant: &[Answer], boss: &Resolved) -> 
         address: question.address.as_deref().map(|a| with("mail", a)).unwrap_or_default(),
         references: question.references.iter().map(|id: &ObjectId| (id.clone(), boss.clone())).collect(),
         unique: question.unique.iter().map(|(a, values)| (a.clone(), taken(a, values))).collect(),
+        ..Answers::default()
     }
 }

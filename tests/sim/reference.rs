@@ -169,6 +169,18 @@ fn missing(
     if homes.values().any(rival) || person.mail.is_empty() {
         return None;
     }
+    // Somebody who is gone had the address: whoever has it now is held as long as that account is there, deleted or not.
+    let invited = format!("{}#ext#", person.mail.to_lowercase().replace('@', "_"));
+    let had = |u: &Value| {
+        let name = text(u, "userPrincipalName").unwrap_or_default().to_lowercase();
+        holds(u, &person.mail) || name.contains(&invited)
+    };
+    let is_gone = |home: &str| !homes.get(home).is_some_and(|h| h.live);
+    let former =
+        |u: &Value| ties.iter().any(|((_, home, _), t)| t.account.as_deref() == u["id"].as_str() && is_gone(home));
+    if target.users.values().any(|u| had(u) && former(u)) {
+        return None;
+    }
     let live: Vec<&Value> = target.users.values().filter(|u| is_live(u)).collect();
     let taken = |u: &Value| ties.values().any(|t| t.account.as_deref() == u["id"].as_str());
     let guests: Vec<&&Value> = live.iter().filter(|u| is_external(u) && text(u, "mail").is_some()).collect();

@@ -14,7 +14,9 @@ const RULES: &str = "[[match]]\ntarget = \"mail\"\nsource = \"[mail]\"\n\
 
 fn case(store: &Store, home: &ObjectId) -> Case {
     let rules = RuleSet::parse("staff", RULES).unwrap().0;
-    store.case(&PlannedRoute { name: route(), rules: vec![Arc::new(rules)] }, home, NOW).unwrap()
+    store
+        .case(&PlannedRoute { name: route(), rules: vec![Arc::new(rules)], ownership: Default::default() }, home, NOW)
+        .unwrap()
 }
 fn answers(store: &Store) -> [Vec<ObjectId>; 3] {
     let answers = case(store, &guid(1)).answers;

@@ -95,7 +95,7 @@ fn a_managers_account_that_a_reading_tells_of_for_the_first_time_concerns_the_re
 
 fn manager_of_ada(store: &Store) -> Resolved {
     let rules = RuleSet::parse("staff", "[attributes]\nmanager = \"[manager]\"\n").unwrap().0;
-    let route = PlannedRoute { name: route(), rules: vec![Arc::new(rules)] };
+    let route = PlannedRoute { name: route(), rules: vec![Arc::new(rules)], ownership: Default::default() };
     let case = store.case(&route, &guid(1), NOW).unwrap();
     case.answers.references[&guid(2)].clone()
 }
@@ -133,7 +133,7 @@ fn people_who_join_or_leave_a_group() {
     store.record_members(&north(), "g", &[guid(3), guid(2)]).unwrap();
     assert_eq!(marked(&store), []);
     let rules = RuleSet::parse("staff", "[attributes]\n").unwrap().0;
-    let planned = PlannedRoute { name: route(), rules: vec![Arc::new(rules)] };
+    let planned = PlannedRoute { name: route(), rules: vec![Arc::new(rules)], ownership: Default::default() };
     let of = |n| store.case(&planned, &guid(n), NOW).unwrap().member_of;
     assert_eq!((of(1), of(2)), (BTreeSet::new(), BTreeSet::from(["g".to_owned()])));
 }

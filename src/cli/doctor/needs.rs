@@ -17,6 +17,8 @@ pub(super) struct Part {
     pub(super) groups: bool,
     /// Accounts are searched for in it, to be joined.
     pub(super) joins: bool,
+    /// People from it are joined to accounts elsewhere.
+    pub(super) joined: bool,
     /// Accounts are deleted in it.
     pub(super) deletes: bool,
     /// Managers are set in it.
@@ -26,12 +28,14 @@ pub(super) struct Part {
 impl Part {
     pub(super) fn of(config: &Config, tenant: &TenantName) -> Self {
         let entering = || config.routes.iter().filter(|r| r.name.target == *tenant).flat_map(|r| &r.rules);
+        let leaving = || config.routes.iter().filter(|r| r.name.home == *tenant).flat_map(|r| &r.rules);
         let manager = Attribute::from("manager");
         Part {
             home: config.routes.iter().any(|r| r.name.home == *tenant),
             target: config.routes.iter().any(|r| r.name.target == *tenant),
             groups: !config.home_groups(tenant).is_empty(),
             joins: entering().any(|rules| !rules.matches.is_empty()),
+            joined: leaving().any(|rules| !rules.matches.is_empty()),
             deletes: entering().any(|rules| deletes(rules)),
             managers: entering().any(|rules| rules.attributes.contains_key(&manager)),
         }
@@ -119,6 +123,18 @@ const JOINS: Need = Need {
     broad: &["Directory.Read.All", "Directory.ReadWrite.All"],
     advised: true,
 };
+/// Without it Graph tells of a group that it is there, and not whether directory roles can be given to it.
+const JOINED_GROUPS: Need = Need {
+    what: "reading whether an account that is to be joined is in a group that roles can be given to",
+    advised: true,
+    ..GROUPS
+};
+const JOINED: Need = Need {
+    what: "reading the verified domains before people are joined to accounts elsewhere",
+    least: &["Organization.Read.All"],
+    broad: &["Organization.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
+    advised: true,
+};
 
 /// What only this verb asks for. Whoever grants it for a while, or for good, is not told off.
 const OWN: [&str; 2] = ["Policy.Read.All", "Organization.Read.All"];
@@ -133,6 +149,8 @@ fn needs(part: Part) -> Vec<Need> {
         (part.target && part.deletes, DELETE),
         (part.target && part.managers, MANAGERS),
         (part.target && part.joins, JOINS),
+        (part.target && part.joins, JOINED_GROUPS),
+        (part.home && part.joined, JOINED),
     ];
     all.into_iter().filter_map(|(applies, need)| applies.then_some(need)).collect()
 }
@@ -155,7 +173,7 @@ pub(super) fn checks(tenant: &Tenant, part: Part, roles: Option<&[String]>) -> V
     let enough = if !failed.is_empty() {
         Check::failed("permissions", format!("missing: {failed}"), grant)
     } else if !advised.is_empty() {
-        let hint = format!("{grant}; where roles cannot be read, people are held instead of joined");
+        let hint = format!("{grant}; where these cannot be read, people are held instead of joined");
         Check::warning("permissions", format!("missing: {advised}"), hint)
     } else {
         Check::ok("permissions", format!("enough for a tenant that is {}", part.words()))

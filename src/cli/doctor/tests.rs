@@ -13,8 +13,10 @@ use crate::ports::{DirectoryError, Retry};
 const ID: &str = "6f1c0d3e-0000-4000-8000-000000000001";
 const DAY: u64 = 86_400_000;
 const NOW: Timestamp = Timestamp(1_795_322_112_000);
-const MESH: Part = Part { home: true, target: true, groups: false, joins: true, deletes: true, managers: true };
-const HOME: Part = Part { home: true, target: false, groups: true, joins: false, deletes: false, managers: false };
+const MESH: Part =
+    Part { home: true, target: true, groups: false, joins: true, joined: true, deletes: true, managers: true };
+const HOME: Part =
+    Part { home: true, target: false, groups: true, joins: false, joined: false, deletes: false, managers: false };
 
 fn north() -> Tenant {
     Tenant {
@@ -49,7 +51,8 @@ fn denied<T>() -> Asked<T> {
 fn roles(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
-const ENOUGH: [&str; 3] = ["User.Invite.All", "User.ReadWrite.All", "User.Read.All"];
+const ENOUGH: [&str; 5] =
+    ["User.Invite.All", "User.ReadWrite.All", "User.Read.All", "GroupMember.Read.All", "Organization.Read.All"];
 
 fn told() -> Told {
     let domain = |name: &str, is_initial| VerifiedDomain { name: name.to_owned(), is_initial };
@@ -123,19 +126,23 @@ fn permissions_are_weighed_both_ways() {
     is(&weigh(HOME, &["User.Read.All"]), "permissions", Verdict::Failed, "GroupMember.Read.All");
     // Enough, whatever the case.
     is(
-        &weigh(MESH, &["user.readwrite.all", "USER.INVITE.ALL", "User.Read.All"]),
+        &weigh(MESH, &["user.readwrite.all", "USER.INVITE.ALL", "User.Read.All", ENOUGH[3], ENOUGH[4]]),
         "permissions",
         Verdict::Ok,
         "home and target",
     );
     // Granular ones are less, and fine.
-    let granular = ["User.Invite.All", "User.ReadUpdate.All", "User.DeleteRestore.All", "User.Read.All"];
+    let granular =
+        ["User.Invite.All", "User.ReadUpdate.All", "User.DeleteRestore.All", "User.Read.All", ENOUGH[3], ENOUGH[4]];
     is(&weigh(Part { managers: false, ..MESH }, &granular), "permissions", Verdict::Ok, "");
     is(&weigh(MESH, &granular), "permissions", Verdict::Failed, "setting managers");
-    // A join is held where roles cannot be read; everything else works.
-    is(&weigh(MESH, &["User.Invite.All", "User.ReadWrite.All"]), "permissions", Verdict::Warning, "directory roles");
+    // A join is held where roles, groups or the home's domains cannot be read; everything else works.
+    let checks = weigh(MESH, &["User.Invite.All", "User.ReadWrite.All"]);
+    is(&checks, "permissions", Verdict::Warning, "directory roles");
+    is(&checks, "permissions", Verdict::Warning, "GroupMember.Read.All (reading whether");
+    is(&checks, "permissions", Verdict::Warning, "Organization.Read.All (reading the verified domains");
     is(
-        &weigh(Part { joins: false, ..MESH }, &["User.Invite.All", "User.ReadWrite.All"]),
+        &weigh(Part { joins: false, joined: false, ..MESH }, &["User.Invite.All", "User.ReadWrite.All"]),
         "permissions",
         Verdict::Ok,
         "",

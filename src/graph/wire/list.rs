@@ -24,6 +24,8 @@ struct RawMember<'a> {
     kind: Option<Text<'a>>,
     #[serde(borrow, rename = "displayName")]
     display_name: Option<Text<'a>>,
+    #[serde(rename = "isAssignableToRole")]
+    takes_roles: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -40,6 +42,8 @@ pub(in crate::graph) struct Member {
     /// `#microsoft.graph.user`.
     pub(in crate::graph) kind: Option<String>,
     pub(in crate::graph) display_name: Option<String>,
+    /// Of a group: directory roles can be given to it. Graph says null of most groups, and of those that may not be read.
+    pub(in crate::graph) takes_roles: Option<bool>,
 }
 
 /// Reads a page of directory objects.
@@ -53,6 +57,7 @@ pub(in crate::graph) fn read_members(body: &[u8]) -> Result<(Vec<Member>, Option
         id: owned(m.id),
         kind: m.kind.map(owned),
         display_name: m.display_name.map(owned),
+        takes_roles: m.takes_roles,
     };
     Ok((raw.value.into_iter().map(member).collect(), raw.next))
 }

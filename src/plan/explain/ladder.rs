@@ -12,8 +12,8 @@ use crate::rules::{MatchRung, RuleSet};
 /// Where the user stands with the target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AccountStory {
-    /// `linked`, `lost`, `candidate`, `disputed`, `taken`, `address in use`, `unmatched`, `unsure`; `not looked for` of
-    /// somebody for whom nobody asks.
+    /// `linked`, `lost`, `candidate`, `disputed`, `taken`, `former`, `stamped`, `address in use`, `unmatched`, `unsure`;
+    /// `not looked for` of somebody for whom nobody asks.
     pub situation: &'static str,
     /// In words.
     pub says: String,
@@ -196,7 +196,7 @@ pub(super) fn account(observed: &Observed) -> AccountSeen {
 /// The rungs that have a value are the ones that were asked, in the same order.
 fn climb(rules: &RuleSet, case: &Case, situation: &Situation<'_>, secrets: &Secrets, now: Timestamp) -> Ladder {
     let asked = case.link.as_ref().is_some_and(|l| matches!(l.tie, Tie::Asked(_)));
-    let unsure = matches!(situation, Situation::Unsure);
+    let unsure = matches!(situation, Situation::Unsure | Situation::Stamped(_));
     let decider = matching::decider(case, asked).map(|(asking, _)| asking).filter(|_| !unsure);
     let told = |asking: Asking, answers: &[Answer]| -> Vec<CandidateSeen> {
         let place = Place { asking, decider, unsure, situation };
@@ -275,7 +275,7 @@ impl Place<'_> {
         if self.decider.is_none() && self.asking == Asking::Address {
             // Whoever holds the address is in the way; the first of them is named.
             return match (n, self.situation) {
-                (0, Situation::Taken(_)) => CandidateFate::Taken,
+                (0, Situation::Taken(_) | Situation::Former(_)) => CandidateFate::Taken,
                 (0, _) => CandidateFate::HoldsAddress,
                 _ => CandidateFate::NotReached,
             };

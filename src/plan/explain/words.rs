@@ -1,7 +1,7 @@
 //! How are verdicts, situations and decisions put to a person?
 
 use super::ladder::{CandidateFate, CandidateSeen};
-use crate::model::{Action, Change, Origin, Presence, Timestamp, Value};
+use crate::model::{Action, Change, ObjectId, Origin, Presence, Timestamp, Value};
 use crate::plan::Case;
 use crate::plan::matching::Situation;
 use crate::plan::scope::{Judged, Verdict};
@@ -53,6 +53,8 @@ pub(super) fn situation_name(situation: &Situation<'_>) -> &'static str {
         Situation::Candidate { .. } => "candidate",
         Situation::Disputed(_) => "disputed",
         Situation::Taken(_) => "taken",
+        Situation::Former(_) => "former",
+        Situation::Stamped(_) => "stamped",
         Situation::AddressInUse { .. } => "address in use",
         Situation::Unmatched { .. } => "unmatched",
         Situation::Unsure => "unsure",
@@ -74,6 +76,19 @@ pub(super) fn situation(situation: &Situation<'_>) -> String {
         }
         Situation::Disputed(accounts) => format!("not linked; {} external accounts answer", accounts.len()),
         Situation::Taken(account) => format!("not linked; account {account} answers, and is another home user's"),
+        Situation::Former(former) if former.deleted => {
+            format!(
+                "not linked; account {} in the target's deletedItems holds the address, and was somebody else's",
+                former.account
+            )
+        }
+        Situation::Former(former) => {
+            format!("not linked; account {} answers, and belongs to somebody who is gone from home", former.account)
+        }
+        Situation::Stamped(accounts) => {
+            let ids: Vec<&str> = accounts.iter().map(ObjectId::as_str).collect();
+            format!("not linked, and bearing the user's stamp: account {}", ids.join(", "))
+        }
         Situation::AddressInUse { account, native: true } => {
             format!("not linked; account {account} of the target itself holds the address")
         }

@@ -96,7 +96,8 @@ pub(super) fn one(state: &mut Reality, grant: &Grant, call: &Call, ids: &Ids, ba
         let carried_out = struck.effect.as_ref().is_none_or(crate::sim::fault::Effect::applies);
         let answer = if carried_out {
             match allowed(&operation, grant).and_then(|()| perform(tenant, &operation, call, ids.now)) {
-                Ok(done) => {
+                Ok(mut done) => {
+                    operation.veil(&grant.roles, &mut done.body);
                     fate.applied = kind.is_write() && done.applied;
                     fate.object.clone_from(&done.object);
                     dressed(done)

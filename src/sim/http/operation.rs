@@ -1,5 +1,7 @@
 //! Which operation does a path name, what may do it, and what does it cost?
 
+use serde_json::Value;
+
 use crate::sim::ledger::Kind;
 
 use super::call::Call;
@@ -177,6 +179,22 @@ impl Operation {
             }
             Operation::AuthorizationPolicy => POLICY_READERS,
             Operation::PurgeDeleted(_) | Operation::Batch | Operation::Unknown => &[],
+        }
+    }
+
+    /// Whoever may read users but no groups is told of a group that it is there: its type and its id, and nulls.
+    pub(super) fn veil(&self, roles: &[String], body: &mut Option<Value>) {
+        let listed = matches!(self, Operation::MemberOf { .. } | Operation::GroupMemberOf { .. });
+        if !listed || GROUP_READERS.iter().any(|reader| roles.iter().any(|role| role == reader)) {
+            return;
+        }
+        let items = body.as_mut().and_then(|body| body["value"].as_array_mut());
+        for item in items.into_iter().flatten().filter(|item| item["@odata.type"] == "#microsoft.graph.group") {
+            for (name, value) in item.as_object_mut().into_iter().flatten() {
+                if !matches!(name.as_str(), "@odata.type" | "id") {
+                    *value = Value::Null;
+                }
+            }
         }
     }
 

@@ -255,7 +255,7 @@ fn answered_once(json: &Json, number: usize, id: &ObjectId, look: &Look) {
 fn members(body: &[u8], json: Option<&Json>) -> bool {
     let house = House::new(Door { get: Said::ok(body), ..Door::new() });
     let users = now(house.writer.group_members("g"));
-    let roles = now(house.writer.directory_roles(&ObjectId::new("a")));
+    let roles = now(house.writer.privileges(&ObjectId::new("a")));
     let groups = now(house.writer.groups_of(MemberOf::User("a")));
     // A page that names itself as the next one, or any other circle, ends.
     assert!(house.requests() <= 6 * TRIES_MAX as usize + 6, "{} requests", house.requests());
@@ -276,7 +276,7 @@ fn members(body: &[u8], json: Option<&Json>) -> bool {
     if let Ok(roles) = &roles {
         // Whoever holds a role is left alone: none may be overlooked.
         assert!(json["value"].is_array());
-        assert_eq!(roles.is_empty(), listed("#microsoft.graph.directoryRole") == 0, "{roles:?}");
+        assert_eq!(roles.roles.is_empty(), listed("#microsoft.graph.directoryRole") == 0, "{roles:?}");
         assert!(json["value"].as_array().unwrap().iter().all(|m| m["@odata.type"].is_string()));
     }
     if let Ok(groups) = &groups {
