@@ -114,7 +114,9 @@ pub(crate) struct Step {
 pub(crate) fn play(history: &History) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let step = std::rc::Rc::new(std::cell::Cell::new(0));
-    let played = runtime.block_on(AssertUnwindSafe(Play::new(history).whole(step.clone())).catch_unwind());
+    // The world begins inside: outside, its first instant would be the machine's.
+    let whole = async { Play::new(history).whole(step.clone()).await };
+    let played = runtime.block_on(AssertUnwindSafe(whole).catch_unwind());
     played.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|t| (*t).to_owned())).unwrap_or_default();
