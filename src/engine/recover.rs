@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{Budgets, Cycle, EngineError, Event, steps};
 use crate::model::{
-    Attribute, DeltaItem, Edits, News, ObjectId, Observed, Outcome, Presence, Selection, Standing, TenantName, Value,
-    WriteError, folded, same_value,
+    Attribute, DeltaItem, Edits, News, ObjectId, Observed, Outcome, Presence, Selection, Standing, TenantName,
+    Timestamp, Value, WriteError, folded, same_value,
 };
 use crate::ports::{Clock, DirectoryError, DirectoryRead, DirectoryWrite, Look};
 use crate::store::{Ask, AskKind, LinkChange, Record, Store};
@@ -114,7 +114,14 @@ fn shows(now: &Edits, ask: &Ask) -> bool {
     ask.edits.iter().all(has)
 }
 
-/// The account of an unanswered invitation: external, nobody else's, holding the address that was free when we asked.
+/// When a directory made an object.
+const CREATED: &str = "createdDateTime";
+/// An invitation is answered within a minute or given up, and clocks of machines that are looked after differ by seconds,
+/// never by five minutes (Kerberos refuses those). An account that was made at any other time is somebody else's.
+const MADE_WITHIN_MILLIS: u64 = 360_000;
+
+/// The account of an unanswered invitation: external, nobody else's, made then, holding the address that was free when we
+/// asked.
 async fn find_invited<D: DirectoryRead>(
     directory: &D,
     store: &Store,
@@ -123,14 +130,22 @@ async fn find_invited<D: DirectoryRead>(
 ) -> Result<Seen, DirectoryError> {
     let address = ask.address.clone().unwrap_or_default();
     let tenant = directory.tenant();
-    let found = match directory.find_by_address(selection, &address).await {
+    let mut selection = selection.clone();
+    let created = Attribute::from(CREATED);
+    selection.0.insert(created.clone());
+    let found = match directory.find_by_address(&selection, &address).await {
         Ok(found) => found,
         // A directory that cannot be searched so: the next reading tells, and until then nothing is asked again.
         Err(error) if matches!(error.status, Some(400 | 501)) => Vec::new(),
         Err(error) => return Err(error),
     };
     let mut accounts: Vec<DeltaItem> = Vec::new();
-    for (object, edits) in found {
+    for (object, mut edits) in found {
+        let made_at = edits.remove(&created);
+        let made_at = made_at.as_ref().and_then(|e| e.value()).and_then(Value::as_text).and_then(Timestamp::parse);
+        if made_at.is_some_and(|at| at.0.abs_diff(ask.at.0) > MADE_WITHIN_MILLIS) {
+            continue;
+        }
         let item = DeltaItem { object: object.clone(), news: News::Seen(edits) };
         let observed = Observed::fold(None, item.clone());
         let linked = store.is_linked(tenant, &object).unwrap_or(true);

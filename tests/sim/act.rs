@@ -345,6 +345,7 @@ impl Play<'_> {
                 user = json!({ "displayName": "Native", "userPrincipalName": format!("native{p}@{target}.example"),
                                "mail": mail, "userType": "Member", "accountEnabled": true, "employeeType": "Contractor" });
             }
+            user["createdDateTime"] = json!(self.now().rfc3339());
             drop(self.bench.tenant(target).add_user(&user));
         }
         if matches!(kind, Guest::Two | Guest::Native) {

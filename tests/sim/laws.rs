@@ -218,7 +218,9 @@ fn i6_log(play: &mut Play<'_>, step: &Step) {
             ("failed", Some(seen)) => !seen.applied,
             ("failed", None) => true,
             // The store was put back to before its own invitation: what is found there is that one's.
-            ("applied", None) => is_found_again(play, entry),
+            // And an account that somebody else made at the very time of an invitation that was never answered is taken for
+            // what that one made: nothing tells them apart.
+            ("applied", None) => is_found_again(play, entry) || is_of_that_time(play, step, entry),
             _ => false,
         };
         if !agrees {
@@ -239,6 +241,15 @@ fn is_found_again(play: &Play<'_>, entry: &LogEntry) -> bool {
     let made_for = play.memory.made_for.get(&key);
     let is_theirs = made_for == Some(&(entry.home.tenant.clone(), entry.home.id.to_string()));
     entry.action == ActionKind::Provision && is_theirs && play.memory.lost.contains(&key)
+}
+
+/// Made by somebody else within minutes of the question that nobody answered.
+fn is_of_that_time(play: &Play<'_>, step: &Step, entry: &LogEntry) -> bool {
+    let (Some(account), Some(ask)) = (&entry.account, step.was.asked.get(&entry.request_id)) else { return false };
+    let at = play.tenants().iter().position(|t| *t == account.tenant);
+    let user = at.and_then(|at| step.after[at].users.get(account.id.as_str()));
+    let made_at = user.and_then(|u| u["createdDateTime"].as_str()).and_then(Timestamp::parse);
+    entry.action == ActionKind::Provision && made_at.is_some_and(|made_at| made_at.0.abs_diff(ask.at.0) <= 360_000)
 }
 
 /// The tenant changed nothing, because it was so already.

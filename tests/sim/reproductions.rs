@@ -116,3 +116,22 @@ fn a_write_whose_token_was_refused_counts_each_time() {
          cycle",
     );
 }
+
+/// An invitation died before it left; twenty minutes later the target's admin invited the same person, and that account
+/// was taken for the one that we had asked for.
+#[test]
+fn an_account_of_another_time_is_not_what_a_lost_invitation_made() {
+    holds(
+        "world seed=853 tenants=2 hub=false one_app=false tight=true rules=1792
+         add t=0 p=0
+         guest-before of=1 t=0 p=0 kind=one
+         add t=0 p=1
+         add t=0 p=2
+         add t=1 p=0
+         add t=1 p=1
+         add t=1 p=2
+         crash after=18
+         wait minutes=20
+         guest-before of=1 t=0 p=1 kind=one",
+    );
+}
