@@ -14,7 +14,7 @@ use crosstie::rules::{Dialect, RuleSet};
 use tempfile::TempDir;
 
 /// Every document, and how many commands it shows at the least.
-const DOCS: [(&str, &str, usize); 23] = [
+const DOCS: [(&str, &str, usize); 24] = [
     ("docs/configuration.md", include_str!("../../docs/configuration.md"), 0),
     ("docs/rules.md", include_str!("../../docs/rules.md"), 0),
     ("docs/expressions.md", include_str!("../../docs/expressions.md"), 1),
@@ -38,6 +38,7 @@ const DOCS: [(&str, &str, usize); 23] = [
     ("docs/approvals.md", include_str!("../../docs/approvals.md"), 18),
     ("docs/ownership.md", include_str!("../../docs/ownership.md"), 24),
     ("docs/reliability.md", include_str!("../../docs/reliability.md"), 0),
+    ("docs/threat-model.md", include_str!("../../docs/threat-model.md"), 0),
 ];
 
 /// All the set-up that a machine with Rust needs. More of it would be a promise broken.
