@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, unused_crate_dependencies, unreachable_pub, reason = "a test")]
 
 #[path = "../examples/sbom.rs"]
-#[allow(clippy::allow_attributes_without_reason, reason = "a tool that is tried here")]
+#[allow(unused_attributes, reason = "a tool that is tried here has those of a crate")]
 mod sbom;
 
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";

@@ -46,7 +46,26 @@ fn secrets_tokens_and_redeem_links_are_in_no_output_and_no_file() {
             run(&["-vvv", "--log-format", format, verb]);
         }
         run(&["-vvv", "log", "--format", "jsonl"]);
-        run(&["-vvv", "log", "--format", "csv"]);
+        let who = format!("one.more.{format}@west.fine-arts.example");
+        let verbs: [&[&str]; 13] = [
+            &["log", "--format", "csv"],
+            &["log", "--format", "html"],
+            &["log", "--format", "ocsf"],
+            &["log", "show", "1"],
+            &["log", "history", &who],
+            &["log", "verify"],
+            &["log", "runs"],
+            &["doctor"],
+            &["retry"],
+            &["explain", &who],
+            &["undo", "1", "--dry-run"],
+            &["plan", "--format", "json"],
+            &["adopt", "--user", &who, "--account", "nobody@north.fine-arts.example", "--dry-run"],
+        ];
+        for verb in verbs {
+            let code = run(&[&["-vvv", "--log-format", format], verb].concat());
+            assert!(code.is_some_and(|code| code != 64), "{verb:?} ended with {code:?}");
+        }
         sim.add("west", &super::support::teacher("west", &format!("another.{format}")));
     }
     sim.fault("south", &json!({ "kind": "token", "effect": { "do": "status", "status": 401 } }));
