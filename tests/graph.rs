@@ -169,7 +169,7 @@ async fn looks_go_in_batches_and_each_item_is_its_own() {
             {{"id":"1","status":200,"headers":{{}},"body":{{"id":"A","mail":"a@x","manager":{{"id":"m"}}}}}},
             {{"id":"6","status":403,"body":null}},{{"id":"6","status":200,"body":{{"id":"f"}}}},
             {{"id":"7","status":200,"body":{{"id":"someone-else"}}}},
-            {{"id":"8","status":404,"body":"<html>"}}]}}"#
+            {{"id":"8","status":404,"body":{{"error":{{"code":"Request_ResourceNotFound","message":"x"}}}}}}]}}"#
     );
     // Unreadable items are read again with the throttled one; then they stay as they are.
     let again = |mail: &str| {
@@ -178,7 +178,8 @@ async fn looks_go_in_batches_and_each_item_is_its_own() {
         answer(200, &body.replace("null", mail))
     };
     let bad = r#"{"responses":[]}"#;
-    let deleted = r#"{"responses":[{"id":"2","status":404},{"id":"1","status":200,"body":{"id":"d"}}]}"#;
+    let deleted = r#"{"responses":[{"id":"2","status":404,"body":{"error":{"code":"Request_ResourceNotFound","message":"x"}}},
+        {"id":"1","status":200,"body":{"id":"d"}}]}"#;
     let mut script = vec![answer(200, &first), again("null")];
     script.extend((0..3).map(|_| answer(200, bad)));
     script.push(answer(200, deleted));
@@ -207,6 +208,22 @@ async fn looks_go_in_batches_and_each_item_is_its_own() {
         4
     );
     assert_eq!(house.clock.pauses()[0], 3000, "the throttled item's wish");
+}
+
+/// A front door's 404, or that of a tenant that cannot read its own company information, says nothing of a user.
+#[tokio::test]
+async fn absence_is_proved_in_the_directorys_own_words_alone() {
+    let gone = || answer(404, &error("Request_ResourceNotFound", "Resource 'a' does not exist"));
+    for other in
+        ["", "<html>Not found</html>", &error("Directory_ObjectNotFound", "x"), &error("UnknownError", "<html>")]
+    {
+        for script in [vec![answer(404, other)], vec![gone(), answer(404, other)]] {
+            let looks = House::new(script).writer.look(&selection(&["mail"]), &[id("a")]).await;
+            assert_eq!(looks[0].as_ref().unwrap_err().status, Some(404), "{other:?}");
+        }
+    }
+    let looks = House::new([gone(), gone()]).writer.look(&selection(&["mail"]), &[id("a")]).await;
+    assert_eq!(looks[0], Ok(Look::Removed(Removal::Hard)));
 }
 
 #[tokio::test]

