@@ -17,6 +17,15 @@ impl Store {
     /// SQLite's, and entries that cannot be read.
     pub fn asked_before(&self, ask: &Ask) -> Result<Option<String>, StoreError> {
         let Some(account) = ask.account.as_ref().filter(|_| ask.kind != AskKind::Invite) else { return Ok(None) };
+        // Whoever's manager loses the account has none any more, without any write.
+        if let [(Some(manager), None)] = ask.edits.values().collect::<Vec<_>>()[..]
+            && ask.kind == AskKind::Manager
+            && let Some(manager) = manager.as_text().map(ObjectId::new)
+            && let Some(entry) = self.written_lately(&ask.target_tenant, &manager, ask.at)?.first()
+            && entry.action == ActionKind::Delete
+        {
+            return Ok(Some(entry.request_id.clone()));
+        }
         let (mut open, mut last) = (ask.edits.clone(), None);
         for entry in self.written_lately(&ask.target_tenant, account, ask.at)? {
             if matches!(ask.kind, AskKind::Delete | AskKind::Restore) {

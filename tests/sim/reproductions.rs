@@ -135,3 +135,21 @@ fn an_account_of_another_time_is_not_what_a_lost_invitation_made() {
          guest-before of=1 t=0 p=1 kind=one",
     );
 }
+
+/// A manager was to be taken from somebody; the request never left, and the manager's account was deleted: the log called
+/// the request applied.
+#[test]
+fn a_manager_whose_account_is_deleted_was_not_taken_by_a_lost_request() {
+    holds(
+        "world seed=7422 tenants=3 hub=false one_app=false tight=false rules=0
+         add t=0 p=0
+         guest-before of=1 t=0 p=0 kind=two
+         add t=2 p=0
+         add t=2 p=1
+         manage t=2 p=1 q=0
+         guest-before of=0 t=2 p=1 kind=native
+         serve minutes=12
+         hard-delete t=2 p=0
+         crash after=16",
+    );
+}
