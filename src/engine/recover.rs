@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::{Budgets, Cycle, EngineError, Event, steps};
 use crate::model::{
-    Attribute, DeltaItem, Edits, News, ObjectId, Observed, Outcome, Presence, Selection, Standing, TenantName,
-    Timestamp, Value, WriteError, folded, same_value,
+    ActionKind, Attribute, DeltaItem, Edits, News, ObjectId, Observed, Outcome, Presence, REDACTED, Selection,
+    Standing, TenantName, Timestamp, Value, WriteError, folded, same_value,
 };
 use crate::ports::{Clock, DirectoryError, DirectoryRead, DirectoryWrite, Look};
-use crate::store::{Ask, AskKind, LinkChange, Record, Store};
+use crate::store::{Ask, AskKind, LinkChange, LogEntry, Record, Store};
 
 /// What a look at the tenant says of an unanswered write.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
         let (outcome, account, learned, link) = match seen {
             Seen::Applied { account, learned } => {
                 let link = steps::applied_link(ask, before.as_ref(), account.as_ref(), at);
-                let outcome = match self.store.asked_before(ask)? {
+                let outcome = match self.left_so_by(ask)? {
                     None => Outcome::Applied,
                     Some(earlier) => Outcome::Unknown(as_before(&earlier)),
                 };
@@ -63,6 +63,53 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
         self.store.record(record)?;
         Ok(())
     }
+}
+
+impl<D, C: Clock> Cycle<'_, D, C> {
+    /// The request that had left the account as this one asks for, so short before it that readings may not have shown it
+    /// yet: that the account is so proves nothing of this one then. `None` of an invitation, and where the account was
+    /// otherwise.
+    fn left_so_by(&self, ask: &Ask) -> Result<Option<String>, EngineError> {
+        let lately = |account: &ObjectId| self.store.written_lately(&ask.target_tenant, account, ask.at);
+        // Whoever's manager loses the account has none any more, without any write.
+        if let [(Some(manager), None)] = ask.edits.values().collect::<Vec<_>>()[..]
+            && ask.kind == AskKind::Manager
+            && let Some(manager) = manager.as_text().map(ObjectId::new)
+            && let Some(entry) = lately(&manager)?.first()
+            && entry.action == ActionKind::Delete
+        {
+            return Ok(Some(entry.request_id.clone()));
+        }
+        match ask.account.as_ref().filter(|_| ask.kind != AskKind::Invite) {
+            Some(account) => Ok(left_so(ask, &lately(account)?)),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The latest of these entries, which begin with the latest, if together they had left the account as is asked.
+fn left_so(ask: &Ask, entries: &[LogEntry]) -> Option<String> {
+    if matches!(ask.kind, AskKind::Delete | AskKind::Restore) {
+        let is_end = |e: &&LogEntry| matches!(e.action, ActionKind::Delete | ActionKind::Restore);
+        let last = entries.iter().find(is_end)?;
+        let same = (ask.kind == AskKind::Delete) == (last.action == ActionKind::Delete);
+        return same.then(|| last.request_id.clone());
+    }
+    let (mut open, mut last) = (ask.edits.clone(), None);
+    for entry in entries {
+        for (attribute, edit) in &entry.edits {
+            let Some((_, after)) = open.remove(attribute) else { continue };
+            let hidden = edit.after.as_ref().and_then(Value::as_text) == Some(REDACTED);
+            if !hidden && edit.after != after {
+                return None;
+            }
+            last.get_or_insert_with(|| entry.request_id.clone());
+        }
+        if open.is_empty() {
+            return last;
+        }
+    }
+    None
 }
 
 fn unanswered() -> WriteError {
