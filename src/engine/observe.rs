@@ -44,14 +44,15 @@ struct Start {
 }
 
 impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
-    /// Reads every tenant once, whatever number of routes it takes part in, all of them at the same time.
+    /// Reads every tenant once, whatever number of routes it takes part in, all of them at the same time. Nothing of this
+    /// run is under way: every question that is open about them an earlier run has left.
     pub(super) async fn observe_all(&self) -> Result<Readings, EngineError> {
         let mut readings = Readings::default();
         if self.focus.offline {
             return self.offline_readings();
         }
         let tenants = self.tenants();
-        for one in join_all(tenants.iter().map(|t| self.read(t, None))).await {
+        for one in join_all(tenants.iter().map(|t| self.read_and_recover(t, None, BTreeSet::new))).await {
             self.note(one, &mut readings)?;
         }
         Ok(readings)

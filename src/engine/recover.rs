@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::lanes::Lanes;
+use super::observe::Ended;
 use super::{Budgets, Cycle, EngineError, Event, steps};
 use crate::model::{
     ActionKind, Attribute, DeltaItem, Edits, News, ObjectId, Observed, Outcome, Presence, REDACTED, Selection,
     Standing, TenantName, Timestamp, Value, WriteError, folded, same_value,
 };
-use crate::ports::{Clock, DirectoryError, DirectoryRead, DirectoryWrite, Look};
+use crate::ports::{Clock, DirectoryError, DirectoryRead, Look};
 use crate::store::{Ask, AskKind, LinkChange, LogEntry, Record, Store};
 
 /// What a look at the tenant says of an unanswered write.
@@ -19,10 +21,27 @@ pub(super) enum Seen {
     NoTrace,
 }
 
-impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
+impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
+    /// Reads a tenant to its end, and then settles what an earlier run left open about it: whatever happened to its writes
+    /// had time to show. `under_way`: questions of this run, once the reading has ended.
+    pub(super) async fn read_and_recover(
+        &self,
+        tenant: &TenantName,
+        lanes: Option<&Lanes>,
+        under_way: impl FnOnce() -> BTreeSet<i64>,
+    ) -> Ended {
+        let mut ended = self.read(tenant, lanes).await;
+        if ended.result.is_ok()
+            && let Err(error) = self.recover(tenant, &under_way()).await
+        {
+            ended.result = Err(error);
+        }
+        ended
+    }
+
     /// Settles every question about a tenant that an earlier run left open, before anything is asked again. Where that
     /// fails the tenant counts as unread: what was asked of it may have happened. `under_way`: questions of this run.
-    pub(super) async fn recover(&self, tenant: &TenantName, under_way: &BTreeSet<i64>) -> Result<(), EngineError> {
+    async fn recover(&self, tenant: &TenantName, under_way: &BTreeSet<i64>) -> Result<(), EngineError> {
         for (id, ask) in self.store.open_asks(tenant)? {
             if under_way.contains(&id) {
                 continue;

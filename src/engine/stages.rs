@@ -201,16 +201,8 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
             self.under_way.insert(tenant.clone());
             let run = self.run;
             self.reading.push(Box::pin(async move {
-                let read = async {
-                    let mut ended = run.cycle.read(&tenant, run.lanes.get(&tenant)).await;
-                    // Whatever happened to the writes of an earlier run had time to show, and the reading is over.
-                    if ended.result.is_ok()
-                        && let Err(error) = run.cycle.recover(&tenant, &run.under_way(&tenant)).await
-                    {
-                        ended.result = Err(error);
-                    }
-                    ended
-                };
+                let under_way = || run.under_way(&tenant);
+                let read = run.cycle.read_and_recover(&tenant, run.lanes.get(&tenant), under_way);
                 caught(read).await.unwrap_or_else(|| Ended::crashed(tenant.clone()))
             }));
         }

@@ -255,8 +255,8 @@ impl Tenant {
             item.insert(name.to_owned(), shown(name, Some(&entry.value), shape));
         }
         item.insert("id".to_owned(), json!(user.id.to_string()));
-        if let Some(link) = manager_news {
-            let elements = self.manager_elements(link, whole);
+        if let Some(held) = manager_news {
+            let elements = self.manager_elements(held, link.first);
             if !elements.is_empty() {
                 item.insert("manager@delta".to_owned(), Value::Array(elements));
             }
@@ -264,13 +264,15 @@ impl Tenant {
         Some(Value::Object(item))
     }
 
-    /// The manager that somebody has, and those that they have no more: one who was deleted is nobody's.
-    fn manager_elements(&self, link: &ManagerLink, whole: bool) -> Vec<Value> {
+    /// The manager that somebody has, and, but in a first round, those that they have no more: one who was deleted is
+    /// nobody's. Also of somebody who is told of as a whole: where a round repeats what an earlier one has told, that may
+    /// be long known.
+    fn manager_elements(&self, link: &ManagerLink, first: bool) -> Vec<Value> {
         let element = |id: Uuid| json!({ "@odata.type": "#microsoft.graph.user", "id": id.to_string() });
         let mut elements: Vec<Value> = link.now.filter(|id| self.is_live(*id)).map(element).into_iter().collect();
         let deleted = link.now.filter(|id| !self.is_live(*id));
         let before = link.before.filter(|id| Some(*id) != link.now);
-        for id in before.into_iter().chain(deleted).filter(|_| !whole) {
+        for id in before.into_iter().chain(deleted).filter(|_| !first) {
             let mut gone = element(id);
             gone["@removed"] = json!({ "reason": "deleted" });
             elements.push(gone);

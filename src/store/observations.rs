@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::codec::{self, signed};
+use super::codec::{self, signed, unsigned};
 use super::readings::Round;
 use super::{Store, StoreError, TenantRow};
 use crate::model::{
@@ -30,11 +30,29 @@ const INVITED_ADDRESS: &str = "#ext";
 /// The keys under which a deleted account's address is found: as mail, and in its sign-in name.
 const DELETED: [&str; 2] = ["#deleted", "#deleted#ext"];
 
+/// Is what is known of a user to be believed? As the file says it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    None = 0,
+    /// Has to be looked at one by one.
+    Suspect = 1,
+    /// A look has shown it, when it was learned: a reading that says otherwise soon after may only be late.
+    LookedAt = 2,
+}
+
 struct Row {
     observed: Observed,
     round: i64,
     confirmed: bool,
-    suspect: bool,
+    doubt: Doubt,
+    learned_at: Timestamp,
+}
+
+impl Row {
+    /// A look was so short before that a reading which tells otherwise may not have caught up with it.
+    fn looked_at_lately(&self, now: Timestamp) -> bool {
+        self.doubt == Doubt::LookedAt && now.seconds_since(self.learned_at) < LAG_ALLOWANCE_SECONDS
+    }
 }
 
 impl Store {
@@ -55,7 +73,8 @@ impl Store {
         statement.query_row(key, |r| r.get(0)).optional()?.map(codec::read_presence).transpose()
     }
 
-    /// Folds what a look at one user showed. A look mentions every attribute and so ends any suspicion.
+    /// Folds what a look at one user showed. A look mentions every attribute and so ends any suspicion,
+    /// and for [`LAG_ALLOWANCE_SECONDS`] a reading that says otherwise only makes it be looked at once more.
     ///
     /// # Errors
     /// SQLite's.
@@ -64,8 +83,9 @@ impl Store {
         self.transaction(|c| {
             let object = codec::object(&item.object);
             self.fold(c, &tenant, item, None, now)?;
-            let sql = "UPDATE observations SET suspect = 0, confirmed = 1 WHERE tenant = ?1 AND object = ?2";
-            c.prepare_cached(sql)?.execute(params![tenant.id, object])?;
+            let sql = "UPDATE observations SET suspect = 2, confirmed = 1, learned_at = ?3 \
+                       WHERE tenant = ?1 AND object = ?2";
+            c.prepare_cached(sql)?.execute(params![tenant.id, object, signed(now.0)])?;
             Ok(())
         })
     }
@@ -117,27 +137,33 @@ impl Store {
             Some(round) => still_asked_for(r.observed.clone(), &round.selection),
             None => r.observed.clone(),
         });
-        let after = Observed::fold(kept, item);
+        let after = Observed::fold(kept.clone(), item);
         let known = before.as_ref();
+        let looked_at = known.filter(|k| k.looked_at_lately(now));
+        // Another look tells whether the reading is news or late.
+        let against_a_look = round.is_some() && looked_at.is_some() && kept.as_ref() != Some(&after);
         let row = Row {
             round: in_full_round.map_or(known.map_or(0, |r| r.round), |r| signed(r.number)),
             confirmed: round.is_some() || known.is_some_and(|r| r.confirmed),
-            suspect: match round {
-                Some(r) if r.full => unmentioned,
+            doubt: match (round, known.map(|k| k.doubt)) {
+                _ if against_a_look => Doubt::Suspect,
+                (Some(r), _) if r.full && unmentioned => Doubt::Suspect,
+                (Some(_), _) if looked_at.is_some() => Doubt::LookedAt,
                 // Seen in a reading: no longer only promised. Values that a full round left out stay in doubt.
-                Some(_) => known.is_some_and(|k| k.suspect && k.confirmed),
-                None => known.is_none_or(|r| r.suspect),
+                (Some(r), Some(Doubt::Suspect)) if !r.full && known.is_some_and(|k| k.confirmed) => Doubt::Suspect,
+                (Some(_), _) => Doubt::None,
+                (None, known) => known.unwrap_or(Doubt::Suspect),
             },
-            observed: after,
+            learned_at: looked_at.filter(|_| round.is_some()).map_or(now, |k| k.learned_at),
+            observed: kept.filter(|_| against_a_look).unwrap_or(after),
         };
         let changed = known.is_none_or(|k| k.observed != row.observed);
-        let same = known.is_some_and(|k| {
-            !changed && k.round == row.round && k.confirmed == row.confirmed && k.suspect == row.suspect
-        });
+        let same = known
+            .is_some_and(|k| !changed && k.round == row.round && k.confirmed == row.confirmed && k.doubt == row.doubt);
         if same {
             return Ok(());
         }
-        write(c, tenant.id, &row, now)?;
+        write(c, tenant.id, &row)?;
         if changed {
             let old = known.map(|k| &k.observed);
             change_keys(c, tenant, old, &row.observed)?;
@@ -165,24 +191,30 @@ fn still_asked_for(mut observed: Observed, selection: &Selection) -> Observed {
 }
 
 fn row(c: &Connection, tenant: i64, object: &ObjectId) -> Result<Option<Row>, StoreError> {
-    let sql = "SELECT presence, attributes, round, confirmed, suspect FROM observations \
+    let sql = "SELECT presence, attributes, round, confirmed, suspect, learned_at FROM observations \
                WHERE tenant = ?1 AND object = ?2";
     let found = c
         .prepare_cached(sql)?
         .query_row(params![tenant, codec::object(object)], |r| {
-            Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?, r.get(2)?, r.get(3)?, r.get(4)?))
+            let facts = (r.get::<_, i64>(0)?, r.get::<_, String>(1)?);
+            Ok((facts, r.get(2)?, r.get(3)?, r.get::<_, i64>(4)?, r.get(5)?))
         })
         .optional()?;
-    let Some((presence, attributes, round, confirmed, suspect)) = found else { return Ok(None) };
+    let Some(((presence, attributes), round, confirmed, doubt, learned_at)) = found else { return Ok(None) };
+    let doubt = match doubt {
+        0 => Doubt::None,
+        2 => Doubt::LookedAt,
+        _ => Doubt::Suspect,
+    };
     let observed = Observed {
         object: object.clone(),
         presence: codec::read_presence(presence)?,
         attributes: codec::read_attributes(&attributes)?,
     };
-    Ok(Some(Row { observed, round, confirmed, suspect }))
+    Ok(Some(Row { observed, round, confirmed, doubt, learned_at: Timestamp(unsigned(learned_at)) }))
 }
 
-fn write(c: &Connection, tenant: i64, row: &Row, now: Timestamp) -> Result<(), StoreError> {
+fn write(c: &Connection, tenant: i64, row: &Row) -> Result<(), StoreError> {
     let o = &row.observed;
     let manager = o.attributes.get(Attribute::MANAGER).and_then(Value::as_text).map(|m| codec::object(&m.into()));
     let sql = "INSERT INTO observations \
@@ -198,8 +230,8 @@ fn write(c: &Connection, tenant: i64, row: &Row, now: Timestamp) -> Result<(), S
         manager,
         row.round,
         row.confirmed,
-        row.suspect,
-        signed(now.0),
+        row.doubt as i64,
+        signed(row.learned_at.0),
     ])?;
     Ok(())
 }

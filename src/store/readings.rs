@@ -213,7 +213,7 @@ fn go_on(c: &Connection, tenant: i64, round: &Round, link: &str) -> Result<(), S
 fn finish(c: &Connection, tenant: i64, round: &Round, link: &str, now: Timestamp) -> Result<(), StoreError> {
     if round.full {
         let sql = "UPDATE observations SET suspect = 1 \
-                   WHERE tenant = ?1 AND round < ?2 AND presence <> 2 AND suspect = 0";
+                   WHERE tenant = ?1 AND round < ?2 AND presence <> 2 AND suspect <> 1";
         c.execute(sql, params![tenant, signed(round.number)])?;
     }
     let sql = "UPDATE tenants SET link = ?2, selection = ?3, issued_at = ?4, read_at = ?4, readings = readings + 1, \

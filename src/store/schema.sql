@@ -52,7 +52,7 @@ CREATE TABLE observations (
   manager BLOB,
   round INTEGER NOT NULL,                -- last full round that mentioned it
   confirmed INTEGER NOT NULL,            -- a reading has mentioned it; 0: known only from the answer to a write
-  suspect INTEGER NOT NULL,              -- has to be looked at one by one
+  suspect INTEGER NOT NULL,              -- 1: has to be looked at one by one; 2: a look has shown it at learned_at
   learned_at INTEGER NOT NULL,
   PRIMARY KEY (tenant, object)
 ) WITHOUT ROWID, STRICT;

@@ -368,6 +368,28 @@ async fn an_account_that_we_asked_for_is_ours_even_if_it_shows_only_in_the_next_
     assert!(bench.plan().await.plan.is_empty());
 }
 
+/// What an earlier run asked is looked for by a dry run as by a sync, or the two would say different things.
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_finds_out_what_became_of_a_lost_invitation() {
+    let bench = Bench::mesh(&["north", "south"], RULES);
+    bench.staff("north", "ada");
+    bench.settings("south", |s| (s.lag.min_millis, s.lag.max_millis) = (600_000, 600_001));
+    for half_exchanges in 1.. {
+        assert!(bench.killed_sync(half_exchanges).await.is_none(), "no run died of a lost answer");
+        if bench.writes().len() == 1 {
+            break;
+        }
+    }
+    let planned = bench.plan().await.plan;
+    let kinds = |plan: &crosstie::plan::Plan| -> Vec<_> {
+        plan.routes.iter().flat_map(|r| &r.changes).map(|c| c.action.kind()).collect()
+    };
+    assert_eq!(kinds(&planned), [crosstie::model::ActionKind::Update]);
+    let report = bench.sync().await;
+    assert_eq!(kinds(&report.drafted.plan), kinds(&planned));
+    assert!(bench.plan().await.plan.is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn asked_to_stop_it_ends_within_five_seconds_and_the_next_run_goes_on() {
     for (kind, delay) in [(Kind::Invite, 20_000), (Kind::Invite, 2_000), (Kind::Delta, 60_000)] {

@@ -422,9 +422,11 @@ fn i15_only_rules(play: &mut Play<'_>, step: &Step, owners: &[Option<Whose>]) {
     }
 }
 
-/// What a cycle did right after a dry run is what that said, and the references that follow from it.
+/// What a cycle did right after a dry run is what that said, and the references that follow from it. What it found out of a
+/// request that an earlier run left open, that run did.
 fn i14_plan_is_run(play: &mut Play<'_>, step: &Step, planned: &BTreeSet<(String, String)>) {
-    for entry in step.is.log.iter().filter(|e| !e.request_id.is_empty()) {
+    let own = |e: &&LogEntry| !e.request_id.is_empty() && !step.was.asked.contains_key(&e.request_id);
+    for entry in step.is.log.iter().filter(own) {
         let whose = (entry.route.clone(), entry.home.id.to_string());
         let follows = entry.edits.keys().all(|a| a.as_str() == "manager") && !entry.edits.is_empty();
         if !planned.contains(&whose) && !follows && step.calm {

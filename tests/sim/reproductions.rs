@@ -153,3 +153,56 @@ fn a_manager_whose_account_is_deleted_was_not_taken_by_a_lost_request() {
          crash after=16",
     );
 }
+
+/// A look showed what a home had become; the next reading had not caught up, and put the older value back.
+#[test]
+fn a_late_reading_does_not_undo_what_a_look_showed() {
+    holds(
+        "world seed=4275 tenants=2 hub=false one_app=false tight=false rules=1122
+         add t=1 p=0
+         crash after=22
+         lag t=1 seconds=13 reads=false
+         edit t=1 p=0 what=jobTitle value=5
+         lie t=1 lie=empty-home skip=0
+         full
+         cycle",
+    );
+    holds(
+        "world seed=8431 tenants=3 hub=false one_app=false tight=false rules=0
+         add t=2 p=3
+         lag t=2 seconds=167 reads=false
+         cycle
+         clear t=2 p=3 what=jobTitle
+         lie t=2 lie=empty-home skip=0
+         full
+         cycle",
+    );
+}
+
+/// The law took what a sync found out of an earlier run's request for something that the sync itself had not planned.
+#[test]
+fn what_a_dead_run_asked_is_not_what_the_next_one_plans() {
+    holds(
+        "world seed=7887 tenants=3 hub=false one_app=false tight=false rules=344
+         add t=1 p=0
+         add t=1 p=1
+         add t=1 p=2
+         crash after=36
+         planned",
+    );
+}
+
+/// The simulated tenant told of a person again, as a whole, and left out that the manager was gone since.
+#[test]
+fn rows_that_are_told_again_leave_nothing_new_out() {
+    holds(
+        "world seed=7859 tenants=3 hub=false one_app=false tight=false rules=757
+         add t=0 p=0
+         add t=0 p=1
+         manage t=0 p=1 q=0
+         planned
+         pages t=0 twice=20 replay=7 empty=29 reorder=false
+         soft-delete t=0 p=0
+         cycle",
+    );
+}

@@ -78,7 +78,7 @@ fn a_known_value_that_a_full_round_leaves_out_is_in_doubt() {
     assert!(suspects(&store).is_empty());
     assert!(!store.observed(&south(), &guid(1)).unwrap().unwrap().attributes.contains_key("department"));
     // Null is a mention.
-    read(&store, &south(), true, vec![seen(&guid(1), &[("displayName", "")])], NOW);
+    read(&store, &south(), true, vec![seen(&guid(1), &[("displayName", "")])], LATER);
     assert!(suspects(&store).is_empty());
 }
 
@@ -113,4 +113,33 @@ fn a_doubt_is_looked_at_at_once_and_ends_with_the_look() {
     store.record_look(&south(), removed(&guid(9), Removal::Soft), NOW).unwrap();
     assert!(suspects(&store).is_empty());
     assert_eq!(store.observed(&south(), &guid(9)).unwrap().unwrap().presence, Presence::SoftDeleted);
+}
+
+/// Readings lag: one that began before the look, or is answered by a server that has not caught up, says less than the look.
+#[test]
+fn a_reading_that_contradicts_a_fresh_look_has_the_user_looked_at_again() {
+    let store = memory();
+    let title = |title: &'static str| seen(&guid(1), &[("displayName", "A"), ("department", title)]);
+    let known = || {
+        let observed = store.observed(&south(), &guid(1)).unwrap().unwrap();
+        observed.attributes.get("department").and_then(|v| v.as_text()).map(str::to_owned)
+    };
+    read(&store, &south(), true, vec![title("old")], NOW);
+    read(&store, &south(), true, vec![], NOW);
+    store.record_look(&south(), title("new"), NOW).unwrap();
+    for (full, now) in [(false, NOW), (true, NOW), (false, NOW.plus_seconds(LAG_ALLOWANCE_SECONDS - 1))] {
+        read(&store, &south(), full, vec![title("old")], now);
+        assert_eq!((known().unwrap().as_str(), suspects(&store)), ("new", vec![guid(1)]));
+        store.record_look(&south(), title("new"), NOW).unwrap();
+        // What agrees with the look raises no doubt, and does not make the look younger.
+        read(&store, &south(), full, vec![title("new")], now);
+        assert!(suspects(&store).is_empty());
+    }
+    for news in [removed(&guid(1), Removal::Soft), removed(&guid(1), Removal::Hard)] {
+        read(&store, &south(), false, vec![news], NOW);
+        assert_eq!((known().unwrap().as_str(), suspects(&store)), ("new", vec![guid(1)]));
+        store.record_look(&south(), title("new"), NOW).unwrap();
+    }
+    read(&store, &south(), false, vec![title("newer")], NOW.plus_seconds(LAG_ALLOWANCE_SECONDS));
+    assert_eq!((known().unwrap().as_str(), suspects(&store)), ("newer", vec![]));
 }
