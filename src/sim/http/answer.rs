@@ -18,6 +18,8 @@ pub struct DroppedAnswer;
 pub(super) enum Payload {
     Empty,
     Json(Value),
+    /// JSON that is written out already.
+    Written(Vec<u8>),
     Text { content_type: String, text: String },
 }
 
@@ -42,6 +44,16 @@ pub(super) struct Ids {
     pub(super) now: Timestamp,
 }
 
+impl Payload {
+    /// What was written out as a tree again, for whoever has to look into it.
+    pub(super) fn opened(self) -> Self {
+        match self {
+            Payload::Written(json) => Payload::Json(serde_json::from_slice(&json).unwrap_or_default()),
+            other => other,
+        }
+    }
+}
+
 impl Answer {
     pub(super) fn new(status: u16, payload: Payload) -> Self {
         Answer { status, headers: Vec::new(), payload, delay_millis: 0, dropped: false, hangs: false }
@@ -64,6 +76,7 @@ impl Answer {
         let (content_type, body) = match self.payload {
             Payload::Empty => (None, Body::empty()),
             Payload::Json(value) => (Some("application/json".to_owned()), Body::from(value.to_string())),
+            Payload::Written(json) => (Some("application/json".to_owned()), Body::from(json)),
             Payload::Text { content_type, text } => (Some(content_type), Body::from(text)),
         };
         let mut response = Response::new(body);
