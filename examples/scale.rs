@@ -4,7 +4,7 @@
 //! released program against them as an administrator would, and prints what that has cost: wall time, CPU, the most memory,
 //! requests, bytes, size of the database. `cargo build --release` makes the program first. `--people` takes several numbers
 //! (`10000,100000`), `--only B1,B3` picks benchmarks, `--repeat N` says how often each is run (3), `--dir DIR` where tenants
-//! and stores lie (`target/scale`), and `--out FILE` to which file the figures are added as JSON lines.
+//! and stores lie (`target/scale`), and `--out FILE` to which file the figures are added as JSON lines (`figures.jsonl` in that folder).
 
 #![allow(
     clippy::unwrap_used,
@@ -49,14 +49,14 @@ struct Asked {
     only: Vec<String>,
     repeat: usize,
     dir: PathBuf,
-    out: PathBuf,
+    out: Option<PathBuf>,
 }
 
 const HELP: &str = "--people N,M,…  --only B1,B2,…  --repeat N  --dir DIR  --out FILE";
 
 fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
     let dir = PathBuf::from("target/scale");
-    let mut asked = Asked { people: vec![10_000], only: Vec::new(), repeat: 3, out: dir.join("figures.jsonl"), dir };
+    let mut asked = Asked { people: vec![10_000], only: Vec::new(), repeat: 3, out: None, dir };
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{name} wants a value\nhint: {HELP}"))?;
         let number = |text: &str| text.replace('_', "").parse::<usize>().map_err(|_| format!("{text:?} is no number"));
@@ -65,7 +65,7 @@ fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
             "--only" => asked.only = value.split(',').map(str::to_uppercase).collect(),
             "--repeat" => asked.repeat = number(&value)?.max(1),
             "--dir" => asked.dir = value.into(),
-            "--out" => asked.out = value.into(),
+            "--out" => asked.out = Some(value.into()),
             other => return Err(format!("no option {other:?}\nhint: {HELP}")),
         }
     }
@@ -99,6 +99,7 @@ fn main() -> ExitCode {
         }
     };
     std::fs::create_dir_all(&asked.dir).expect("a folder");
+    let out = asked.out.unwrap_or_else(|| asked.dir.join("figures.jsonl"));
     let circumstances = figures::circumstances();
     println!("{}, commit {}", circumstances["machine"].as_str().unwrap(), circumstances["commit"].as_str().unwrap());
     let mut all = Vec::new();
@@ -107,7 +108,7 @@ fn main() -> ExitCode {
         let bench = Bench { people: *people, repeat: asked.repeat, dir, crosstie: crosstie.clone() };
         let wanted = |name: &str| asked.only.is_empty() || asked.only.iter().any(|o| o == name);
         let rows = bench.run(&wanted);
-        figures::keep(&rows, &asked.out, &circumstances);
+        figures::keep(&rows, &out, &circumstances);
         println!("{}", figures::table(&rows));
         all.extend(rows);
     }

@@ -48,7 +48,17 @@ fn median(mut all: Vec<f64>) -> f64 {
 impl Row {
     pub fn new(bench: &'static str, case: &str, people: usize, costs: Vec<Cost>) -> Self {
         let (case, items) = (case.to_owned(), people);
-        Self { bench, case, people, items, costs, seen: Seen::default(), stored: 0, target: Target::None, rss_max: None }
+        Self {
+            bench,
+            case,
+            people,
+            items,
+            costs,
+            seen: Seen::default(),
+            stored: 0,
+            target: Target::None,
+            rss_max: None,
+        }
     }
     pub fn seconds(&self) -> f64 {
         median(self.walls())
@@ -129,14 +139,29 @@ pub fn circumstances() -> Value {
 
 /// Appends one JSON object a line.
 pub fn keep(rows: &[Row], file: &Path, circumstances: &Value) {
-    let mut out = OpenOptions::new().append(true).create(true).open(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    let mut out =
+        OpenOptions::new().append(true).create(true).open(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
     rows.iter().for_each(|row| writeln!(out, "{}", row.json(circumstances)).unwrap());
 }
 
 pub fn table(rows: &[Row]) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
-    table.set_header(["", "case", "people", "wall s", "min–max", "cpu s", "items/s", "RSS MB", "requests", "MB", "db MB", "target", "of it"]);
+    table.set_header([
+        "",
+        "case",
+        "people",
+        "wall s",
+        "min–max",
+        "cpu s",
+        "items/s",
+        "RSS MB",
+        "requests",
+        "MB",
+        "db MB",
+        "target",
+        "of it",
+    ]);
     for row in rows {
         let walls = row.walls();
         let (least, most) = (walls.iter().copied().fold(f64::MAX, f64::min), walls.iter().copied().fold(0.0, f64::max));

@@ -8,8 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crosstie::config::{self, Config};
 use crosstie::model::{
-    ActionKind, Attribute, Attributes, Link, ObjectId, Origin, Outcome, Person, RouteName, RunId, Tie, Timestamp, Trigger,
-    Value,
+    ActionKind, Attribute, Attributes, Link, ObjectId, Origin, Outcome, Person, RouteName, RunId, Tie, Timestamp,
+    Trigger, Value,
 };
 use crosstie::store::{Ask, AskKind, Circumstances, LinkChange, Mode, Record, Store, TenantSetup};
 

@@ -43,7 +43,13 @@ impl Place {
     pub fn run(&self, arguments: &[&str]) -> Cost {
         let mut command = Command::new(&self.crosstie);
         command.current_dir(&self.folder).env_remove("CROSSTIE_CONFIG").env("SCALE_SECRET", people::SECRET);
-        measured({ command.arg("-q").args(arguments); command }, &self.folder)
+        measured(
+            {
+                command.arg("-q").args(arguments);
+                command
+            },
+            &self.folder,
+        )
     }
     pub fn forget_store(&self) {
         for end in ["", "-wal", "-shm", ".lock"] {

@@ -20,7 +20,10 @@ pub(super) enum Payload {
     Json(Value),
     /// JSON that is written out already.
     Written(Vec<u8>),
-    Text { content_type: String, text: String },
+    Text {
+        content_type: String,
+        text: String,
+    },
 }
 
 /// An answer, before HTTP is put on.
