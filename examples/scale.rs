@@ -4,7 +4,8 @@
 //! released program against them as an administrator would, and prints what that has cost: wall time, CPU, the most memory,
 //! requests, bytes, size of the database. `cargo build --release` makes the program first. `--people` takes several numbers
 //! (`10000,100000`), `--only B1,B3` picks benchmarks, `--repeat N` says how often each is run (3), `--dir DIR` where tenants
-//! and stores lie (`target/scale`), and `--out FILE` to which file the figures are added as JSON lines (`figures.jsonl` in that folder).
+//! and stores lie (`target/scale`), and `--out FILE` to which file the figures are added as JSON lines (`figures.jsonl` in that folder). `--profile` lets Linux's `perf` look on, and says of each run which functions have taken the time; its figures are
+//! not kept.
 
 #![allow(
     clippy::unwrap_used,
@@ -35,6 +36,8 @@ mod people;
 mod place;
 #[path = "scale/process.rs"]
 mod process;
+#[path = "scale/profile.rs"]
+mod profile;
 #[path = "scale/tenants.rs"]
 mod tenants;
 
@@ -50,14 +53,19 @@ struct Asked {
     repeat: usize,
     dir: PathBuf,
     out: Option<PathBuf>,
+    profiled: bool,
 }
 
-const HELP: &str = "--people N,M,…  --only B1,B2,…  --repeat N  --dir DIR  --out FILE";
+const HELP: &str = "--people N,M,…  --only B1,B2,…  --repeat N  --dir DIR  --out FILE  --profile";
 
 fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
     let dir = PathBuf::from("target/scale");
-    let mut asked = Asked { people: vec![10_000], only: Vec::new(), repeat: 3, out: None, dir };
+    let mut asked = Asked { people: vec![10_000], only: Vec::new(), repeat: 3, out: None, dir, profiled: false };
     while let Some(name) = arguments.next() {
+        if name == "--profile" {
+            asked.profiled = true;
+            continue;
+        }
         let value = arguments.next().ok_or_else(|| format!("{name} wants a value\nhint: {HELP}"))?;
         let number = |text: &str| text.replace('_', "").parse::<usize>().map_err(|_| format!("{text:?} is no number"));
         match name.as_str() {
@@ -105,10 +113,13 @@ fn main() -> ExitCode {
     let mut all = Vec::new();
     for people in &asked.people {
         let dir = std::path::absolute(asked.dir.join(people.to_string())).expect("a path");
-        let bench = Bench { people: *people, repeat: asked.repeat, dir, crosstie: crosstie.clone() };
+        let bench =
+            Bench { people: *people, repeat: asked.repeat, dir, crosstie: crosstie.clone(), profiled: asked.profiled };
         let wanted = |name: &str| asked.only.is_empty() || asked.only.iter().any(|o| o == name);
         let rows = bench.run(&wanted);
-        figures::keep(&rows, &out, &circumstances);
+        if !asked.profiled {
+            figures::keep(&rows, &out, &circumstances);
+        }
         println!("{}", figures::table(&rows));
         all.extend(rows);
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::figures::{Row, Target};
+use super::people;
 use super::place::Place;
 use super::process::{Cost, measured};
 use super::tenants::{Seen, Tenants};
@@ -19,6 +20,7 @@ pub struct Bench {
     pub repeat: usize,
     pub dir: PathBuf,
     pub crosstie: PathBuf,
+    pub profiled: bool,
 }
 
 impl Bench {
@@ -67,7 +69,7 @@ impl Bench {
 
     /// Everybody is new: the floors, a cold reading, and a dry run of all provisions.
     fn cold(&self, tenants: &Tenants, wanted: &dyn Fn(&str) -> bool) -> Vec<Row> {
-        let place = Place::new(self.dir.join("cold"), &self.crosstie, &tenants.root, "void");
+        let place = Place::new(self.dir.join("cold"), &self.crosstie, &tenants.root, "void", self.profiled);
         place.rules(&format!("{NOTHING}{BY_MAIL}"));
         let mut rows = Vec::new();
         // The guard lets nothing through: what is measured ends before the first write.
@@ -83,18 +85,23 @@ impl Bench {
             cold();
             return self.all_new(&place);
         }
-        let (mut raw, mut typed, mut ours) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut raw, mut typed, mut ours, mut read) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in 0..self.repeat {
             raw.push(self.part(&["raw", &tenants.root]));
             typed.push(self.part(&["typed", &tenants.root]));
+            place.rules_for(people::NOBODY, "");
+            place.forget_store();
+            read.push(place.run(&["sync"]).expect(0));
+            place.rules(&format!("{NOTHING}{BY_MAIL}"));
             ours.push(cold());
         }
         let floor = self.row("B1", "limit: raw bytes", raw);
         let typed = self.row("B1", "limit: typed, mapped, hashed", typed);
+        let mut read = self.row("B1", "cold read + store, nobody in scope", read);
         let mut ours = self.row("B1", "cold read + map + store", ours);
-        ours.target = Target::Rate(typed.rate() * 0.5);
+        (read.target, ours.target) = (Target::Rate(typed.rate() * 0.5), Target::Rate(typed.rate() * 0.5));
         (ours.seen, ours.stored) = (seen, place.stored());
-        rows.extend([floor, typed, ours]);
+        rows.extend([floor, typed, read, ours]);
         if wanted("B2") {
             rows.extend(self.all_new(&place));
         }
@@ -111,7 +118,7 @@ impl Bench {
 
     /// Everybody has an account.
     fn linked(&self, tenants: &Tenants, wanted: &dyn Fn(&str) -> bool) -> Vec<Row> {
-        let place = Place::new(self.dir.join("linked"), &self.crosstie, &tenants.root, "south");
+        let place = Place::new(self.dir.join("linked"), &self.crosstie, &tenants.root, "south", self.profiled);
         // Without a match nobody is joined in this first reading, and nobody invited whose address is somebody's: all are
         // held, and the links follow.
         place.rules(NOTHING).run(&["sync"]).expect(4);
@@ -199,7 +206,7 @@ impl Bench {
     }
 
     fn log(&self) -> Vec<Row> {
-        let place = Place::new(self.dir.join("log"), &self.crosstie, "http://127.0.0.1:9", "south");
+        let place = Place::new(self.dir.join("log"), &self.crosstie, "http://127.0.0.1:9", "south", self.profiled);
         place.rules("");
         say("writing the change log");
         self.part(&["log", &place.folder.display().to_string(), &self.people.to_string()]);

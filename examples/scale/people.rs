@@ -91,8 +91,12 @@ fn director() -> Value {
             "mail": "director@void.example", "accountEnabled": true, "userType": "Member" })
 }
 
-/// The mapping by which `account` follows from `person`. `more`: what stands beside it.
-pub fn rules(more: &str) -> String {
+/// Everybody, as a pattern of their `employeeType`; and nobody.
+pub const ALL: &str = "^(Teacher|Staff)$";
+pub const NOBODY: &str = "^Nobody$";
+
+/// The mapping by which `account` follows from `person`, for these people. `more`: what stands beside it.
+pub fn rules(who: &str, more: &str) -> String {
     let plain = [
         "displayName",
         "givenName",
@@ -112,7 +116,7 @@ pub fn rules(more: &str) -> String {
     let lines: String = plain.map(|a| format!("{a} = '[{a}]'\n")).concat();
     format!(
         "account = \"member\"\n[[scope]]\nall = [\n  {{ attribute = \"accountEnabled\", operator = \"IS TRUE\" }},\n  \
-         {{ attribute = \"employeeType\", operator = \"REGEX MATCH\", value = \"^(Teacher|Staff)$\" }},\n]\n[attributes]\n\
+         {{ attribute = \"employeeType\", operator = \"REGEX MATCH\", value = \"{who}\" }},\n]\n[attributes]\n\
          {lines}department = 'Join(\" - \", \"North\", [department])'\n[guard]\nupdates = {{ percent = 100 }}\n{more}"
     )
 }

@@ -6,16 +6,19 @@ use std::process::Command;
 
 use super::people;
 use super::process::{Cost, measured};
+use super::profile;
 
 /// A folder with a configuration, rules and a store.
 pub struct Place {
     pub folder: PathBuf,
     crosstie: PathBuf,
+    /// Say of each run where its time went: `perf` looks on.
+    profiled: bool,
 }
 
 impl Place {
     /// A fresh one for the route `north->target`; what stood there is gone.
-    pub fn new(folder: PathBuf, crosstie: &Path, root: &str, target: &str) -> Self {
+    pub fn new(folder: PathBuf, crosstie: &Path, root: &str, target: &str, profiled: bool) -> Self {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("sync-rules")).unwrap();
         let tenant = |name: &str| {
@@ -33,23 +36,27 @@ impl Place {
             tenant(target)
         );
         fs::write(folder.join("crosstie.toml"), text).unwrap();
-        Self { folder, crosstie: crosstie.to_owned() }
+        Self { folder, crosstie: crosstie.to_owned(), profiled }
     }
     pub fn rules(&self, more: &str) -> &Self {
-        fs::write(self.folder.join("sync-rules/staff.toml"), people::rules(more)).unwrap();
+        self.rules_for(people::ALL, more)
+    }
+    pub fn rules_for(&self, who: &str, more: &str) -> &Self {
+        fs::write(self.folder.join("sync-rules/staff.toml"), people::rules(who, more)).unwrap();
         self
     }
     /// Runs the program here and waits for its end.
     pub fn run(&self, arguments: &[&str]) -> Cost {
-        let mut command = Command::new(&self.crosstie);
+        let samples = self.folder.join("samples");
+        let mut command =
+            if self.profiled { profile::sampled(&self.crosstie, &samples) } else { Command::new(&self.crosstie) };
         command.current_dir(&self.folder).env_remove("CROSSTIE_CONFIG").env("SCALE_SECRET", people::SECRET);
-        measured(
-            {
-                command.arg("-q").args(arguments);
-                command
-            },
-            &self.folder,
-        )
+        command.arg("-q").args(arguments);
+        let cost = measured(command, &self.folder);
+        if self.profiled {
+            println!("\n{}: crosstie {}\n{}", self.folder.display(), arguments.join(" "), profile::told(&samples));
+        }
+        cost
     }
     pub fn forget_store(&self) {
         for end in ["", "-wal", "-shm", ".lock"] {
