@@ -8,14 +8,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand_chacha::rand_core::RngCore;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::property::{Key, UNTRACKED};
 use super::refusal::Refusal;
 use super::show::{Selected, read_select};
 use super::tenant::{Tenant, draw};
-use super::user::{Datum, Face, ManagerLink, State, User, shown};
+use super::user::{Datum, Face, ManagerLink, State, User, write_shown};
 use crate::model::Timestamp;
 
 /// Changes looked at for one page. Where nothing selected changed for long, pages come out empty and lead on.
@@ -83,10 +83,16 @@ pub(super) struct Asked<'a> {
     pub(super) minimal: bool,
 }
 
+/// Users as they are told, each written out: as trees of values a million of them would cost more than reading them does.
+pub(super) type Items = Vec<Vec<u8>>;
+
+/// What one user takes at the most, as a rule: room that is made in one go.
+const ITEM_BYTES: usize = 1_024;
+
 /// A page, and the token of its link.
 #[derive(Debug)]
 pub(super) struct Page {
-    pub(super) items: Vec<Value>,
+    pub(super) items: Items,
     pub(super) more: bool,
     pub(super) token: String,
     /// The selection, as the context of a first page tells it.
@@ -131,7 +137,7 @@ impl Tenant {
         link.was_empty = false;
         let only: Vec<Uuid> = link.only.iter().filter_map(|id| Uuid::parse_str(id).ok()).collect();
         let repeated = std::mem::take(&mut link.repeat);
-        let mut told: Vec<(u32, Value)> = repeated
+        let mut told: Vec<(u32, Vec<u8>)> = repeated
             .into_iter()
             .filter_map(|slot| Some((slot, self.tell(slot, &link, &selected, asked.minimal)?)))
             .collect();
@@ -207,12 +213,12 @@ impl Tenant {
         })
     }
 
-    fn lead_on(&self, link: Link, items: Vec<Value>, now: Timestamp) -> Page {
+    fn lead_on(&self, link: Link, items: Items, now: Timestamp) -> Page {
         let select = link.select.clone().filter(|_| link.page == 0);
         let next = Link { more: true, issued_at: now, page: link.page + 1, ..link };
         Page { items, more: true, token: next.text(), select }
     }
-    fn close(&self, link: Link, items: Vec<Value>, now: Timestamp) -> Page {
+    fn close(&self, link: Link, items: Items, now: Timestamp) -> Page {
         let select = link.select.clone().filter(|_| link.page == 0);
         let since = self.last_change();
         let next = Link { more: false, first: false, since, cursor: since, issued_at: now, page: 0, ..link };
@@ -220,7 +226,7 @@ impl Tenant {
     }
 
     /// What the round tells of one user; `None` = nothing that it asked for has changed.
-    fn tell(&self, slot: u32, link: &Link, selected: &Selected, minimal: bool) -> Option<Value> {
+    fn tell(&self, slot: u32, link: &Link, selected: &Selected, minimal: bool) -> Option<Vec<u8>> {
         let user = self.user(slot)?;
         let face = user.seen()?;
         let settings = &self.spec.settings.delta;
@@ -234,7 +240,7 @@ impl Tenant {
         }
     }
 
-    fn tell_live(&self, user: &User, face: &Face, link: &Link, selected: &Selected, minimal: bool) -> Option<Value> {
+    fn tell_live(&self, user: &User, face: &Face, link: &Link, selected: &Selected, minimal: bool) -> Option<Vec<u8>> {
         let whole = link.first || face.born > link.since;
         let news = |key: &Key| face.entry(*key).is_some_and(|e| e.changed > link.since);
         let manager_link = face.manager.as_ref().filter(|_| selected.manager);
@@ -243,25 +249,36 @@ impl Tenant {
             return None;
         }
         let nulls = !link.first || self.spec.settings.delta.first_round_nulls;
-        let mut item = Map::new();
+        let mut item = Vec::with_capacity(ITEM_BYTES);
+        let mut id = [0; uuid::fmt::Hyphenated::LENGTH];
+        item.extend_from_slice(b"{\"id\":\"");
+        item.extend_from_slice(user.id.hyphenated().encode_lower(&mut id).as_bytes());
+        item.push(b'"');
+        // Both are in the order of keys: side by side, not one search for each.
+        let mut entries = face.entries.iter().peekable();
         for key in &selected.keys {
-            let Some(entry) = face.entry(*key) else { continue };
+            while entries.next_if(|e| e.key < *key).is_some() {}
+            let Some(entry) = entries.next_if(|e| e.key == *key) else { continue };
             let silent = matches!(entry.value, Datum::Null) && !nulls;
             if silent || (minimal && !whole && entry.changed <= link.since) {
                 continue;
             }
             let name = self.catalogue.name(*key);
             let shape = self.catalogue.property(*key).map(|p| p.shape);
-            item.insert(name.to_owned(), shown(name, Some(&entry.value), shape));
+            item.extend_from_slice(b",\"");
+            item.extend_from_slice(name.as_bytes());
+            item.extend_from_slice(b"\":");
+            write_shown(&mut item, name, &entry.value, shape);
         }
-        item.insert("id".to_owned(), json!(user.id.to_string()));
         if let Some(held) = manager_news {
             let elements = self.manager_elements(held, link.first);
             if !elements.is_empty() {
-                item.insert("manager@delta".to_owned(), Value::Array(elements));
+                item.extend_from_slice(b",\"manager@delta\":");
+                item.extend_from_slice(Value::Array(elements).to_string().as_bytes());
             }
         }
-        Some(Value::Object(item))
+        item.push(b'}');
+        Some(item)
     }
 
     /// The manager that somebody has, and, but in a first round, those that they have no more: one who was deleted is
@@ -281,7 +298,7 @@ impl Tenant {
     }
 
     /// Repeats and shuffles, where the settings want it so.
-    fn shape(&mut self, link: &mut Link, told: Vec<(u32, Value)>) -> Vec<Value> {
+    fn shape(&mut self, link: &mut Link, told: Vec<(u32, Vec<u8>)>) -> Items {
         let (duplicate_chance, reorder) = {
             let settings = &self.spec.settings.delta;
             (settings.duplicate_chance, settings.reorder)
@@ -293,7 +310,7 @@ impl Tenant {
                 }
             }
         }
-        let mut items: Vec<Value> = told.into_iter().map(|(_, item)| item).collect();
+        let mut items: Items = told.into_iter().map(|(_, item)| item).collect();
         if reorder {
             shuffle(&mut items, &mut self.rng);
         }
@@ -301,8 +318,8 @@ impl Tenant {
     }
 }
 
-fn removed(id: Uuid, reason: &str) -> Value {
-    json!({ "id": id.to_string(), "@removed": { "reason": reason } })
+fn removed(id: Uuid, reason: &str) -> Vec<u8> {
+    json!({ "id": id.to_string(), "@removed": { "reason": reason } }).to_string().into_bytes()
 }
 
 /// Fisher and Yates.

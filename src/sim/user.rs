@@ -202,6 +202,17 @@ impl User {
     }
 }
 
+/// The same as `shown`, written out.
+pub(super) fn write_shown(out: &mut Vec<u8>, name: &str, value: &Datum, shape: Option<Shape>) {
+    let written = match value {
+        Datum::Text(text) => serde_json::to_writer(&mut *out, &**text),
+        Datum::Bool(value) => serde_json::to_writer(&mut *out, value),
+        other => serde_json::to_writer(&mut *out, &shown(name, Some(other), shape)),
+    };
+    // Texts and trees of values always have a JSON form, and a buffer takes whatever comes.
+    debug_assert!(written.is_ok());
+}
+
 /// The JSON of one property as answers show it.
 pub(super) fn shown(name: &str, value: Option<&Datum>, shape: Option<Shape>) -> Value {
     match (name, value) {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_chacha::ChaCha8Rng;
@@ -48,6 +49,8 @@ pub enum SimError {
 pub struct World {
     clock: Clock,
     pub(super) state: Mutex<Reality>,
+    /// Bytes of the bodies that were answered.
+    sent: AtomicU64,
 }
 
 impl std::fmt::Debug for World {
@@ -98,7 +101,7 @@ impl World {
             base_url: None,
             folder: None,
         };
-        World { clock, state: Mutex::new(reality) }
+        World { clock, state: Mutex::new(reality), sent: AtomicU64::new(0) }
     }
     /// The world's time.
     pub fn now(&self) -> Timestamp {
@@ -134,6 +137,13 @@ impl World {
     /// How many requests of each kind each tenant has seen, reads included.
     pub fn counts(&self) -> BTreeMap<String, Counts> {
         self.lock().ledger.counts().clone()
+    }
+    /// Bytes of all bodies that were answered, those of control requests left out.
+    pub fn traffic(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+    pub(super) fn sent(&self, bytes: u64) {
+        self.sent.fetch_add(bytes, Ordering::Relaxed);
     }
     /// The writes of one app over all tenants (default 35,000 in 5 minutes).
     pub fn limit_apps(&self, limit: Limit) {

@@ -86,6 +86,19 @@ async fn the_control_endpoint_has_an_admins_hands() {
     assert!(!all.contains("north-secret"));
 }
 
+#[tokio::test]
+async fn the_bytes_of_answers_are_counted_and_those_of_control_are_not() {
+    let bench = Bench::new().await;
+    bench.add("ada");
+    let traffic = async || bench.get("http://sim/_sim/traffic").await.body["sent"].as_u64().unwrap();
+    let before = traffic().await;
+    assert!(before > 0, "a token was asked for");
+    let (page, read) = (bench.get("/users/delta").await, bench.get("/users/ada@north.example").await);
+    assert_eq!((page.body["value"].as_array().map(Vec::len), read.status), (Some(1), 200));
+    let told = (page.text.len() + read.text.len()) as u64;
+    assert_eq!((traffic().await - before, traffic().await - before), (told, told));
+}
+
 #[test]
 fn the_command_says_where_it_listens_and_ends_well() {
     let folder = tempfile::tempdir().unwrap();

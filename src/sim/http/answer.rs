@@ -18,7 +18,12 @@ pub struct DroppedAnswer;
 pub(super) enum Payload {
     Empty,
     Json(Value),
-    Text { content_type: String, text: String },
+    /// JSON that is written out already.
+    Written(Vec<u8>),
+    Text {
+        content_type: String,
+        text: String,
+    },
 }
 
 /// An answer, before HTTP is put on.
@@ -40,6 +45,16 @@ pub(super) struct Ids {
     pub(super) request: String,
     pub(super) client: String,
     pub(super) now: Timestamp,
+}
+
+impl Payload {
+    /// What was written out as a tree again, for whoever has to look into it.
+    pub(super) fn opened(self) -> Self {
+        match self {
+            Payload::Written(json) => Payload::Json(serde_json::from_slice(&json).unwrap_or_default()),
+            other => other,
+        }
+    }
 }
 
 impl Answer {
@@ -64,6 +79,7 @@ impl Answer {
         let (content_type, body) = match self.payload {
             Payload::Empty => (None, Body::empty()),
             Payload::Json(value) => (Some("application/json".to_owned()), Body::from(value.to_string())),
+            Payload::Written(json) => (Some("application/json".to_owned()), Body::from(json)),
             Payload::Text { content_type, text } => (Some(content_type), Body::from(text)),
         };
         let mut response = Response::new(body);

@@ -80,8 +80,8 @@ fn response(id: String, answer: Answer) -> Value {
             (name.to_owned(), json!(value))
         })
         .collect();
-    let body = match answer.payload {
-        Payload::Empty => Value::Null,
+    let body = match answer.payload.opened() {
+        Payload::Empty | Payload::Written(_) => Value::Null,
         Payload::Json(value) => {
             headers.insert("Content-Type".to_owned(), json!("application/json"));
             value

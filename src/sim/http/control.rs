@@ -64,6 +64,7 @@ fn whole(world: &World, route: (&str, &[&str]), body: &Value) -> Option<Reply> {
         ("GET", ["tenants"]) => Ok(json!(world.describe())),
         ("GET", ["clock"]) => Ok(json!({ "now": world.now().rfc3339(), "millis": world.now().0 })),
         ("GET", ["stats"]) => Ok(json!(world.counts())),
+        ("GET", ["traffic"]) => Ok(json!({ "sent": world.traffic() })),
         ("GET", ["peaks"]) => Ok(json!(world.peaks())),
         ("GET", ["throttled"]) => Ok(json!(world.throttled())),
         ("POST", ["save"]) => world.save_again().map(|folder| json!({ "saved": folder.display().to_string() })),

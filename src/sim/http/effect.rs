@@ -19,6 +19,7 @@ pub(super) fn shape(answer: Answer, struck: Struck, call: &Call, ids: &Ids) -> A
 }
 
 fn bent(mut answer: Answer, effect: Effect, call: &Call, ids: &Ids) -> Answer {
+    answer.payload = answer.payload.opened();
     match effect {
         Effect::Status { status, retry_after, code, message, body, content_type, location, .. } => {
             let mut refusal = usual(status);

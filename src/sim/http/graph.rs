@@ -21,6 +21,8 @@ use super::{batch, effect, reads, throttle, writes};
 pub(super) struct Done {
     pub(super) status: u16,
     pub(super) body: Option<Value>,
+    /// A body that is written out already; `body` is none then.
+    pub(super) written: Option<Vec<u8>>,
     /// The object that a write made or changed.
     pub(super) object: Option<String>,
     pub(super) headers: Vec<(&'static str, String)>,
@@ -30,10 +32,29 @@ pub(super) struct Done {
 
 impl Done {
     pub(super) fn body(status: u16, body: Value) -> Self {
-        Done { status, body: Some(body), object: None, headers: Vec::new(), applied: true }
+        Done { body: Some(body), ..Done::of(status) }
+    }
+    /// The members of `head`, and `value` with these items, which are JSON already.
+    pub(super) fn page(head: &Value, items: &[Vec<u8>]) -> Self {
+        let mut written = head.to_string().into_bytes();
+        written.reserve(items.iter().map(|item| item.len() + 1).sum::<usize>() + 16);
+        // Its last brace gives way to one more member.
+        written.pop();
+        written.extend_from_slice(b",\"value\":[");
+        for (place, item) in items.iter().enumerate() {
+            if place > 0 {
+                written.push(b',');
+            }
+            written.extend_from_slice(item);
+        }
+        written.extend_from_slice(b"]}");
+        Done { written: Some(written), ..Done::of(200) }
     }
     pub(super) fn nothing(object: String) -> Self {
-        Done { status: 204, body: None, object: Some(object), headers: Vec::new(), applied: true }
+        Done { object: Some(object), ..Done::of(204) }
+    }
+    fn of(status: u16) -> Self {
+        Done { status, body: None, written: None, object: None, headers: Vec::new(), applied: true }
     }
 }
 
@@ -116,7 +137,11 @@ pub(super) fn one(state: &mut Reality, grant: &Grant, call: &Call, ids: &Ids, ba
 }
 
 fn dressed(done: Done) -> Answer {
-    let payload = done.body.map_or(Payload::Empty, Payload::Json);
+    let payload = match (done.written, done.body) {
+        (Some(written), _) => Payload::Written(written),
+        (None, Some(body)) => Payload::Json(body),
+        (None, None) => Payload::Empty,
+    };
     let mut answer = Answer::new(done.status, payload);
     answer.headers = done.headers.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
     answer

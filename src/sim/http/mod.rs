@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use tokio::net::TcpListener;
@@ -50,6 +51,7 @@ pub async fn serve(
 
 async fn face(State(world): State<Arc<World>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    let is_control = parts.uri.path().starts_with("/_sim/");
     let (answer, ids) = match axum::body::to_bytes(body, BODY_BYTES_MAX).await {
         Ok(body) => handle(&world, Call::new(&parts, body)),
         Err(_) => {
@@ -63,7 +65,11 @@ async fn face(State(world): State<Arc<World>>, request: Request) -> Response {
     if answer.delay_millis > 0 {
         tokio::time::sleep(Duration::from_millis(answer.delay_millis)).await;
     }
-    answer.response(&ids)
+    let response = answer.response(&ids);
+    if !is_control {
+        world.sent(response.body().size_hint().exact().unwrap_or_default());
+    }
+    response
 }
 
 fn handle(world: &World, mut call: Call) -> (Answer, Ids) {

@@ -127,12 +127,11 @@ fn delta(tenant: &mut Tenant, call: &Call, now: Timestamp) -> Result<Done, Refus
         Some(select) => format!("{}/v1.0/$metadata#users({select})", call.root),
         None => format!("{}/v1.0/$metadata#users", call.root),
     };
-    let body = json!({
+    let head = json!({
         "@odata.context": context,
         name: format!("{}/v1.0/users/delta?{token}={}", call.root, page.token),
-        "value": page.items,
     });
-    let mut done = Done::body(200, body);
+    let mut done = Done::page(&head, &page.items);
     if minimal {
         done.headers.push(("preference-applied", "return=minimal".to_owned()));
     }
