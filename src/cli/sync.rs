@@ -100,13 +100,7 @@ pub(super) async fn carry_out(global: &Global, config: &Config, order: Order, ou
 }
 
 /// Says how it went: the report, the exit code, and why it ended early where it did.
-fn told(
-    result: Result<Report, EngineError>,
-    run: RunId,
-    verb: &str,
-    approved: Option<&str>,
-    out: &mut Output,
-) -> Told {
+fn told(result: Result<Report, EngineError>, run: RunId, verb: &str, approved: Option<&str>, out: &mut Output) -> Told {
     match result {
         Ok(report) => {
             show(&report, verb, out);

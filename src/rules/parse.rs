@@ -1,5 +1,7 @@
 //! Is this text a rule set, and which one? Every mistake is found at once.
 
+use std::collections::BTreeMap;
+
 use toml::de::DeValue;
 
 use super::allow::Allowed;
@@ -295,29 +297,50 @@ impl<'t> Reading<'t> {
         guard.updates = self.limit(&section, "updates", guard.updates);
         guard.provisions = self.limit(&section, "provisions", guard.provisions);
         guard.promotions = self.limit(&section, "promotions", guard.promotions);
-        if let Some(attributes) = section.section("attributes", "[guard.attributes]", &mut self.findings) {
-            for field in attributes.fields() {
-                let limit = self.limit(&attributes, field.key, Limit::default());
-                guard.attributes.insert(Attribute::from(field.key), limit);
-            }
-        }
-        // Where a day's limit is not written, it is that of one run: many small ones may not do what one may not.
-        let day = section.section("day", "[guard.day]", &mut self.findings);
-        guard.day = Day { deletes: guard.deletes, disables: guard.disables, ..Day::default() };
-        if let Some(day) = day {
-            let known = ["deletes", "disables", "updates", "provisions", "promotions"];
-            day.only(&known, &mut self.findings);
-            guard.day.deletes = self.limit(&day, "deletes", guard.day.deletes);
-            guard.day.disables = self.limit(&day, "disables", guard.day.disables);
-            guard.day.updates = self.limit(&day, "updates", guard.day.updates);
-            guard.day.provisions = self.limit(&day, "provisions", guard.day.provisions);
-            guard.day.promotions = self.limit(&day, "promotions", guard.day.promotions);
-        }
+        guard.attributes = self.attribute_limits(&section, "[guard.attributes]", BTreeMap::new());
+        guard.day = self.day(&section, &guard);
         let population = section.integer("minimum_population", 0..=i64::MAX, &mut self.findings);
         guard.minimum_population = population.and_then(|n| u64::try_from(n).ok()).unwrap_or(guard.minimum_population);
         let shrinkage = section.integer("shrinkage", 0..=100, &mut self.findings);
         guard.shrinkage = shrinkage.and_then(|n| u64::try_from(n).ok()).unwrap_or(guard.shrinkage);
         guard
+    }
+
+    /// Where a day's limit is not written, it is that of one run: many small ones may not do what one may not. Updates in all
+    /// and invitations come in waves, which are meant; whoever wants those limited for a day says so.
+    fn day(&mut self, section: &Section<'t>, of_run: &Guard) -> Day {
+        let mut day = Day {
+            deletes: of_run.deletes,
+            disables: of_run.disables,
+            promotions: of_run.promotions,
+            attributes: of_run.attributes.clone(),
+            ..Day::default()
+        };
+        let Some(written) = section.section("day", "[guard.day]", &mut self.findings) else { return day };
+        let known = ["deletes", "disables", "updates", "provisions", "promotions", "attributes"];
+        written.only(&known, &mut self.findings);
+        day.deletes = self.limit(&written, "deletes", day.deletes);
+        day.disables = self.limit(&written, "disables", day.disables);
+        day.updates = self.limit(&written, "updates", day.updates);
+        day.provisions = self.limit(&written, "provisions", day.provisions);
+        day.promotions = self.limit(&written, "promotions", day.promotions);
+        day.attributes = self.attribute_limits(&written, "[guard.day.attributes]", day.attributes);
+        day
+    }
+
+    fn attribute_limits(
+        &mut self,
+        section: &Section<'t>,
+        name: &str,
+        mut limits: BTreeMap<Attribute, Limit>,
+    ) -> BTreeMap<Attribute, Limit> {
+        let Some(written) = section.section("attributes", name, &mut self.findings) else { return limits };
+        for field in written.fields() {
+            let attribute = Attribute::from(field.key);
+            let usual = limits.get(&attribute).copied().unwrap_or_default();
+            limits.insert(attribute, self.limit(&written, field.key, usual));
+        }
+        limits
     }
 
     /// What is not written keeps its usual value: a narrower percentage must not lift the count.

