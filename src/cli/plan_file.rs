@@ -87,7 +87,7 @@ pub(super) fn load(path: &Path, config: &Config) -> Result<Arc<SavedPlan>, Exit>
 /// Reads a plan file, of whichever configuration: it is whole, and what it was when it was written.
 pub(super) fn whole(path: &Path) -> Result<SavedPlan, Exit> {
     let refused = |why: String| {
-        let hint = "hint: `crosstie plan --out FILE` writes a plan file";
+        let hint = "hint: `crosstie plan --out FILE` writes a plan file, and `crosstie undo RUN --out FILE`";
         complain(format_args!("{}: {why}\nnothing was read or written\n{hint}", path.display()));
         Exit::Usage
     };

@@ -21,7 +21,7 @@ pub(super) struct Arguments {
     /// Only this home user: object id or user principal name.
     #[arg(long, value_name = "U", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     user: Option<String>,
-    /// Make exactly the changes of this file of `plan --out` that are still due as they stand there, and no others.
+    /// Make exactly the changes of this file of `plan --out` or `undo --out` that are still due as they stand there.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["route", "user", "full"])]
     plan: Option<PathBuf>,
     /// Let the plan with this digest pass the guard, once.
@@ -82,9 +82,15 @@ pub(super) async fn cycle(
     let due = saved.as_ref().map(|saved| saved.routes.keys().cloned().collect());
     let shrunken = session::tenants(config, &arguments.shrunken)?;
     let (user, full) = (arguments.user.clone(), arguments.full);
-    let focus = Focus { route, due, user, full, saved, signed_by, shrunken, ..Focus::default() };
-    let order = Order { focus, trigger: Trigger::Manual, approve, take_over: arguments.take_over, verb };
-    carry_out(global, config, order, out).await
+    let undo = saved.as_ref().and_then(|saved| saved.undo);
+    let trigger = if undo.is_some() { Trigger::Undo } else { Trigger::Manual };
+    let focus = Focus { route, due, user, full, saved, signed_by, shrunken, undo, ..Focus::default() };
+    let order = Order { focus, trigger, approve, take_over: arguments.take_over, verb };
+    let ended = carry_out(global, config, order, out).await;
+    if undo.is_some() {
+        super::undo::note(&ended);
+    }
+    ended
 }
 
 /// One run, whatever it is for.
