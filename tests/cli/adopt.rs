@@ -51,7 +51,8 @@ fn what_is_not_adopted_is_told_and_what_makes_no_sense_refused() {
     let (place, sim) = stamping();
     place.settle();
     lose_the_store(&place);
-    let leaver = text(&sim.staff("north")[0], "userPrincipalName").to_owned();
+    let staff = sim.staff("north");
+    let leaver = text(&staff[0], "userPrincipalName").to_owned();
     sim.edit("north", &leaver, &json!({ "employeeType": "Student" }));
     let route = ["--route", "north->south"];
     let found = place.run(&[&["adopt", "--dry-run", "--format", "json"], &route[..]].concat()).code(4).json();
@@ -79,7 +80,7 @@ fn what_is_not_adopted_is_told_and_what_makes_no_sense_refused() {
     let account = sim.account("south", &leaver);
     let one = json!({
         "route": "north->south",
-        "home": { "id": sim.staff("north")[0]["id"], "userPrincipalName": leaver },
+        "home": { "id": staff[0]["id"], "userPrincipalName": leaver },
         "account": { "id": account["id"], "userPrincipalName": account["userPrincipalName"] },
         "from": null,
     });
