@@ -304,7 +304,7 @@ fn whoever_no_tenant_has_any_more_is_forgotten_wholly() {
     std::fs::set_permissions(place.path("hook"), std::fs::Permissions::from_mode(0o600)).unwrap();
     add_to_config(
         &place,
-        "[notify.webhooks.audit]\nurl = \"http://127.0.0.1:9/\"\nsecret = { file = \"hook\" }\nevents = [\"held\"]",
+        "[notify.webhooks.audit]\nurl = \"http://127.0.0.1:9/\"\nsecret = { file = \"hook\" }\nevents = [\"users-held\"]",
     );
     place.settle();
     let person = super::support::someone_without_reports(&sim, "north");
