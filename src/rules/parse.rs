@@ -6,13 +6,13 @@ use toml::de::DeValue;
 
 use super::allow::Allowed;
 use super::attributes;
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, did_you_mean};
 use super::expression::{Dialect, Expression};
 use super::fingerprint::fingerprint;
 use super::properties::{Kind, Known, Property, look_up, property, suggestion};
 use super::scope::{self, Operator};
 use super::table::{Section, Word, document};
-use super::{AccountKind, Clause, Day, Guard, LeaverAction, Leavers, Limit, MatchRung, RuleSet, Scope};
+use super::{AccountKind, Clause, Day, Guard, LeaverAction, Leavers, Limit, Mapping, MatchRung, RuleSet, Scope};
 use crate::model::{Attribute, Value};
 
 /// Longer than any real case, short enough that no sum of dates overflows.
@@ -70,6 +70,7 @@ impl<'t> Reading<'t> {
             Some(section) => attributes::read(self, &section),
             None => std::collections::BTreeMap::new(),
         };
+        let (leavers, guard) = (self.leavers(root), self.guard(root, &attributes));
         let mut rules = RuleSet {
             name: name.to_owned(),
             description: description.unwrap_or_default(),
@@ -78,8 +79,8 @@ impl<'t> Reading<'t> {
             scope,
             matches,
             attributes,
-            leavers: self.leavers(root),
-            guard: self.guard(root),
+            leavers,
+            guard,
             fingerprint: String::new(),
             text: self.file.to_owned(),
         };
@@ -277,7 +278,7 @@ impl<'t> Reading<'t> {
         leavers
     }
 
-    fn guard(&mut self, root: &Section<'t>) -> Guard {
+    fn guard(&mut self, root: &Section<'t>, written: &BTreeMap<Attribute, Mapping>) -> Guard {
         let mut guard = Guard::default();
         let Some(section) = root.section("guard", "[guard]", &mut self.findings) else { return guard };
         let known = [
@@ -297,8 +298,8 @@ impl<'t> Reading<'t> {
         guard.updates = self.limit(&section, "updates", guard.updates);
         guard.provisions = self.limit(&section, "provisions", guard.provisions);
         guard.promotions = self.limit(&section, "promotions", guard.promotions);
-        guard.attributes = self.attribute_limits(&section, "[guard.attributes]", BTreeMap::new());
-        guard.day = self.day(&section, &guard);
+        guard.attributes = self.attribute_limits(&section, "[guard.attributes]", BTreeMap::new(), written);
+        guard.day = self.day(&section, &guard, written);
         let population = section.integer("minimum_population", 0..=i64::MAX, &mut self.findings);
         guard.minimum_population = population.and_then(|n| u64::try_from(n).ok()).unwrap_or(guard.minimum_population);
         let shrinkage = section.integer("shrinkage", 0..=100, &mut self.findings);
@@ -308,7 +309,7 @@ impl<'t> Reading<'t> {
 
     /// Where a day's limit is not written, it is that of one run: many small ones may not do what one may not. Updates in all
     /// and invitations come in waves, which are meant; whoever wants those limited for a day says so.
-    fn day(&mut self, section: &Section<'t>, of_run: &Guard) -> Day {
+    fn day(&mut self, section: &Section<'t>, of_run: &Guard, mapped: &BTreeMap<Attribute, Mapping>) -> Day {
         let mut day = Day {
             deletes: of_run.deletes,
             disables: of_run.disables,
@@ -324,7 +325,7 @@ impl<'t> Reading<'t> {
         day.updates = self.limit(&written, "updates", day.updates);
         day.provisions = self.limit(&written, "provisions", day.provisions);
         day.promotions = self.limit(&written, "promotions", day.promotions);
-        day.attributes = self.attribute_limits(&written, "[guard.day.attributes]", day.attributes);
+        day.attributes = self.attribute_limits(&written, "[guard.day.attributes]", day.attributes, mapped);
         day
     }
 
@@ -333,12 +334,22 @@ impl<'t> Reading<'t> {
         section: &Section<'t>,
         name: &str,
         mut limits: BTreeMap<Attribute, Limit>,
+        mapped: &BTreeMap<Attribute, Mapping>,
     ) -> BTreeMap<Attribute, Limit> {
         let Some(written) = section.section("attributes", name, &mut self.findings) else { return limits };
         for field in written.fields() {
             let attribute = Attribute::from(field.key);
             let usual = limits.get(&attribute).copied().unwrap_or_default();
-            limits.insert(attribute, self.limit(&written, field.key, usual));
+            let limit = self.limit(&written, field.key, usual);
+            // A stamp is written beside the rules, and is one of these.
+            if !mapped.contains_key(&attribute) && !field.key.starts_with("extensionAttribute") {
+                let what = format!("no mapping writes `{attribute}`: this limit says nothing");
+                let near = did_you_mean(field.key, mapped.keys().map(Attribute::as_str));
+                let hint =
+                    near.unwrap_or_else(|| "name an attribute of [attributes], or take the limit out".to_owned());
+                self.findings.push(Diagnostic::warning("idle-guard", what).at(field.key_span).or_allow(&hint));
+            }
+            limits.insert(attribute, limit);
         }
         limits
     }

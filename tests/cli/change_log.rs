@@ -340,6 +340,10 @@ fn whoever_no_tenant_has_any_more_is_forgotten_wholly() {
     for (tenant, object) in accounts.iter().chain([&("north", id.clone())]) {
         sim.control("DELETE", &format!("tenants/{tenant}/users/{object}?hard=true"), &Value::Null);
     }
+    // As long as a link leads there it is not known yet that nothing comes of it.
+    let other = text(&sim.staff("west")[0], "userPrincipalName").to_owned();
+    place.run(&["sync", "--user", &other]);
+    place.run(&erase).code(0).says(&format!("what south says of {} is remembered: it is tied to", accounts[0].1));
     place.run(&["sync"]).code(0);
     let others = place.run(&["status", "--format", "json"]).json()["tenants"].clone();
     let erased = place.run(&erase).code(0);
