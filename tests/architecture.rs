@@ -361,6 +361,24 @@ fn the_house_stands_as_planned() {
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
+/// Where a token is attached, the request is addressed as well, to its own tenant: nobody else names the header.
+#[test]
+fn a_token_is_attached_in_one_place() {
+    let named = |source: &Source| {
+        let words = without_tests(tokens(&source.text));
+        words
+            .iter()
+            .filter(|word| word.text.eq_ignore_ascii_case("authorization") && word.text != "Authorization")
+            .count()
+    };
+    // The simulated tenant and our own listener are who reads it.
+    let reads = |s: &Source| room(&s.path) == "sim" || s.path.starts_with("cli/listen/");
+    let all: Vec<(String, usize)> =
+        house().into_iter().filter(|s| !reads(s)).map(|s| (s.path.clone(), named(&s))).collect();
+    let found: Vec<_> = all.into_iter().filter(|(_, times)| *times > 0).collect();
+    assert_eq!(found, [("graph/auth.rs".to_owned(), 1)]);
+}
+
 fn judged(path: &str, code: &str) -> Vec<String> {
     complaints(&Source { path: path.to_owned(), text: format!("//! Why?\n{code}") })
 }

@@ -1,21 +1,15 @@
 //! How are links made again for accounts that say whose they are, or that a person names?
 
 use clap::Args;
-use tracing::Instrument;
+use serde_json::{Value, json};
 
-use super::alerts::Ended;
-use super::clock::SystemClock;
-use super::output::{complain, say};
-use super::post::Outgoing;
-use super::progress::Progress;
-use super::render::{SHOWN, inert, inert_lines, one_line};
-use super::{Exit, Global, Output, chronicle, identity, outcome, session};
+use super::one_run::{Errand, Told, one_run};
+use super::output::{Format, complain, say};
+use super::render::{SHOWN, inert, inert_json, inert_lines, one_line};
+use super::{Exit, Global, Output, session};
 use crate::config::Config;
 use crate::engine::{Adopted, Adopting, Adoptions, Cycle, EngineError, Focus, Report};
-use crate::graph::RequestIds;
-use crate::model::{ActionKind, RouteName, RunId, Trigger};
-use crate::notify::Bell;
-use crate::ports::Clock;
+use crate::model::{ActionKind, ObjectId, RouteName, RunId, Trigger};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -34,6 +28,9 @@ pub(super) struct Arguments {
     /// Show what would be linked, and write nothing.
     #[arg(long)]
     dry_run: bool,
+    /// How what was found is written to stdout; as JSON all of it, not only the first of each route.
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    format: Format,
 }
 
 impl Arguments {
@@ -50,54 +47,30 @@ async fn adopt(global: &Global, config: &Config, arguments: &Arguments, out: &mu
     let route = session::route(config, arguments.route.as_deref())?;
     stamps(config, route.as_ref(), arguments)?;
     let focus = Focus { route, ..Focus::default() };
-    let adopting = arguments.adopting();
+    let (adopting, format) = (arguments.adopting(), arguments.format);
     if arguments.dry_run {
         let found =
             session::looking(global, config, focus, async |cycle| cycle.find_adoptions(&adopting).await).await?;
-        show(&found, true, out);
+        show(&found, None, format, out);
         let changes = if found.count() > 0 { Exit::Changes } else { Exit::Done };
         return Ok(changes.and(exit(&found)));
     }
-    let clock = SystemClock::start();
-    let directories = session::connect(config, clock)?;
-    let outgoing = Outgoing::open(config)?;
-    let store = session::store_to_write(config, "adopt", false, &clock)?;
-    let (progress, ids, bell) =
-        (Progress::new(global), RequestIds::random().map_err(session::failed)?, Bell::default());
-    let started_at = clock.now();
-    let begun = store.begin_run_in(&identity::circumstances(config), Trigger::Adopt, started_at);
-    let run = begun.map_err(session::failed)?;
-    session::until_stopped(async |stop| {
-        let cycle = Cycle {
-            config,
-            store: &store,
-            clock: &clock,
-            directories: &directories,
-            focus,
-            request_ids: &|| ids.next_id(),
-            watch: &|event| progress.hear(&event),
-            stop: stop.clone(),
+    let errand = Errand { verb: "adopt", trigger: Trigger::Adopt, focus, take_over: false, whole: false };
+    let work = async |cycle: &Cycle<'_, _, _>, run| {
+        let found = cycle.find_adoptions(&adopting).await?;
+        cycle.record_adoptions(run, adopting.by_hand.is_some(), &found)?;
+        Ok(found)
+    };
+    // No tenant is written to: connections that read are all that it is given.
+    let doors = |readers| readers;
+    one_run(global, config, errand, doors, work, |found, run, stopped| {
+        let (report, exit, reason) = told(found, run, format, out);
+        let exit = if stopped {
+            exit.and(session::failed("stopped: what stands above was adopted, and nothing else"))
+        } else {
+            exit
         };
-        let work = async {
-            let work = async {
-                let found = cycle.find_adoptions(&adopting).await?;
-                cycle.record_adoptions(run, adopting.by_hand.is_some(), &found)?;
-                Ok(found)
-            };
-            let found = session::alive(&store, &clock, work).instrument(chronicle::span(run)).await;
-            progress.clear();
-            let (report, exit, reason) = told(found.map_err(session::failed)?, run, out);
-            let exit = if *stop.borrow() {
-                exit.and(session::failed("stopped: what stands above was adopted, and nothing else"))
-            } else {
-                exit
-            };
-            let (ended_at, report, source) = (clock.now(), &report, config.notify.source.as_str());
-            let trigger = Trigger::Adopt;
-            let ended = Ended { source, run, trigger, started_at, ended_at, exit, reason, report, whole: false };
-            outcome::end(config, &store, &clock, &outgoing, &ended).await
-        };
-        outgoing.beside(&store, &clock, &bell, stop.clone(), work).await
+        (report, exit, reason)
     })
     .await
 }
@@ -115,11 +88,11 @@ fn stamps(config: &Config, route: Option<&RouteName>, arguments: &Arguments) -> 
     Err(Exit::Usage)
 }
 
-fn told(found: Result<Adoptions, EngineError>, run: RunId, out: &mut Output) -> (Report, Exit, Option<String>) {
+fn told(found: Result<Adoptions, EngineError>, run: RunId, format: Format, out: &mut Output) -> Told {
     let report = Report { run: Some(run), ..Report::default() };
     match found {
         Ok(found) => {
-            show(&found, false, out);
+            show(&found, Some(run), format, out);
             let counts = found.adopted.iter().filter(|(_, adopted)| !adopted.is_empty());
             let applied = counts.map(|(route, adopted)| ((route.clone(), ActionKind::Join), adopted.len() as u64));
             (Report { applied: applied.collect(), ..report }, exit(&found), None)
@@ -135,18 +108,11 @@ fn exit(found: &Adoptions) -> Exit {
     if found.is_whole() { Exit::Done } else { Exit::Incomplete }
 }
 
-fn show(found: &Adoptions, dry: bool, out: &mut Output) {
-    for (route, adopted) in &found.adopted {
-        let (all, linked) = (adopted.len(), found.linked.get(route).copied().unwrap_or_default());
-        let refused = found.refused.iter().filter(|one| one.route == *route).count();
-        let word = if dry { "to adopt" } else { "adopted" };
-        out.line(format_args!("{route}: {all} {word}, {linked} linked already, {refused} refused"));
-        for one in adopted.iter().take(SHOWN) {
-            out.line(format_args!("  = {}", line(one)));
-        }
-        if let Some(more) = all.checked_sub(SHOWN).filter(|more| *more > 0) {
-            out.line(format_args!("  … and {more} more"));
-        }
+/// `run`: the run that made the links; `None`: none were made.
+fn show(found: &Adoptions, run: Option<RunId>, format: Format, out: &mut Output) {
+    match format {
+        Format::Json => out.line(format_args!("{}", inert_json(&format!("{:#}", document(found, run))))),
+        Format::Text => text(found, run, out),
     }
     out.flush();
     for one in &found.refused {
@@ -156,9 +122,31 @@ fn show(found: &Adoptions, dry: bool, out: &mut Output) {
     for (route, why) in &found.skipped {
         complain(format_args!("{route}: nothing was adopted: {}", inert_lines(why)));
     }
-    if !dry && found.count() > 0 {
+    if run.is_some() && found.count() > 0 {
         say(format_args!("nothing was written to any tenant; `crosstie plan` shows what the next sync will do"));
     }
+}
+
+fn text(found: &Adoptions, run: Option<RunId>, out: &mut Output) {
+    for (route, adopted) in &found.adopted {
+        let (all, linked, refused) = (adopted.len(), linked(found, route), refused(found, route));
+        let word = if run.is_none() { "to adopt" } else { "adopted" };
+        out.line(format_args!("{route}: {all} {word}, {linked} linked already, {refused} refused"));
+        for one in adopted.iter().take(SHOWN) {
+            out.line(format_args!("  = {}", line(one)));
+        }
+        if let Some(more) = all.checked_sub(SHOWN).filter(|more| *more > 0) {
+            out.line(format_args!("  … and {more} more"));
+        }
+    }
+}
+
+fn linked(found: &Adoptions, route: &RouteName) -> u64 {
+    found.linked.get(route).copied().unwrap_or_default()
+}
+
+fn refused(found: &Adoptions, route: &RouteName) -> usize {
+    found.refused.iter().filter(|one| one.route == *route).count()
 }
 
 fn line(one: &Adopted) -> String {
@@ -166,4 +154,34 @@ fn line(one: &Adopted) -> String {
         if one.home.user_principal_name.is_empty() { one.home.id.as_str() } else { &one.home.user_principal_name };
     let from = one.from.as_ref().map(|former| format!(", until now of {}", former.home.id)).unwrap_or_default();
     format!("{}  account {} ({}{from})", inert(who), one.account, inert(&one.account_name))
+}
+
+fn document(found: &Adoptions, run: Option<RunId>) -> Value {
+    let account = |id: &ObjectId, name: &str| json!({ "id": id, "userPrincipalName": name });
+    let route = |(route, adopted): (&RouteName, &Vec<Adopted>)| {
+        let (linked, refused) = (linked(found, route), refused(found, route));
+        json!({ "route": route.to_string(), "adopted": adopted.len(), "linked": linked, "refused": refused })
+    };
+    let adopted = |(route, one): (&RouteName, &Adopted)| {
+        let from = one.from.as_ref().map(|f| json!({ "route": f.route.to_string(), "home": f.home }));
+        json!({
+            "route": route.to_string(),
+            "home": one.home,
+            "account": account(&one.account, &one.account_name),
+            "from": from,
+        })
+    };
+    let refused = |one: &crate::engine::NotAdopted| {
+        let account = account(&one.account, &one.account_name);
+        json!({ "route": one.route.to_string(), "account": account, "why": one.why })
+    };
+    let skipped = |(route, why): (&RouteName, &String)| json!({ "route": route.to_string(), "why": why });
+    let all = found.adopted.iter().flat_map(|(route, adopted)| adopted.iter().map(move |one| (route, one)));
+    json!({
+        "run": run.map(|run| run.0),
+        "routes": found.adopted.iter().map(route).collect::<Vec<_>>(),
+        "adopted": all.map(adopted).collect::<Vec<_>>(),
+        "refused": found.refused.iter().map(refused).collect::<Vec<_>>(),
+        "skipped": found.skipped.iter().map(skipped).collect::<Vec<_>>(),
+    })
 }

@@ -91,6 +91,9 @@ fn approve(file: &Path, key: &Path, out: &mut Output) -> Result<(), Exit> {
     let mark: String = key.public_key().as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     let path = plan_file::beside(file, &format!(".{mark}{ENDING}"));
     plan_file::must_be_new(&path)?;
+    if let Some(run) = saved.undo {
+        out.line(format_args!("takes back what run {run} did:"));
+    }
     for (route, kinds) in saved.counts() {
         let kinds: Vec<String> = kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
         out.line(format_args!("{route}: {}", kinds.join(", ")));

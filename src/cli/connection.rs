@@ -2,6 +2,7 @@
 //!
 //! A tenant that is only home has no writing door: nothing in this process could send it a write.
 
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 
 use super::clock::SystemClock;
@@ -36,6 +37,12 @@ impl Connection {
             Connection::Target(writer) => writer.reader(),
             Connection::Home(reader) => reader,
         }
+    }
+}
+
+impl Borrow<Reader> for Connection {
+    fn borrow(&self) -> &Reader {
+        self.reader()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use crate::model::{Attribute, Value};
-use crate::store::{EditEntry, LogEntry};
+use crate::store::{EditEntry, Erased, Item, LogEntry, Tombstone};
 
 const COLUMNS: [&str; 17] = [
     "seq",
@@ -47,6 +47,20 @@ impl<W: Write> CsvRows<W> {
         rows(entry).into_iter().try_for_each(|row| self.0.write_record(row.iter().map(|cell| harmless(cell))))
     }
 
+    /// Adds a line of the log, whatever it is: a write whose text is gone says what is left of it, and a tombstone who took
+    /// something out, and why.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn add_item(&mut self, item: &Item) -> Result<(), csv::Error> {
+        let row = match item {
+            Item::Write(entry) => return self.add(entry),
+            Item::Erased(erased) => bare(erased),
+            Item::Tombstone(tombstone) => taken_out(tombstone),
+        };
+        self.0.write_record(row.iter().map(|cell| harmless(cell)))
+    }
+
     /// Writes what is not written yet.
     ///
     /// # Errors
@@ -54,6 +68,34 @@ impl<W: Write> CsvRows<W> {
     pub fn end(mut self) -> Result<(), csv::Error> {
         Ok(self.0.flush()?)
     }
+}
+
+/// The cells of a row by the names of their columns; the others are empty.
+fn row_of<const N: usize>(cells: [(&str, String); N]) -> [String; 17] {
+    COLUMNS
+        .map(|column| cells.iter().find(|(name, _)| *name == column).map(|(_, cell)| cell.clone()).unwrap_or_default())
+}
+
+fn bare(erased: &Erased) -> [String; 17] {
+    let Erased { seq, at, run, route, action, outcome, .. } = erased;
+    row_of([
+        ("seq", seq.to_string()),
+        ("at", at.clone()),
+        ("run", run.to_string()),
+        ("route", route.clone()),
+        ("action", action.to_string()),
+        ("why", "(erased)".to_owned()),
+        ("outcome", outcome.clone()),
+    ])
+}
+
+fn taken_out(tombstone: &Tombstone) -> [String; 17] {
+    row_of([
+        ("seq", tombstone.seq.to_string()),
+        ("at", tombstone.at.clone()),
+        ("action", tombstone.event.as_str().to_owned()),
+        ("why", tombstone.says()),
+    ])
 }
 
 /// One row for each attribute; one with no attribute for a write that has none.

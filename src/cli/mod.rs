@@ -26,6 +26,7 @@ mod log_lines;
 mod machine;
 mod metrics;
 mod notify;
+mod one_run;
 mod outcome;
 mod output;
 mod plan;

@@ -113,8 +113,9 @@ pub(super) fn complaints(drafted: &Drafted, verb: &str) {
         complain(format_args!("{refusal}"));
     }
     if drafted.refusals.iter().any(|refusal| refusal.bound == Bound::Signatures) {
+        let plan = if verb.starts_with("undo ") { verb } else { "plan" };
         say(format_args!(
-            "hint: crosstie plan --out FILE, then crosstie approve FILE --key KEYFILE by the approvers, then crosstie sync --plan FILE"
+            "hint: crosstie {plan} --out FILE, then crosstie approve FILE --key KEYFILE by the approvers, then crosstie sync --plan FILE"
         ));
     } else if !drafted.refusals.is_empty() {
         say(format_args!(

@@ -12,15 +12,11 @@ use super::output::complain;
 use super::{Exit, render, session};
 use crate::config::Config;
 use crate::engine::Drafted;
-use crate::model::TenantName;
+use crate::model::{FileMode, TenantName};
 use crate::plan::{self, SavedPlan};
 
 /// A longer file is no plan: a million changes take less.
 const BYTES_MAX: u64 = 2 << 30;
-/// Mode bits with which others than the owner can write.
-const OTHERS_WRITE: u32 = 0o022;
-/// Mode bits that give others anything at all.
-const OTHERS_ANYTHING: u32 = 0o077;
 
 /// A new file takes no place that is taken: what lies there may have been approved, or lead elsewhere.
 pub(super) fn must_be_new(path: &Path) -> Result<(), Exit> {
@@ -47,7 +43,7 @@ pub(super) fn written(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> i
     name.push(format!(".{}.new", std::process::id()));
     let beside = folder.join(name);
     let made = || -> io::Result<()> {
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(FileMode::PRIVATE.0).open(&beside)?;
         let mut file = BufWriter::new(file);
         write(&mut file)?;
         file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
@@ -91,7 +87,7 @@ pub(super) fn load(path: &Path, config: &Config) -> Result<Arc<SavedPlan>, Exit>
 /// Reads a plan file, of whichever configuration: it is whole, and what it was when it was written.
 pub(super) fn whole(path: &Path) -> Result<SavedPlan, Exit> {
     let refused = |why: String| {
-        let hint = "hint: `crosstie plan --out FILE` writes a plan file";
+        let hint = "hint: `crosstie plan --out FILE` writes a plan file, and `crosstie undo RUN --out FILE`";
         complain(format_args!("{}: {why}\nnothing was read or written\n{hint}", path.display()));
         Exit::Usage
     };
@@ -101,22 +97,32 @@ pub(super) fn whole(path: &Path) -> Result<SavedPlan, Exit> {
 
 /// The text of a file whose content something hangs on: of one that others cannot write.
 pub(super) fn text(path: &Path, bytes_max: u64) -> Result<String, String> {
-    read(path, bytes_max, OTHERS_WRITE, "others can write to it\nhint: look at it again, then chmod go-w")
+    read(path, bytes_max, |mode| {
+        let why = "others can write to it\nhint: look at it again, then chmod go-w";
+        mode.others_may_write().then_some(why)
+    })
 }
 
 /// The text of a file that nobody else may even read.
 pub(super) fn secret(path: &Path, bytes_max: u64) -> Result<String, String> {
-    read(path, bytes_max, OTHERS_ANYTHING, "others can read it\nhint: it is no secret any more; make a new key")
+    read(path, bytes_max, |mode| {
+        let why = "others can read it\nhint: it is no secret any more; make a new key";
+        mode.is_open_to_others().then_some(why)
+    })
 }
 
-fn read(path: &Path, bytes_max: u64, forbidden: u32, why: &str) -> Result<String, String> {
+fn read(
+    path: &Path,
+    bytes_max: u64,
+    forbidden: impl FnOnce(FileMode) -> Option<&'static str>,
+) -> Result<String, String> {
     let mut text = String::new();
     let file = OpenOptions::new().read(true).custom_flags(nofollow()).open(path).map_err(|e| e.to_string())?;
     let known = file.metadata().map_err(|e| e.to_string())?;
     if !known.is_file() {
         return Err("it is no ordinary file".to_owned());
     }
-    if known.mode() & forbidden != 0 {
+    if let Some(why) = forbidden(FileMode(known.mode())) {
         return Err(why.to_owned());
     }
     if known.len() > bytes_max {

@@ -1,5 +1,6 @@
 //! What does a verb need before it can begin: configuration, store, connections, signals?
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -230,12 +231,12 @@ pub(super) fn reader(
 pub(super) fn remember_units(
     config: &Config,
     store: &Store,
-    directories: &BTreeMap<TenantName, Writer>,
+    directories: &BTreeMap<TenantName, impl Borrow<Reader>>,
 ) -> Result<(), StoreError> {
     for (name, directory) in directories {
         if let Some(tenant) = config.tenants.get(name) {
             let spent = store.spent(&Budgets::of(config, tenant).units.name)?;
-            directory.reader().remember_units(&spent);
+            directory.borrow().remember_units(&spent);
         }
     }
     Ok(())

@@ -4,21 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
-use tracing::Instrument;
 
-use super::alerts::{self, Ended};
-use super::clock::SystemClock;
+use super::one_run::{Errand, Told, one_run};
 use super::output::{complain, say};
-use super::post::Outgoing;
-use super::progress::Progress;
-use super::{Exit, Global, Output, approve, chronicle, identity, outcome, plan, plan_file, render, session};
+use super::{Exit, Global, Output, approve, outcome, plan, plan_file, render, session};
 use crate::config::Config;
-use crate::engine::{Cycle, EngineError, Focus, Report, longest_window_millis};
-use crate::graph::RequestIds;
+use crate::engine::{Cycle, EngineError, Focus, Report};
 use crate::model::{ActionKind, Person, RouteName, RunId, Trigger};
-use crate::notify::Bell;
 use crate::plan::{Bound, Stale, Staleness};
-use crate::ports::Clock;
 
 #[derive(Args, Debug, Default)]
 pub(super) struct Arguments {
@@ -28,7 +21,7 @@ pub(super) struct Arguments {
     /// Only this home user: object id or user principal name.
     #[arg(long, value_name = "U", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     user: Option<String>,
-    /// Make exactly the changes of this file of `plan --out` that are still due as they stand there, and no others.
+    /// Make exactly the changes of this file of `plan --out` or `undo --out` that are still due as they stand there.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["route", "user", "full"])]
     plan: Option<PathBuf>,
     /// Let the plan with this digest pass the guard, once.
@@ -89,66 +82,31 @@ pub(super) async fn cycle(
     let due = saved.as_ref().map(|saved| saved.routes.keys().cloned().collect());
     let shrunken = session::tenants(config, &arguments.shrunken)?;
     let (user, full) = (arguments.user.clone(), arguments.full);
-    let focus = Focus { route, due, user, full, saved, signed_by, shrunken, ..Focus::default() };
-    let order = Order { focus, trigger: Trigger::Manual, approve, take_over: arguments.take_over, verb };
-    carry_out(global, config, order, out).await
+    let undo = saved.as_ref().and_then(|saved| saved.undo);
+    let trigger = if undo.is_some() { Trigger::Undo } else { Trigger::Manual };
+    let focus = Focus { route, due, user, full, saved, signed_by, shrunken, undo, ..Focus::default() };
+    let order = Order { focus, trigger, approve, take_over: arguments.take_over, verb };
+    let ended = carry_out(global, config, order, out).await;
+    if undo.is_some() {
+        super::undo::note(&ended);
+    }
+    ended
 }
 
 /// One run, whatever it is for.
 pub(super) async fn carry_out(global: &Global, config: &Config, order: Order, out: &mut Output) -> Result<Exit, Exit> {
-    let clock = SystemClock::start();
     let Order { focus, trigger, approve, take_over, verb } = order;
-    let directories = session::writers(config, session::connect(config, clock)?);
-    let outgoing = Outgoing::open(config)?;
     let name = if trigger == Trigger::Undo { "undo" } else { "sync" };
-    let store = session::store_to_write(config, name, take_over, &clock)?;
-    session::remember_units(config, &store, &directories).map_err(session::failed)?;
-    let (progress, ids) = (Progress::new(global), RequestIds::random().map_err(session::failed)?);
-    let bell = Bell::default();
-    store.forget_spent(clock.now(), longest_window_millis(config)).map_err(session::failed)?;
     let whole = focus.route.is_none() && focus.user.is_none() && focus.saved.is_none() && focus.undo.is_none();
-    let started_at = clock.now();
-    let begun = store.begin_run_in(&identity::circumstances(config), trigger, started_at);
-    let run = begun.map_err(session::failed)?;
-    session::until_stopped(async |stop| {
-        let cycle = Cycle {
-            config,
-            store: &store,
-            clock: &clock,
-            directories: &directories,
-            focus,
-            request_ids: &|| ids.next_id(),
-            watch: &|event| {
-                progress.hear(&event);
-                alerts::hear(config, &store, &bell, clock.now(), &event);
-            },
-            stop: stop.clone(),
-        };
-        let work = async {
-            let work = cycle.sync(trigger, run, approve.as_deref());
-            let result = session::alive(&store, &clock, work).instrument(chronicle::span(run)).await;
-            progress.clear();
-            // Where the store is somebody else's by now, nothing more is written to it, not even that this run is over.
-            let result = result.map_err(session::failed)?;
-            let (report, exit, reason) = told(result, run, &verb, approve.as_deref(), out);
-            let (ended_at, report) = (clock.now(), &report);
-            let source = config.notify.source.as_str();
-            let ended = Ended { source, run, trigger, started_at, ended_at, exit, reason, report, whole };
-            outcome::end(config, &store, &clock, &outgoing, &ended).await
-        };
-        outgoing.beside(&store, &clock, &bell, stop, work).await
-    })
-    .await
+    let errand = Errand { verb: name, trigger, focus, take_over, whole };
+    let approve = approve.as_deref();
+    let doors = |readers| session::writers(config, readers);
+    let work = async |cycle: &Cycle<'_, _, _>, run| cycle.sync(trigger, run, approve).await;
+    one_run(global, config, errand, doors, work, |result, run, _| told(result, run, &verb, approve, out)).await
 }
 
 /// Says how it went: the report, the exit code, and why it ended early where it did.
-fn told(
-    result: Result<Report, EngineError>,
-    run: RunId,
-    verb: &str,
-    approved: Option<&str>,
-    out: &mut Output,
-) -> (Report, Exit, Option<String>) {
+fn told(result: Result<Report, EngineError>, run: RunId, verb: &str, approved: Option<&str>, out: &mut Output) -> Told {
     match result {
         Ok(report) => {
             show(&report, verb, out);

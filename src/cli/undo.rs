@@ -1,10 +1,12 @@
 //! How is taken back what a run did?
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::output::{complain, say};
 use super::sync::{self, Order};
-use super::{Exit, Global, Output, plan, render, session};
+use super::{Exit, Global, Output, plan, plan_file, render, session};
 use crate::config::Config;
 use crate::engine::{Drafted, Focus};
 use crate::model::{RouteName, RunId, Trigger};
@@ -21,8 +23,11 @@ pub(super) struct Arguments {
     /// Show what would be written, and write nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Write to no tenant, but the whole plan to this new file: to look at it, to approve it, and for `sync --plan`.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// Let the plan with this digest pass the guard, once.
-    #[arg(long, value_name = "DIGEST", value_parser = sync::digest, conflicts_with = "dry_run")]
+    #[arg(long, value_name = "DIGEST", value_parser = sync::digest, conflicts_with_all = ["dry_run", "out"])]
     approve: Option<String>,
 }
 
@@ -31,27 +36,38 @@ pub(super) fn run(global: &Global, arguments: &Arguments, out: &mut Output) -> E
 }
 
 async fn undo(global: &Global, config: &Config, arguments: &Arguments, out: &mut Output) -> Result<Exit, Exit> {
+    if let Some(path) = &arguments.out {
+        plan_file::must_be_new(path)?;
+    }
     let due = routes(config, arguments)?.into_iter().collect();
     let (user, undo) = (arguments.user.clone(), Some(RunId(arguments.run)));
     let focus = Focus { due: Some(due), user, undo, ..Focus::default() };
-    if arguments.dry_run {
+    if arguments.dry_run || arguments.out.is_some() {
         let drafted = session::looking(global, config, focus, async |cycle| cycle.dry_run().await).await?;
         render::text(&drafted, config, render::SHOWN, out);
         out.flush();
         plan::complaints(&drafted, &verb(arguments));
         sync::stale(&drafted.stale);
+        if let Some(path) = &arguments.out {
+            plan_file::save(&drafted, config, path)?;
+        }
         return Ok(exit(&drafted));
     }
     let (trigger, approve) = (Trigger::Undo, arguments.approve.clone());
     let order = Order { focus, trigger, approve, take_over: false, verb: verb(arguments) };
     let ended = sync::carry_out(global, config, order, out).await;
+    note(&ended);
+    ended
+}
+
+/// What has to be known once something was taken back.
+pub(super) fn note(ended: &Result<Exit, Exit>) {
     if matches!(ended, Ok(Exit::Done | Exit::Incomplete)) {
         say(format_args!(
             "note: the next cycle makes the same changes again, unless what led to them is put right first\n\
              hint: stop `crosstie run`, correct the rules or the home tenant, look at `crosstie plan`, and only then go on"
         ));
     }
-    ended
 }
 
 fn verb(arguments: &Arguments) -> String {

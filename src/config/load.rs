@@ -13,6 +13,8 @@ use super::{
     Config, Credential, Schedule, SecretSource, Tenant, approval, change_log, limits, listen, notify, ownership,
     schedule, tenant, topology,
 };
+#[cfg(unix)]
+use crate::model::FileMode;
 use crate::rules::diagnostic::did_you_mean;
 use crate::rules::table::{Section, Word, document};
 use crate::rules::{Diagnostic, RuleSet};
@@ -175,7 +177,7 @@ pub(super) fn open_secret(source: &SecretSource) -> Option<Diagnostic> {
 #[cfg(unix)]
 fn may_be_changed_by_anybody(metadata: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
-    metadata.permissions().mode() & 0o002 != 0
+    FileMode(metadata.permissions().mode()).anybody_may_write()
 }
 #[cfg(not(unix))]
 fn may_be_changed_by_anybody(_metadata: &std::fs::Metadata) -> bool {

@@ -246,6 +246,10 @@ impl Config {
     fn stamps(&self, tenant: &TenantName) -> impl Iterator<Item = Attribute> {
         self.routes.iter().filter(move |r| r.name.target == *tenant).filter_map(Route::stamp)
     }
+    /// Accounts of this tenant that are never written; nobody's where no route enters it.
+    pub fn protected(&self, tenant: &TenantName) -> impl Iterator<Item = &str> {
+        self.routes.iter().find(|r| r.name.target == *tenant).into_iter().flat_map(|r| r.ownership.protected.entries())
+    }
     /// Groups of this tenant whose members some scope asks for.
     pub fn home_groups(&self, tenant: &TenantName) -> BTreeSet<String> {
         self.leaving(tenant).flat_map(|rules| rules.groups()).collect()

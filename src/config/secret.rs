@@ -6,6 +6,8 @@ use secrecy::SecretString;
 use secrecy::zeroize::Zeroize;
 
 use super::{Config, Credential, SecretSource};
+#[cfg(unix)]
+use crate::model::FileMode;
 use crate::model::TenantName;
 
 /// Client secrets have 40 characters, tokens a few KiB: a longer file is another file.
@@ -107,7 +109,7 @@ pub(super) fn is_open_to_others(path: &Path) -> bool {
     if environment(CREDENTIALS).is_some_and(|folder| !folder.is_empty() && path.starts_with(folder)) {
         return false;
     }
-    std::fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o077 != 0)
+    std::fs::metadata(path).is_ok_and(|m| FileMode(m.permissions().mode()).is_open_to_others())
 }
 /// May others read this file of secrets? Always false where the system has no such permissions.
 #[cfg(not(unix))]

@@ -46,18 +46,19 @@ impl<D, C: Clock> Cycle<'_, D, C> {
         let kinds: &[ActionKind] = if asked.iter().all(|what| *what == Counted::Kind(ActionKind::Delete)) {
             &[ActionKind::Delete]
         } else {
-            &[ActionKind::Delete, ActionKind::Disable, ActionKind::Update, ActionKind::Provision]
+            &[ActionKind::Delete, ActionKind::Disable, ActionKind::Update, ActionKind::Join, ActionKind::Provision]
         };
         let (mut people, mut made) = (People::new(), BTreeSet::<ObjectId>::new());
         self.store.applied_since(&route.name, since, kinds, |entry| {
             if entry.action == ActionKind::Provision {
                 made.insert(entry.home.id.clone());
             }
-            // What finishes an invitation is part of it.
-            if entry.action == ActionKind::Update && made.contains(&entry.home.id) {
+            let counted = counted(&entry);
+            // What finishes an invitation is part of it, and that is one update: whatever follows is counted as of anybody.
+            if entry.action == ActionKind::Update && !counted.is_empty() && made.remove(&entry.home.id) {
                 return;
             }
-            for counted in counted(&entry) {
+            for counted in counted {
                 people.entry((entry.rules.clone(), counted)).or_default().insert(entry.home.id.clone());
             }
         })?;
@@ -103,6 +104,12 @@ impl<D, C: Clock> Cycle<'_, D, C> {
 /// What the guard counts a write as that was made.
 fn counted(entry: &LogEntry) -> Vec<Counted> {
     let after = |name: &str| entry.edits.get(name).and_then(|edit| edit.after.as_ref());
+    let edited = || {
+        let member = after(Attribute::USER_TYPE).and_then(Value::as_text);
+        let promoted = member.is_some_and(|text| text.eq_ignore_ascii_case("Member"));
+        let attributes = entry.edits.keys().map(|attribute| Counted::Attribute(attribute.clone()));
+        attributes.chain(promoted.then_some(Counted::Promotion))
+    };
     match entry.action {
         ActionKind::Update => {
             let fills = |(a, edit): (&Attribute, &crate::store::EditEntry)| a.is_reference() && edit.before.is_none();
@@ -111,10 +118,9 @@ fn counted(entry: &LogEntry) -> Vec<Counted> {
             }
             let blocks = after(Attribute::ACCOUNT_ENABLED) == Some(&Value::Bool(false));
             let kind = if blocks { ActionKind::Disable } else { ActionKind::Update };
-            let member = after(Attribute::USER_TYPE).and_then(Value::as_text);
-            let promoted = member.is_some_and(|text| text.eq_ignore_ascii_case("Member"));
-            std::iter::once(Counted::Kind(kind)).chain(promoted.then_some(Counted::Promotion)).collect()
+            std::iter::once(Counted::Kind(kind)).chain(edited()).collect()
         }
+        ActionKind::Join => std::iter::once(Counted::Kind(ActionKind::Join)).chain(edited()).collect(),
         kind => vec![Counted::Kind(kind)],
     }
 }

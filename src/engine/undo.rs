@@ -6,7 +6,7 @@ use super::draft::Drafting;
 use super::lanes::Whose;
 use super::run::Run;
 use super::{Cycle, Drafted, EngineError, Readings};
-use crate::model::{Change, ObjectId, Person, RouteName};
+use crate::model::{Change, ObjectId, Person, RouteName, RunId};
 use crate::plan::{self, Done, RoutePlan, Stale, Staleness};
 use crate::ports::{Clock, DirectoryRead};
 use crate::store::{Filter, LogEntry};
@@ -32,7 +32,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             match drafted.readings.unread.get(&route.target).cloned() {
                 Some(why) => drop(drafted.skipped.insert(route, why)),
                 None => {
-                    let plan = self.undo_route(&route, &people, &mut drafted.stale)?;
+                    let plan = self.undo_route(run, &route, &people, &mut drafted.stale)?;
                     drafted.plan.routes.push(plan);
                 }
             }
@@ -48,13 +48,14 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
 
     fn undo_route(
         &self,
+        run: RunId,
         route: &RouteName,
         people: &BTreeMap<ObjectId, (Person, Vec<Done>)>,
         stale: &mut Vec<Stale>,
     ) -> Result<RoutePlan, EngineError> {
         let mut draft = RoutePlan {
             route: route.clone(),
-            fingerprint: "undo".to_owned(),
+            fingerprint: plan::undo_fingerprint(run),
             changes: Vec::new(),
             held: Vec::new(),
             settled: 0,
@@ -71,6 +72,8 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                 None => None,
             };
             let mut undone = plan::inverse(route, person, done, link.as_ref(), account.as_ref());
+            let written = done.iter().flat_map(|write| write.edits.keys().cloned()).collect();
+            draft.basis.insert(home.clone(), plan::undo_basis(account.as_ref(), link.as_ref(), written));
             if let Some(hold) = account.as_ref().and_then(|a| plan::protected(&ownership, a)) {
                 undone.left.extend(undone.changes.drain(..).map(|change| (change.action.kind(), hold.to_string())));
             }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderValue, Request, header};
 use oauth2::basic::{
     BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenResponse, BasicTokenType,
 };
@@ -119,13 +119,16 @@ struct Minted {
 }
 
 impl Token {
-    /// Attaches the token to a request for `url`.
-    pub(super) fn authorize(&self, url: &TenantUrl, headers: &mut HeaderMap) -> Result<(), TokenError> {
+    /// Addresses a request to `url` and attaches the token, both at once: it is nowhere without the address that it is for, and
+    /// there is no other way to get it.
+    pub(super) fn authorize(&self, url: &TenantUrl, mut request: Request<Bytes>) -> Result<Request<Bytes>, GraphError> {
         if url.tenant() != &self.tenant {
-            return Err(TokenError::ours("WrongTenant", "a token of another tenant was refused before use", None));
+            let what = "a token of another tenant was refused before use";
+            return Err(TokenError::ours("WrongTenant", what, None).into());
         }
-        headers.insert(header::AUTHORIZATION, self.header.clone());
-        Ok(())
+        *request.uri_mut() = url.as_str().parse().map_err(|_| GraphError::NotAsked("an unusable address"))?;
+        request.headers_mut().insert(header::AUTHORIZATION, self.header.clone());
+        Ok(request)
     }
 
     /// What it says of itself, where it can be read.
@@ -440,4 +443,32 @@ fn hint(code: u64) -> Option<&'static str> {
         90094 | 65001 => "an administrator of this tenant has to consent to the app",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::{HeaderValue, Request, header};
+
+    use super::super::origin::GraphOrigin;
+    use super::{GraphError, Token};
+
+    #[test]
+    fn a_token_and_its_address_are_attached_together_or_not_at_all() {
+        let address = |tenant: &str| {
+            // One Graph serves both: the host alone tells nothing.
+            let origin = GraphOrigin::new(tenant.into(), &"https://graph.example".parse().unwrap()).unwrap();
+            origin.build(&["users"], &[]).unwrap()
+        };
+        let header = HeaderValue::from_static("Bearer xyz");
+        let token = Token { tenant: "north".into(), serial: 1, header: header.clone(), claims: None };
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = "https://elsewhere.example/".parse().unwrap();
+        let sent = token.authorize(&address("north"), request).unwrap();
+        assert_eq!(sent.uri(), "https://graph.example/v1.0/users", "wherever it was to go before");
+        assert_eq!(sent.headers()[header::AUTHORIZATION], header);
+        let refused = token.authorize(&address("south"), Request::new(Bytes::new())).unwrap_err();
+        assert!(matches!(&refused, GraphError::Token(error) if error.code == "WrongTenant"), "{refused:?}");
+        assert_eq!(format!("{token:?}"), "Token(north, [redacted])");
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -62,7 +62,26 @@ impl fmt::Debug for RequestIds {
     }
 }
 
-/// Reading one tenant through Graph. Has no way to write: see [`super::GraphWriter`].
+/// Reading one tenant through Graph. Has no way to write: see [`super::GraphWriter`]. A tenant that no route enters is given
+/// this and nothing else, so that no code could send it a write:
+///
+/// ```compile_fail
+/// use crosstie::{graph::GraphClient, ports::{Clock, DirectoryWrite}, graph::Transport};
+/// fn write(_to: &impl DirectoryWrite) {}
+/// fn only_home<T: Transport, C: Clock>(home: GraphClient<T, C>) {
+///     write(&home);
+/// }
+/// ```
+///
+/// What fails there is the write, for the same compiles where writing was added:
+///
+/// ```
+/// use crosstie::{graph::GraphClient, ports::{Clock, DirectoryWrite}, graph::Transport};
+/// fn write(_to: &impl DirectoryWrite) {}
+/// fn target<T: Transport, C: Clock>(target: GraphClient<T, C>) {
+///     write(&crosstie::graph::GraphWriter::new(target));
+/// }
+/// ```
 pub struct GraphClient<T, C> {
     pub(super) name: TenantName,
     pub(super) origin: GraphOrigin,
@@ -168,12 +187,7 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
         let mut renewed = false;
         loop {
             let token = self.tokens.token(&self.transport, &self.clock).await?;
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-            token.authorize(&call.url, &mut headers)?;
-            let id = HeaderValue::from_str(request_id).map_err(|_| GraphError::NotAsked("an unusable request id"))?;
-            headers.insert("client-request-id", id);
-            let request = request(call, headers)?;
+            let request = token.authorize(&call.url, request(call, request_id)?)?;
             let answer = self.send(call, request).await?;
             if answer.status().is_success() {
                 self.tokens.works();
@@ -317,12 +331,14 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
     }
 }
 
-fn request(call: &Call, headers: HeaderMap) -> Result<Request<Bytes>, GraphError> {
+/// All of a request but where it goes and what shows that we may: see [`super::auth`].
+fn request(call: &Call, id: &str) -> Result<Request<Bytes>, GraphError> {
     let body = call.body.clone().map_or_else(Bytes::new, Bytes::from);
     let mut request = Request::new(body);
     *request.method_mut() = call.method.clone();
-    *request.uri_mut() = call.url.as_str().parse().map_err(|_| GraphError::NotAsked("an unusable address"))?;
-    *request.headers_mut() = headers;
+    request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    let id = HeaderValue::from_str(id).map_err(|_| GraphError::NotAsked("an unusable request id"))?;
+    request.headers_mut().insert("client-request-id", id);
     if call.body.is_some() {
         request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     } else if call.method == Method::POST {

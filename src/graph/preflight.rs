@@ -196,6 +196,8 @@ const INVITATIONS: Asking = asking("reading who may invite", "Policy.Read.All");
 const ACCESS: Asking = asking("reading cross-tenant access settings", "Policy.Read.All");
 const USERS: Asking = Asking { body_bytes_max: PAGE_BYTES_MAX, ..asking("reading a page of users", "User.Read.All") };
 
+const ACCOUNTS: Asking = asking("looking for protected accounts", "User.Read.All");
+
 /// Graph's version that tells the directory's size; v1.0 does not have it.
 const BETA: &str = "beta";
 const ACCESS_POLICY: [&str; 2] = ["policies", "crossTenantAccessPolicy"];
@@ -263,6 +265,22 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error),
         }
+    }
+    /// Of accounts by object id or user principal name, those of which the tenant says itself that they are not there.
+    pub async fn absent<'n>(&self, names: impl Iterator<Item = &'n str>) -> Result<Vec<&'n str>, DirectoryError> {
+        let names: Vec<&str> = names.collect();
+        let url = |name: &&str| self.origin.build(&["users", name], &[("$select", "id")]);
+        let urls: Result<Vec<TenantUrl>, LinkError> = names.iter().map(url).collect();
+        let urls = urls.map_err(|error| self.told(error.into(), ACCOUNTS, ""))?;
+        let mut absent = Vec::new();
+        for (name, answer) in names.into_iter().zip(self.read_many(ACCOUNTS, &urls).await) {
+            match answer {
+                Ok(_) => {}
+                Err(error) if error.proves_absence() => absent.push(name),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(absent)
     }
     /// Reads one user with these attributes: whether the listing of users answers at all.
     pub async fn users_readable(&self, selection: &Selection) -> Result<(), DirectoryError> {

@@ -3,6 +3,7 @@
 mod attribute;
 mod change;
 mod delta;
+mod file_mode;
 mod group;
 mod hold;
 mod id;
@@ -16,6 +17,7 @@ pub use attribute::{
 };
 pub use change::{Action, ActionKind, Change, Outcome, Person, Trigger, Why, WriteError, redacted};
 pub use delta::{Cursor, DeltaItem, DeltaPage, News, Removal, Selection, Then};
+pub use file_mode::FileMode;
 pub use group::NamedGroup;
 pub use hold::{Former, Held, Hold};
 pub use id::{ObjectId, RouteName, RunId, TenantName};

@@ -32,6 +32,10 @@ impl Protected {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+    /// The entries as they were written, in the order of their folded forms.
+    pub fn entries(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(String::as_str)
+    }
     /// The entry that means this account, ignoring case; `None`: it is not protected.
     pub fn covers(&self, account: &Observed) -> Option<&str> {
         let names = [account.object.as_str(), account.user_principal_name()];

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::{Case, Plan, PlannedRoute};
-use crate::model::{Action, Attribute, Change, Held, Observed, Tie, Value};
+use crate::model::{Action, Attribute, Change, Held, Link, Observed, Tie, Value};
 
 /// A change as one JSON object, the promised `jsonl` shape.
 pub fn change_line(change: &Change) -> Json {
@@ -91,24 +91,37 @@ pub(super) fn digest_of<'a>(
 /// What was known of a person when their change was planned, as far as the rules read or write it: all that a decision
 /// about them can hang on. Whether a guest has redeemed the invitation is not part of it, nor when a link was made.
 pub fn basis(route: &PlannedRoute, case: &Case) -> String {
-    let laws = [Attribute::USER_PRINCIPAL_NAME, Attribute::ACCOUNT_ENABLED, Attribute::USER_TYPE, Attribute::MAIL];
-    let known = |observed: &Observed, relevant: BTreeSet<Attribute>| {
-        let counts = |a: &Attribute| laws.contains(&a.as_str()) || relevant.contains(a);
-        let attributes: BTreeMap<_, _> = observed.attributes.iter().filter(|(a, _)| counts(a)).collect();
-        json!([observed.object, format!("{:?}", observed.presence), attributes])
-    };
     let home = known(&case.home, route.rules.iter().flat_map(|r| r.home_attributes()).collect());
     let stamp = route.ownership.stamping.iter().map(|stamping| stamping.attribute.clone());
     let written = route.rules.iter().flat_map(|r| r.target_attributes()).chain(stamp).collect();
     let account = case.account.as_ref().map(|account| known(account, written));
-    let link = case.link.as_ref().map(|link| {
-        let tie = match &link.tie {
-            Tie::Known { account, origin } => json!([account, origin]),
-            Tie::Asked(asked) => json!([asked.address]),
-        };
-        json!([tie, link.initialised, link.disabled_by_us, link.baseline])
-    });
+    let link = case.link.as_ref().map(tied);
     hash("crosstie basis v1", [json!([home, case.member_of, account, link]).to_string()])
+}
+
+/// What was known of an account when it was planned to take back what was done to it: `written` are the attributes that were.
+/// Neither home nor rules are part of it: what has gone wrong there is often put right in the meantime.
+pub fn undo_basis(account: Option<&Observed>, link: Option<&Link>, written: BTreeSet<Attribute>) -> String {
+    let account = account.map(|account| known(account, written));
+    hash("crosstie undo basis v1", [json!([account, link.map(tied)]).to_string()])
+}
+
+/// Attributes that decisions about anybody hang on, whatever the rules say.
+const LAWS: [&str; 4] =
+    [Attribute::USER_PRINCIPAL_NAME, Attribute::ACCOUNT_ENABLED, Attribute::USER_TYPE, Attribute::MAIL];
+
+fn known(observed: &Observed, relevant: BTreeSet<Attribute>) -> Json {
+    let counts = |a: &Attribute| LAWS.contains(&a.as_str()) || relevant.contains(a);
+    let attributes: BTreeMap<_, _> = observed.attributes.iter().filter(|(a, _)| counts(a)).collect();
+    json!([observed.object, format!("{:?}", observed.presence), attributes])
+}
+
+fn tied(link: &Link) -> Json {
+    let tie = match &link.tie {
+        Tie::Known { account, origin } => json!([account, origin]),
+        Tie::Asked(asked) => json!([asked.address]),
+    };
+    json!([tie, link.initialised, link.disabled_by_us, link.baseline])
 }
 
 /// Every piece goes in with its length, so that no two different lists read alike.

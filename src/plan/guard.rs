@@ -146,7 +146,7 @@ fn limits(guard: &Guard) -> Vec<(Counted, Limit)> {
 }
 
 fn limits_of_a_day(guard: &Guard) -> Vec<(Counted, Limit)> {
-    let day = guard.day;
+    let day = &guard.day;
     let all = [
         (Counted::Kind(ActionKind::Delete), day.deletes),
         (Counted::Kind(ActionKind::Disable), day.disables),
@@ -154,7 +154,9 @@ fn limits_of_a_day(guard: &Guard) -> Vec<(Counted, Limit)> {
         (Counted::Kind(ActionKind::Provision), day.provisions),
         (Counted::Promotion, day.promotions),
     ];
-    all.into_iter().filter(|(_, limit)| *limit != Limit::default()).collect()
+    let of = |(attribute, limit): (&Attribute, &Limit)| (Counted::Attribute(attribute.clone()), *limit);
+    let all = all.into_iter().chain(day.attributes.iter().map(of));
+    all.filter(|(_, limit)| *limit != Limit::default()).collect()
 }
 
 /// Every limit of one run that the plan is over. Over any of them, nothing of the route is written.

@@ -30,7 +30,7 @@ pub use adopt::{Adoption, adoption};
 pub use conflict::{Claims, claim_of, hold_shared};
 pub use decide::Decision;
 pub use differ::{Difference, differences, judgement};
-pub use digest::{basis, change_line, digest, held_line, plan_line};
+pub use digest::{basis, change_line, digest, held_line, plan_line, undo_basis};
 pub use explain::explain;
 pub use guard::{
     Bound, Counted, People, Refusal, asks_for_the_day, counted_as, guarded, population_counts, refusals,
@@ -42,7 +42,7 @@ pub use matching::Situation;
 pub use ownership::{domain_of, leaned_on, protected};
 pub use rehearse::{Made, Rehearsal, Unwritten, rehearse};
 pub use rule_edits::{Part, RuleEdit};
-pub use saved::{Kept, SavedPlan, Stale, Staleness, adds_only_references, file_lines, keep_to};
+pub use saved::{Kept, SavedPlan, Stale, Staleness, adds_only_references, file_lines, keep_to, undo_fingerprint};
 pub use scope::Verdict;
 pub use undo::{Done, Inverse, inverse};
 

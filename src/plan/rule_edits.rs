@@ -1,5 +1,6 @@
 //! What is not as it was in the rules of a route?
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -190,7 +191,7 @@ fn leavers(rules: &RuleSet) -> [(&'static str, String); 4] {
     ]
 }
 
-fn guard(guard: &Guard) -> [(&'static str, String); 13] {
+fn guard(guard: &Guard) -> [(&'static str, String); 14] {
     let limit = |limit: Limit| match (limit.max, limit.percent) {
         (Some(max), Some(percent)) => format!("{max} and {percent} %"),
         (Some(max), None) => max.to_string(),
@@ -200,18 +201,27 @@ fn guard(guard: &Guard) -> [(&'static str, String); 13] {
     // Where nobody wrote one, it follows the other.
     let daily = |day, of_run| if day == of_run { "as in one run".to_owned() } else { limit(day) };
     let of_attribute = |(attribute, of): (&Attribute, &Limit)| format!("{attribute}: {}", limit(*of));
+    let attributes = |all: &BTreeMap<Attribute, Limit>| all.iter().map(of_attribute).collect::<Vec<_>>().join(", ");
     [
         ("deletes", limit(guard.deletes)),
         ("disables", limit(guard.disables)),
         ("updates", limit(guard.updates)),
         ("provisions", limit(guard.provisions)),
         ("promotions", limit(guard.promotions)),
-        ("attributes", guard.attributes.iter().map(of_attribute).collect::<Vec<_>>().join(", ")),
+        ("attributes", attributes(&guard.attributes)),
         ("day.deletes", daily(guard.day.deletes, guard.deletes)),
         ("day.disables", daily(guard.day.disables, guard.disables)),
         ("day.updates", limit(guard.day.updates)),
         ("day.provisions", limit(guard.day.provisions)),
-        ("day.promotions", limit(guard.day.promotions)),
+        ("day.promotions", daily(guard.day.promotions, guard.promotions)),
+        (
+            "day.attributes",
+            if guard.day.attributes == guard.attributes {
+                "as in one run".to_owned()
+            } else {
+                attributes(&guard.day.attributes)
+            },
+        ),
         ("minimum_population", guard.minimum_population.to_string()),
         ("shrinkage", format!("{} %", guard.shrinkage)),
     ]

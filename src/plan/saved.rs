@@ -8,7 +8,9 @@ use serde_json::Value as Json;
 
 use super::digest::{self, digest_of};
 use super::{Plan, RoutePlan};
-use crate::model::{Action, ActionKind, Attribute, Change, Held, ObjectId, Person, RouteName, TenantName, Value};
+use crate::model::{
+    Action, ActionKind, Attribute, Change, Held, ObjectId, Person, RouteName, RunId, TenantName, Value,
+};
 
 /// Whose change.
 type Whose = (RouteName, ObjectId);
@@ -22,7 +24,28 @@ pub struct SavedPlan {
     pub tenants: BTreeMap<TenantName, String>,
     /// Fingerprints of the rules of each route.
     pub routes: BTreeMap<RouteName, String>,
-    changes: BTreeMap<Whose, SavedChange>,
+    /// The run that it takes back; `None`: it carries out rules.
+    pub undo: Option<RunId>,
+    /// One for each person, but for what takes back several writes.
+    changes: BTreeMap<Whose, Vec<SavedChange>>,
+}
+
+/// What stands in the place of rules where a run is taken back: the digest is of one run's undo, and no other's.
+const UNDO: &str = "undo=";
+
+/// The fingerprint of what takes back a run.
+pub fn undo_fingerprint(run: RunId) -> String {
+    format!("{UNDO}{run}")
+}
+
+/// The run that a file takes back. Nothing carries out rules on one route and takes back on another.
+fn undone(routes: &BTreeMap<RouteName, String>) -> Result<Option<RunId>, String> {
+    let run = |fingerprint: &String| fingerprint.strip_prefix(UNDO).and_then(|run| run.parse().ok()).map(RunId);
+    let runs: BTreeSet<Option<RunId>> = routes.values().map(run).collect();
+    if runs.len() > 1 {
+        return Err("its routes are of different runs".to_owned());
+    }
+    Ok(runs.into_iter().next().flatten())
 }
 
 /// One line of it.
@@ -153,7 +176,7 @@ impl SavedPlan {
     /// # Errors
     /// What is wrong with it, for people: no plan at all, cut short, or not what its digest says.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (mut changes, mut summary) = (BTreeMap::new(), None);
+        let (mut changes, mut summary) = (BTreeMap::<Whose, Vec<SavedChange>>::new(), None);
         for (n, line) in (1..).zip(text.lines()) {
             let broken = |what: &str| format!("line {n} {what}");
             if summary.is_some() {
@@ -166,9 +189,11 @@ impl SavedPlan {
                         serde_json::from_value(line.clone()).map_err(|e| broken(&format!("is no change: {e}")))?;
                     let route = RouteName::parse(&shown.route).ok_or_else(|| broken("names no route"))?;
                     let whose = (route, shown.home.id.clone());
-                    if changes.insert(whose, SavedChange { shown, line: line.to_string() }).is_some() {
-                        return Err(broken("is the second change of one person"));
+                    let of_person = changes.entry(whose).or_default();
+                    if of_person.iter().any(|known| known.shown.action == shown.action) {
+                        return Err(broken("is the second change of its kind of one person"));
                     }
+                    of_person.push(SavedChange { shown, line: line.to_string() });
                 }
                 Some("held") => {}
                 Some("summary") => {
@@ -188,24 +213,28 @@ impl SavedPlan {
         if let Some((route, _)) = changes.keys().find(|(route, _)| !routes.contains_key(route)) {
             return Err(format!("it has changes of {route}, and does not say under which rules"));
         }
-        let lines = changes.values().map(|change| change.line.clone());
+        let undo = undone(&routes)?;
+        if undo.is_none() && changes.values().any(|of_person| of_person.len() > 1) {
+            return Err("it has several changes of one person".to_owned());
+        }
+        let lines = changes.values().flatten().map(|change| change.line.clone());
         let digest = digest_of(routes.iter().map(|(route, f)| (route.to_string(), f.as_str())), lines);
         if digest != summary.digest {
             return Err(format!("its digest is {digest}, and it says {}: it was changed", summary.digest));
         }
         let tenants = summary.directories.into_iter().map(|(name, id)| (name.as_str().into(), id)).collect();
-        Ok(Self { digest, tenants, routes, changes })
+        Ok(Self { digest, tenants, routes, undo, changes })
     }
 
     /// How many changes it has, unlinks aside: these write nothing.
     pub fn writing_changes(&self) -> u64 {
-        self.changes.values().filter(|change| change.shown.action != ActionKind::Unlink).count() as u64
+        self.changes.values().flatten().filter(|change| change.shown.action != ActionKind::Unlink).count() as u64
     }
 
     /// How many changes of each kind, by route.
     pub fn counts(&self) -> BTreeMap<&RouteName, BTreeMap<ActionKind, u64>> {
         let mut counts: BTreeMap<&RouteName, BTreeMap<ActionKind, u64>> = BTreeMap::new();
-        for ((route, _), change) in &self.changes {
+        for (route, change) in self.changes.iter().flat_map(|((route, _), all)| all.iter().map(move |c| (route, c))) {
             *counts.entry(route).or_default().entry(change.shown.action).or_default() += 1;
         }
         counts
@@ -231,8 +260,13 @@ impl SavedPlan {
         }
     }
 
+    /// What it has for the person of this change, where that is one change.
     fn change_of(&self, change: &Change) -> Option<&SavedChange> {
-        self.changes.get(&(change.route.clone(), change.home.id.clone()))
+        self.changes_of(change).first()
+    }
+
+    fn changes_of(&self, change: &Change) -> &[SavedChange] {
+        self.changes.get(&(change.route.clone(), change.home.id.clone())).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -259,8 +293,9 @@ pub fn keep_to(
 ) -> Kept {
     let mut kept = Kept::default();
     let planned: BTreeMap<&RouteName, Fresh<'_>> = fresh.routes.iter().map(|p| (&p.route, Fresh::new(p))).collect();
-    let mut stands: BTreeSet<&Whose> = BTreeSet::new();
-    for (whose, change) in saved.changes.iter().filter(|(whose, _)| only.contains(&whose.0)) {
+    let mut stands: BTreeSet<(&Whose, ActionKind)> = BTreeSet::new();
+    let all = saved.changes.iter().filter(|(whose, _)| only.contains(&whose.0));
+    for (whose, change) in all.flat_map(|(whose, all)| all.iter().map(move |change| (whose, change))) {
         let why = match planned.get(&whose.0) {
             Some(fresh) => fresh.staleness(saved, whose, change),
             None => {
@@ -270,7 +305,7 @@ pub fn keep_to(
         };
         match why {
             None => {
-                stands.insert(whose);
+                stands.insert((whose, change.shown.action));
             }
             Some(why) => {
                 let (route, home, action) = (whose.0.clone(), change.shown.home.clone(), change.shown.action);
@@ -279,10 +314,11 @@ pub fn keep_to(
         }
     }
     for plan in &fresh.routes {
-        let known = |c: &&Change| saved.change_of(c).is_some();
+        let known = |c: &&Change| !saved.changes_of(c).is_empty();
         kept.others += plan.changes.iter().filter(|c| !known(c)).count() as u64;
         let whose = |c: &Change| (c.route.clone(), c.home.id.clone());
-        let changes = plan.changes.iter().filter(|c| stands.contains(&whose(c))).cloned().collect();
+        let stands = |c: &&Change| stands.contains(&(&whose(c), c.action.kind()));
+        let changes = plan.changes.iter().filter(stands).cloned().collect();
         // Whoever is held is no part of it: where the saved plan had a change, that one is told of.
         kept.plan.routes.push(RoutePlan { changes, held: Vec::new(), ..plan.clone() });
     }
@@ -292,13 +328,14 @@ pub fn keep_to(
 /// A route's plan as it is made now, by person.
 struct Fresh<'a> {
     plan: &'a RoutePlan,
-    changes: BTreeMap<&'a ObjectId, &'a Change>,
+    changes: BTreeMap<&'a ObjectId, Vec<&'a Change>>,
     held: BTreeMap<&'a ObjectId, &'a Held>,
 }
 
 impl<'a> Fresh<'a> {
     fn new(plan: &'a RoutePlan) -> Self {
-        let changes = plan.changes.iter().map(|change| (&change.home.id, change)).collect();
+        let mut changes: BTreeMap<&ObjectId, Vec<&Change>> = BTreeMap::new();
+        plan.changes.iter().for_each(|change| changes.entry(&change.home.id).or_default().push(change));
         let held = plan.held.iter().map(|held| (&held.home.id, held)).collect();
         Self { plan, changes, held }
     }
@@ -311,13 +348,15 @@ impl<'a> Fresh<'a> {
         if let Some(held) = self.held.get(&whose.1) {
             return Some(Staleness::Held(held.hold.to_string()));
         }
-        let Some(now) = self.changes.get(&whose.1) else { return Some(Staleness::Over) };
+        let of_person = self.changes.get(&whose.1).map_or(&[][..], Vec::as_slice);
+        let Some(now) = of_person.iter().find(|now| now.action.kind() == change.shown.action) else {
+            // What takes back several writes has another change beside this one: that is not what has become of it.
+            let other = of_person.first().filter(|_| saved.undo.is_none());
+            return Some(other.map_or(Staleness::Over, |other| Staleness::Another(other.action.kind())));
+        };
         let line = digest::plan_line(now, self.plan.basis.get(&whose.1)).to_string();
         if line == change.line {
             return None;
-        }
-        if now.action.kind() != change.shown.action {
-            return Some(Staleness::Another(now.action.kind()));
         }
         let edits: BTreeMap<Attribute, Pair> =
             now.edits().into_iter().map(|(a, (before, after))| (a, Pair { before, after })).collect();

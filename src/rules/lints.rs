@@ -75,6 +75,7 @@ pub const LINTS: &[Lint] = &[
         "no user property of that name is known; a name that Graph does not know either stops the reading",
     ),
     advice("idle-grace", "`grace_days` where nothing is deleted"),
+    advice("idle-guard", "a limit of the guard for an attribute that no mapping writes"),
     Lint {
         id: "idle-allow",
         severity: Severity::Warning,

@@ -210,7 +210,7 @@ pub struct Guard {
 }
 
 /// `[guard.day]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Day {
     /// Accounts deleted.
     pub deletes: Limit,
@@ -222,6 +222,8 @@ pub struct Day {
     pub provisions: Limit,
     /// Accounts of which `userType` becomes `Member`.
     pub promotions: Limit,
+    /// Accounts of which this one attribute is updated.
+    pub attributes: BTreeMap<Attribute, Limit>,
 }
 
 /// Nobody loses half of a directory in a day's work; a broken export or a wrong filter does (guess).

@@ -1,16 +1,18 @@
 //! Is this text a rule set, and which one? Every mistake is found at once.
 
+use std::collections::BTreeMap;
+
 use toml::de::DeValue;
 
 use super::allow::Allowed;
 use super::attributes;
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, did_you_mean};
 use super::expression::{Dialect, Expression};
 use super::fingerprint::fingerprint;
 use super::properties::{Kind, Known, Property, look_up, property, suggestion};
 use super::scope::{self, Operator};
 use super::table::{Section, Word, document};
-use super::{AccountKind, Clause, Day, Guard, LeaverAction, Leavers, Limit, MatchRung, RuleSet, Scope};
+use super::{AccountKind, Clause, Day, Guard, LeaverAction, Leavers, Limit, Mapping, MatchRung, RuleSet, Scope};
 use crate::model::{Attribute, Value};
 
 /// Longer than any real case, short enough that no sum of dates overflows.
@@ -68,6 +70,7 @@ impl<'t> Reading<'t> {
             Some(section) => attributes::read(self, &section),
             None => std::collections::BTreeMap::new(),
         };
+        let (leavers, guard) = (self.leavers(root), self.guard(root, &attributes));
         let mut rules = RuleSet {
             name: name.to_owned(),
             description: description.unwrap_or_default(),
@@ -76,8 +79,8 @@ impl<'t> Reading<'t> {
             scope,
             matches,
             attributes,
-            leavers: self.leavers(root),
-            guard: self.guard(root),
+            leavers,
+            guard,
             fingerprint: String::new(),
             text: self.file.to_owned(),
         };
@@ -275,7 +278,7 @@ impl<'t> Reading<'t> {
         leavers
     }
 
-    fn guard(&mut self, root: &Section<'t>) -> Guard {
+    fn guard(&mut self, root: &Section<'t>, written: &BTreeMap<Attribute, Mapping>) -> Guard {
         let mut guard = Guard::default();
         let Some(section) = root.section("guard", "[guard]", &mut self.findings) else { return guard };
         let known = [
@@ -295,29 +298,60 @@ impl<'t> Reading<'t> {
         guard.updates = self.limit(&section, "updates", guard.updates);
         guard.provisions = self.limit(&section, "provisions", guard.provisions);
         guard.promotions = self.limit(&section, "promotions", guard.promotions);
-        if let Some(attributes) = section.section("attributes", "[guard.attributes]", &mut self.findings) {
-            for field in attributes.fields() {
-                let limit = self.limit(&attributes, field.key, Limit::default());
-                guard.attributes.insert(Attribute::from(field.key), limit);
-            }
-        }
-        // Where a day's limit is not written, it is that of one run: many small ones may not do what one may not.
-        let day = section.section("day", "[guard.day]", &mut self.findings);
-        guard.day = Day { deletes: guard.deletes, disables: guard.disables, ..Day::default() };
-        if let Some(day) = day {
-            let known = ["deletes", "disables", "updates", "provisions", "promotions"];
-            day.only(&known, &mut self.findings);
-            guard.day.deletes = self.limit(&day, "deletes", guard.day.deletes);
-            guard.day.disables = self.limit(&day, "disables", guard.day.disables);
-            guard.day.updates = self.limit(&day, "updates", guard.day.updates);
-            guard.day.provisions = self.limit(&day, "provisions", guard.day.provisions);
-            guard.day.promotions = self.limit(&day, "promotions", guard.day.promotions);
-        }
+        guard.attributes = self.attribute_limits(&section, "[guard.attributes]", BTreeMap::new(), written);
+        guard.day = self.day(&section, &guard, written);
         let population = section.integer("minimum_population", 0..=i64::MAX, &mut self.findings);
         guard.minimum_population = population.and_then(|n| u64::try_from(n).ok()).unwrap_or(guard.minimum_population);
         let shrinkage = section.integer("shrinkage", 0..=100, &mut self.findings);
         guard.shrinkage = shrinkage.and_then(|n| u64::try_from(n).ok()).unwrap_or(guard.shrinkage);
         guard
+    }
+
+    /// Where a day's limit is not written, it is that of one run: many small ones may not do what one may not. Updates in all
+    /// and invitations come in waves, which are meant; whoever wants those limited for a day says so.
+    fn day(&mut self, section: &Section<'t>, of_run: &Guard, mapped: &BTreeMap<Attribute, Mapping>) -> Day {
+        let mut day = Day {
+            deletes: of_run.deletes,
+            disables: of_run.disables,
+            promotions: of_run.promotions,
+            attributes: of_run.attributes.clone(),
+            ..Day::default()
+        };
+        let Some(written) = section.section("day", "[guard.day]", &mut self.findings) else { return day };
+        let known = ["deletes", "disables", "updates", "provisions", "promotions", "attributes"];
+        written.only(&known, &mut self.findings);
+        day.deletes = self.limit(&written, "deletes", day.deletes);
+        day.disables = self.limit(&written, "disables", day.disables);
+        day.updates = self.limit(&written, "updates", day.updates);
+        day.provisions = self.limit(&written, "provisions", day.provisions);
+        day.promotions = self.limit(&written, "promotions", day.promotions);
+        day.attributes = self.attribute_limits(&written, "[guard.day.attributes]", day.attributes, mapped);
+        day
+    }
+
+    fn attribute_limits(
+        &mut self,
+        section: &Section<'t>,
+        name: &str,
+        mut limits: BTreeMap<Attribute, Limit>,
+        mapped: &BTreeMap<Attribute, Mapping>,
+    ) -> BTreeMap<Attribute, Limit> {
+        let Some(written) = section.section("attributes", name, &mut self.findings) else { return limits };
+        for field in written.fields() {
+            let attribute = Attribute::from(field.key);
+            let usual = limits.get(&attribute).copied().unwrap_or_default();
+            let limit = self.limit(&written, field.key, usual);
+            // A stamp is written beside the rules, and is one of these.
+            if !mapped.contains_key(&attribute) && !field.key.starts_with("extensionAttribute") {
+                let what = format!("no mapping writes `{attribute}`: this limit says nothing");
+                let near = did_you_mean(field.key, mapped.keys().map(Attribute::as_str));
+                let hint =
+                    near.unwrap_or_else(|| "name an attribute of [attributes], or take the limit out".to_owned());
+                self.findings.push(Diagnostic::warning("idle-guard", what).at(field.key_span).or_allow(&hint));
+            }
+            limits.insert(attribute, limit);
+        }
+        limits
     }
 
     /// What is not written keeps its usual value: a narrower percentage must not lift the count.

@@ -104,6 +104,15 @@ pub struct Tombstone {
 }
 
 impl Tombstone {
+    /// What was taken out, by whom and why. Host, user and reason stand in it as they were written.
+    pub fn says(&self) -> String {
+        let Self { host, user, reason, entries, until, .. } = self;
+        let what = match until {
+            Some(until) => format!("entries up to {} were taken out", until.seq),
+            None => format!("the texts of {} entries were taken out", entries.len()),
+        };
+        format!("{what} by {user} on {host} ({reason})")
+    }
     /// What is signed: its text without signature and hash.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod codec;
 mod earlier;
 mod erasures;
 mod filter;
+mod forget;
 #[cfg(test)]
 mod full_disk;
 mod links;
@@ -36,6 +37,7 @@ use crate::model::{Attribute, RouteName, TenantName};
 pub use bulkheads::{Breaker, Door, Quarantine, Refused, RoutePart};
 pub use erasures::{Erased, Event, Item, Place, Signer, TakenOut, Tombstone, Words};
 pub use filter::Filter;
+pub use forget::{Stays, Traces};
 pub use links::LinkChange;
 pub use log::{EditEntry, LogEntry, Party, Verified};
 pub use observations::LAG_ALLOWANCE_SECONDS;

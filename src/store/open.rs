@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, backup::Backup};
 
 use super::writer::{Claim, Writer, lock};
 use super::{Store, StoreError, claims};
-use crate::model::Timestamp;
+use crate::model::{FileMode, Timestamp};
 
 /// `PRAGMA user_version` of the schema below. One more for every change of it, with the upgrade in [`upgrade`].
 const VERSION: i64 = 4;
@@ -275,11 +275,11 @@ pub(super) fn file_error(path: &Path, source: std::io::Error) -> StoreError {
 
 /// Opens or makes a file that only its owner can read.
 pub(super) fn private(path: &Path, options: &mut OpenOptions) -> Result<File, StoreError> {
-    let file = options.mode(0o600).open(path).map_err(|e| file_error(path, e))?;
+    let file = options.mode(FileMode::PRIVATE.0).open(path).map_err(|e| file_error(path, e))?;
     // One that others could read before is closed to them now.
-    let open_to_others = file.metadata().map_err(|e| file_error(path, e))?.permissions().mode() & 0o077 != 0;
-    if open_to_others {
-        file.set_permissions(Permissions::from_mode(0o600)).map_err(|e| file_error(path, e))?;
+    let known = file.metadata().map_err(|e| file_error(path, e))?;
+    if FileMode(known.permissions().mode()).is_open_to_others() {
+        file.set_permissions(Permissions::from_mode(FileMode::PRIVATE.0)).map_err(|e| file_error(path, e))?;
     }
     Ok(file)
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::support::{Place, Sim, text};
 
@@ -35,9 +35,9 @@ fn a_lost_store_is_rebuilt_by_one_command() {
     assert!(looked.out.contains(" to adopt, 0 linked already, 0 refused"), "{}", looked.out);
     assert!(!place.path("state/crosstie.db").exists());
 
-    let adopted = place.run(&["adopt"]).code(0).says("nothing was written to any tenant");
-    assert!(adopted.out.contains(" adopted, 0 linked already, 0 refused"), "{}", adopted.out);
+    let adopted = place.run(&["adopt", "--format", "json"]).code(0).says("nothing was written to any tenant").json();
     let log = place.log();
+    assert_eq!((&adopted["run"], adopted["adopted"].as_array().unwrap().len()), (&log[0]["run"], log.len()));
     assert!(log.iter().all(|e| e["trigger"] == "adopt" && e["action"] == "join" && e["why"] == "adopted by its stamp"));
     assert!(place.run(&["adopt"]).code(0).out.contains(": 0 adopted, "), "once is enough");
     place.run(&["plan"]).code(0);
@@ -51,9 +51,15 @@ fn what_is_not_adopted_is_told_and_what_makes_no_sense_refused() {
     let (place, sim) = stamping();
     place.settle();
     lose_the_store(&place);
-    let leaver = text(&sim.staff("north")[0], "userPrincipalName").to_owned();
+    let staff = sim.staff("north");
+    let leaver = text(&staff[0], "userPrincipalName").to_owned();
     sim.edit("north", &leaver, &json!({ "employeeType": "Student" }));
     let route = ["--route", "north->south"];
+    let found = place.run(&[&["adopt", "--dry-run", "--format", "json"], &route[..]].concat()).code(4).json();
+    let all = found["routes"][0]["adopted"].as_u64().unwrap();
+    assert!(all > 0 && found["adopted"].as_array().unwrap().len() as u64 == all, "{found:#}");
+    assert_eq!((&found["routes"][0]["refused"], &found["refused"][0]["route"]), (&json!(1), &json!("north->south")));
+    assert!(found["refused"][0]["why"].as_str().unwrap().contains("out of scope: --leavers"), "{found:#}");
     let told = place.run(&[&["adopt"], &route[..]].concat()).code(4);
     assert!(
         told.out.contains(", 1 refused") && told.err.contains("out of scope: --leavers"),
@@ -62,6 +68,23 @@ fn what_is_not_adopted_is_told_and_what_makes_no_sense_refused() {
         told.err
     );
     assert!(!told.out.contains("south->north"), "only that route: {}", told.out);
+    // A machine is told the same, and all of it.
+    let found =
+        place.run(&[&["adopt", "--leavers", "--dry-run", "--format", "json"], &route[..]].concat()).code(2).json();
+    assert_eq!(
+        (&found["run"], &found["refused"], &found["skipped"]),
+        (&Value::Null, &json!([]), &json!([])),
+        "{found:#}"
+    );
+    assert_eq!(found["routes"][0]["adopted"], 1);
+    let account = sim.account("south", &leaver);
+    let one = json!({
+        "route": "north->south",
+        "home": { "id": staff[0]["id"], "userPrincipalName": leaver },
+        "account": { "id": account["id"], "userPrincipalName": account["userPrincipalName"] },
+        "from": null,
+    });
+    assert_eq!(found["adopted"], json!([one]), "{found:#}");
     let told = place.run(&[&["adopt", "--leavers"], &route[..]].concat()).code(0);
     assert!(told.out.contains("north->south: 1 adopted"), "{}", told.out);
     place.run(&["adopt", "--user", &leaver]).code(64);

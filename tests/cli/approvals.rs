@@ -140,7 +140,7 @@ fn a_guarded_plan_file_needs_its_digest_too() {
     assert!(status.to_string().contains(&format!("\"approved\":\"{digest}\"")), "{status:#}");
 }
 
-fn keys(place: &Place, names: &[&str]) -> Vec<String> {
+pub(crate) fn keys(place: &Place, names: &[&str]) -> Vec<String> {
     let key = |name: &&str| {
         let public = place.run(&["approve", "--new-key", name]).code(0).out.trim().to_owned();
         assert_eq!(std::fs::metadata(place.path(name)).unwrap().permissions().mode() & 0o777, 0o600);
@@ -148,7 +148,7 @@ fn keys(place: &Place, names: &[&str]) -> Vec<String> {
     };
     names.iter().map(key).collect()
 }
-fn ask_for(place: &Place, above: u64, needed: usize, approvers: &[String]) {
+pub(crate) fn ask_for(place: &Place, above: u64, needed: usize, approvers: &[String]) {
     let config = std::fs::read_to_string(place.path("crosstie.toml")).unwrap();
     let more = format!("[approval]\nrequired_above = {above}\nneeded = {needed}\napprovers = {}\n", json!(approvers));
     place.write("crosstie.toml", &format!("{config}\n{more}"));

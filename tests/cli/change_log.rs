@@ -296,6 +296,67 @@ pub fn with_a_leaver(log: &str) -> (Place, Sim, String) {
     (place, sim, who)
 }
 
+/// Whoever no tenant has any more is forgotten with what the log says of them, and where something stays it is told why.
+#[test]
+fn whoever_no_tenant_has_any_more_is_forgotten_wholly() {
+    let (place, sim) = Place::school(40);
+    place.write("hook", "0123456789012345678901234567\n");
+    std::fs::set_permissions(place.path("hook"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    add_to_config(
+        &place,
+        "[notify.webhooks.audit]\nurl = \"http://127.0.0.1:9/\"\nsecret = { file = \"hook\" }\nevents = [\"users-held\"]",
+    );
+    place.settle();
+    let person = super::support::someone_without_reports(&sim, "north");
+    let (id, who) = (text(&person, "id").to_owned(), text(&person, "userPrincipalName").to_owned());
+    let accounts = ["south", "west"].map(|tenant| (tenant, text(&sim.account(tenant, &who), "id").to_owned()));
+    // An alert that nobody takes names the person.
+    let config = std::fs::read_to_string(place.path("crosstie.toml")).unwrap();
+    let list = format!("protected = [{:?}]\nclient_secret", accounts[0].1);
+    place.write("crosstie.toml", &config.replace("client_secret", &list));
+    sim.edit("north", &id, &json!({ "jobTitle": "Dean" }));
+    place.run(&["sync"]).code(4);
+    let alert = || -> String {
+        Connection::open(place.db()).unwrap().query_row("SELECT body FROM outbox", [], |r| r.get(0)).unwrap()
+    };
+    assert!(alert().contains(&who), "{}", alert());
+    place.write("crosstie.toml", &config);
+
+    sim.delete("north", &id);
+    place.run(&["sync"]).code(0);
+    let erase = ["log", "erase", &who, "--reason", "request 17"];
+    let erased = place.run(&erase).code(0).says("note: heads, exports and backups");
+    assert!(erased.out.contains("took the person out of 1 alert that"), "{}", erased.out);
+    for (tenant, object) in accounts.iter().chain([&("north", id.clone())]) {
+        let kept =
+            format!("what {tenant} says of {object} is remembered: it is deleted, and its tenant can still restore it");
+        assert!(erased.err.contains(&kept), "no {kept} in\n{}", erased.err);
+    }
+    let told: Value = serde_json::from_str(&alert()).unwrap();
+    let people = told["data"].to_string();
+    assert!(people.contains("(erased)") && !people.contains(&who) && !people.contains(&id), "{told:#}");
+    assert!(holds(&bytes(&place), &who), "the tenants could still bring them back");
+
+    for (tenant, object) in accounts.iter().chain([&("north", id.clone())]) {
+        sim.control("DELETE", &format!("tenants/{tenant}/users/{object}?hard=true"), &Value::Null);
+    }
+    // As long as a link leads there it is not known yet that nothing comes of it.
+    let other = text(&sim.staff("west")[0], "userPrincipalName").to_owned();
+    place.run(&["sync", "--user", &other]);
+    place.run(&erase).code(0).says(&format!("what south says of {} is remembered: it is tied to", accounts[0].1));
+    place.run(&["sync"]).code(0);
+    let others = place.run(&["status", "--format", "json"]).json()["tenants"].clone();
+    let erased = place.run(&erase).code(0);
+    assert!(!erased.err.contains("is remembered"), "{}", erased.err);
+    assert!(!holds(&bytes(&place), &who), "it is nowhere any more");
+    assert_eq!(place.run(&["status", "--format", "json"]).json()["tenants"], others, "nobody else is forgotten");
+    place.run(&["log", "verify"]).code(0);
+    let since = sim.seq();
+    place.run(&["sync"]).code(0);
+    place.run(&["sync", "--full"]).code(0);
+    assert_eq!(sim.seq(), since, "and nothing comes of it");
+}
+
 pub const SIGNED: &str = "[log]\nheads = \"heads.jsonl\"\nsign_with = { file = \"log.pem\" }";
 
 #[test]
@@ -334,6 +395,25 @@ fn a_person_is_erased_and_the_chain_and_its_heads_still_hold() {
         let shown = place.run(&["log", "--format", verb]).code(0).out;
         assert!(shown.contains(part) && !shown.contains("Thereminist"), "{verb}: {shown}");
     }
+    // A spreadsheet and a security information system are told of what is left, and that and why something is gone.
+    let csv = place.run(&["log", "--format", "csv"]).code(0).out;
+    let rows: Vec<csv::StringRecord> = csv::Reader::from_reader(csv.as_bytes()).records().map(Result::unwrap).collect();
+    let of = |seq: &Value| rows.iter().filter(|row| row[0] == seq.to_string()).collect::<Vec<_>>();
+    let events = place.run(&["log", "--format", "ocsf"]).code(0).lines();
+    assert_eq!(events.len(), after.len());
+    for (entry, event) in after.iter().zip(&events).filter(|(entry, _)| entry["erased"] == true) {
+        let row = of(&entry["seq"]);
+        assert!(row.len() == 1 && row[0].len() == 17, "{row:?}");
+        let cells = [4, 6, 13, 14].map(|n| row[0][n].to_owned());
+        assert_eq!(cells, [text(entry, "route"), text(entry, "action"), "(erased)", text(entry, "outcome")]);
+        assert_eq!((&event["class_uid"], &event["user"]["name"]), (&json!(3001), &json!("(erased)")));
+        assert_eq!((&event["metadata"]["uid"], &event["unmapped"]["erased"]), (&entry["hash"], &json!(true)));
+    }
+    let (row, event) = (of(&tombstone["seq"]), events.last().unwrap());
+    assert!(row[0][6] == *"erasure" && row[0][13].ends_with("(request 17)"), "{row:?}");
+    assert_eq!((&event["class_uid"], &event["type_uid"]), (&json!(1008), &json!(100_802)));
+    assert_eq!((&event["metadata"]["uid"], &event["status_detail"]), (&tombstone["hash"], &json!("request 17")));
+    assert_eq!(event["unmapped"]["entries"].as_array().unwrap().len(), of_person);
     place.run(&["log", "history", &who]).code(0).says("no entry");
     let shown = place.run(&["log", "show", &tombstone["seq"].to_string()]).code(0).out;
     assert!(shown.contains("erasure: the texts of") && shown.contains("(request 17)"), "{shown}");

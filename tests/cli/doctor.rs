@@ -145,3 +145,22 @@ fn a_configuration_that_is_not_sound_asks_nobody() {
     assert_eq!(done.out, "");
     assert_eq!(sim.get("stats").as_object().map(serde_json::Map::len), Some(0), "{}", sim.get("stats"));
 }
+
+#[test]
+fn an_entry_of_the_protected_list_that_means_nobody_is_told() {
+    let (place, sim) = Place::school(40);
+    let known = &sim.staff("south")[0];
+    let (id, name) = (known["id"].as_str().unwrap(), known["userPrincipalName"].as_str().unwrap());
+    let path = place.path("crosstie.toml");
+    let config = std::fs::read_to_string(&path).unwrap();
+    let absent = "00000000-0000-4000-8000-00000000dead";
+    let list = format!("protected = [{id:?}, {:?}, {absent:?}]\nclient_secret", name.to_uppercase());
+    std::fs::write(&path, config.replace("client_secret", &list)).unwrap();
+    let checks = by_name(&place.run(&["doctor", "--format", "json"]).code(0));
+    is(&checks, "south protected accounts", "warning", &format!("1 of 3 name no account of this tenant: {absent}"));
+    is(&checks, "south protected accounts", "warning", "best by object id");
+    is(&checks, "north protected accounts", "warning", "3 of 3");
+    std::fs::write(&path, config.replace("client_secret", &format!("protected = [{id:?}]\nclient_secret"))).unwrap();
+    let checks = by_name(&place.run(&["doctor", "--format", "json"]).code(0));
+    is(&checks, "south protected accounts", "ok", "1 account on the list");
+}

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::approvals::{ask_for, keys};
 use super::support::{Place, Sim, text};
 
 fn account_ids(sim: &Sim, tenant: &str, people: &[String]) -> Vec<Value> {
@@ -110,4 +111,52 @@ fn what_a_run_made_is_guarded_like_any_other_deletion() {
     let deleted = sim.ledger_since(since);
     assert!(deleted.iter().all(|e| e["kind"] == "delete"), "{deleted:#?}");
     assert_eq!(deleted.len(), 2);
+}
+
+/// Above the number an undo takes signatures as any other plan does, and of it exactly that is made which is still so.
+#[test]
+fn an_undo_is_written_to_a_file_signed_and_carried_out_as_it_stands_there() {
+    let (place, sim) = Place::school(60);
+    place.settle();
+    place.edit_rules("deletes  = { max = 500, percent = 10 }", "deletes  = { max = 500, percent = 100 }");
+    let leavers = people(&sim, "north").split_off(4);
+    leavers.iter().for_each(|who| sim.edit("north", who, &json!({ "employeeType": "Student" })));
+    place.run(&["sync"]).code(0);
+    let (run, since) = (last_run(&place), sim.seq());
+    let public = keys(&place, &["ada.key"]);
+    ask_for(&place, 3, 1, &public);
+    let hint = format!("crosstie undo {run} --out FILE");
+    place.run(&["undo", &run]).code(3).says(&hint);
+    let planned = place.run(&["undo", &run, "--out", "undo.jsonl"]).code(3);
+    let digest = planned.out.lines().rev().find_map(|l| l.strip_prefix("digest ")).unwrap().to_owned();
+    place.run(&["undo", &run, "--approve", &digest]).code(3);
+    place.run(&["sync", "--plan", "undo.jsonl"]).code(3).says("1 more of these are missing");
+    place.run(&["undo", &run, "--out", "undo.jsonl"]).code(64).says("left as it is");
+    assert_eq!(sim.seq(), since, "nothing was written so far");
+
+    // Whose undo it is stands in the digest, so that no signature can be used for that of another run.
+    let file = std::fs::read_to_string(place.path("undo.jsonl")).unwrap();
+    place.secret("../other.jsonl", &file.replace(&format!("undo={run}"), "undo=1"));
+    place.run(&["approve", "other.jsonl", "--key", "ada.key"]).code(64).says("it was changed");
+
+    let signed = place.run(&["approve", "undo.jsonl", "--key", "ada.key"]).code(0);
+    assert!(signed.out.starts_with(&format!("takes back what run {run} did:\n")), "{}", signed.out);
+    // One came back in the meantime, and the rule that was wrong is put right: the signed undo is still what it was.
+    let id =
+        place.log().iter().find(|e| e["route"] == "north->south" && e["action"] == "delete").unwrap()["account"]["id"]
+            .clone();
+    sim.restore("south", id.as_str().unwrap());
+    place.edit_rules("deletes  = { max = 500, percent = 100 }", "deletes  = { max = 500, percent = 10 }");
+    let since = sim.seq();
+    let done = place.run(&["sync", "--plan", "undo.jsonl"]).code(4);
+    let done = done.says("would not be made any more").says("the next cycle makes the same changes again");
+    assert!(!done.err.contains("the rules of the route have changed"), "{}", done.err);
+    let writes = sim.ledger_since(since);
+    assert!(writes.iter().all(|e| e["kind"] == "restore"), "{writes:#?}");
+    assert_eq!(writes.len(), 2 * leavers.len() - 1);
+    let log = place.log();
+    assert!(log.iter().rev().take(writes.len()).all(|e| e["trigger"] == "undo" && e["why"] == "undo"));
+    let status = place.run(&["status", "--format", "json"]).json();
+    assert_eq!(status["runs"][0]["summary"]["approved_by"], json!(public), "{status:#}");
+    place.run(&["log", "verify"]).code(0);
 }

@@ -79,6 +79,51 @@ async fn one_attribute_and_promotions_and_invitations_have_limits_of_their_own()
 }
 
 #[tokio::test(start_paused = true)]
+async fn many_small_runs_may_not_change_an_attribute_of_more_people_than_one_may() {
+    let bench = bench("[guard.attributes]\njobTitle = { max = 2 }", 6);
+    bench.settled_sync().await;
+    let becomes = |n: usize, attribute: &str, value: &str| {
+        let who = format!("p{n}@north.example");
+        bench.tenant("north").edit_user(&who, &json!({ attribute: value })).unwrap();
+    };
+    for n in 0..2 {
+        becomes(n, "jobTitle", "Dean");
+        assert!(bounds(&bench.sync().await).is_empty());
+        bench.wait(3_600).await;
+    }
+    // The same two people once more are not more people, and another attribute has no limit.
+    becomes(1, "jobTitle", "Provost");
+    becomes(2, "department", "Law");
+    assert!(bounds(&bench.sync().await).is_empty());
+    becomes(2, "jobTitle", "Dean");
+    let report = bench.sync().await;
+    assert_eq!(bounds(&report), [Bound::Day]);
+    let refusal = report.drafted.refusals[0].to_string();
+    assert!(refusal.contains("3 accounts to update in jobTitle with those of the last 24 hours"), "{refusal}");
+    assert_ne!(bench.guest("south", "p2@north.example")["jobTitle"], "Dean", "nothing was written");
+    // What a person lets through does not stop the next one, and a day later the first is forgotten.
+    let digest = report.drafted.refused_digest.clone();
+    bench.try_sync(Focus::default(), Some(&digest)).await.unwrap();
+    becomes(3, "jobTitle", "Dean");
+    assert_eq!(bounds(&bench.sync().await), [Bound::Day]);
+    bench.wait(22 * 3_600 + 60).await;
+    assert!(bounds(&bench.sync().await).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_days_limit_of_an_attribute_may_be_wider_than_that_of_one_run() {
+    let guard = "[guard.attributes]\njobTitle = { max = 1 }\n[guard.day.attributes]\njobTitle = { max = 2 }";
+    let bench = bench(guard, 4);
+    bench.settled_sync().await;
+    for n in 0..3 {
+        let who = format!("p{n}@north.example");
+        bench.tenant("north").edit_user(&who, &json!({ "jobTitle": "Dean" })).unwrap();
+        let expected: &[Bound] = if n < 2 { &[] } else { &[Bound::Day] };
+        assert_eq!(bounds(&bench.sync().await), expected, "{n}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_concluded_from_a_home_that_has_lost_half_of_its_people() {
     let bench = bench("deletes = { max = 1000, percent = 100 }\nshrinkage = 50", 24);
     bench.settled_sync().await;

@@ -35,7 +35,7 @@ const DOCS: [(&str, &str, usize); 24] = [
     ("docs/deploy/README.md", include_str!("../../docs/deploy/README.md"), 0),
     ("docs/doctor.md", include_str!("../../docs/doctor.md"), 8),
     ("docs/operations.md", include_str!("../../docs/operations.md"), 16),
-    ("docs/approvals.md", include_str!("../../docs/approvals.md"), 18),
+    ("docs/approvals.md", include_str!("../../docs/approvals.md"), 22),
     ("docs/ownership.md", include_str!("../../docs/ownership.md"), 24),
     ("docs/reliability.md", include_str!("../../docs/reliability.md"), 0),
     ("docs/threat-model.md", include_str!("../../docs/threat-model.md"), 0),

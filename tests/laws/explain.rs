@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crosstie::model::{Action, Attribute, Hold, Observed, Presence, Standing, Tie, Value};
+use crosstie::model::{Action, Attribute, Hold, Observed, Presence, Stamping, Standing, Tie, Value};
 use crosstie::plan::explain::{CandidateFate, CandidateSeen, Explanation, Fate, Given, Ladder, Outcome, RuleSetSeen};
 use crosstie::plan::{self, Decision, Question, explain};
 use proptest::prelude::*;
@@ -11,6 +11,8 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 use super::world::{GROUP, NOW, Scene, known, present, route, scenes};
+
+const STAMP: &str = "extensionAttribute15";
 
 fn told(scene: &Scene) -> Explanation {
     explain(&scene.route, &scene.case, NOW)
@@ -128,6 +130,8 @@ fn the_written_attributes_are_the_edits(scene: &Scene, told: &Explanation, decis
     let targets: BTreeSet<&Attribute> = told.attributes.iter().map(|a| &a.target).collect();
     assert_eq!(targets.len(), told.attributes.len(), "an attribute is told twice");
     assert_eq!(told.attributes.is_empty(), !matches!(told.verdict, "in scope" | "blocked at home"));
+    let stamps = scene.route.ownership.stamping.is_some() && !told.attributes.is_empty();
+    assert_eq!(told.attributes.iter().filter(|a| a.kind == "stamp").count(), usize::from(stamps));
 }
 
 fn with_fate(ladder: &Ladder, fate: CandidateFate) -> BTreeSet<String> {
@@ -182,11 +186,30 @@ fn ids<'a>(accounts: impl Iterator<Item = &'a Observed>) -> Vec<&'a str> {
     accounts.map(|a| a.object.as_str()).collect()
 }
 
+/// The same where accounts say whose they are: this one may bear no stamp, that of the person, of somebody else, or another
+/// text.
+fn stamped(mut scene: Scene, stamp: u8) -> Scene {
+    let stamping = Stamping { attribute: STAMP.into(), home: "6f1c0d3e-0000-4000-8000-000000000001".into() };
+    let borne = match stamp {
+        0 => return scene,
+        1 => None,
+        2 => Some(stamping.value(&scene.case.home.object)),
+        3 => Some(stamping.value(&"somebody".into())),
+        _ => Some("payroll 17".into()),
+    };
+    if let (Some(account), Some(borne)) = (&mut scene.case.account, borne) {
+        account.attributes.insert(STAMP.into(), borne);
+    }
+    scene.route.ownership.stamping = Some(stamping);
+    scene
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn an_explanation_says_what_the_planner_does(scene in scenes()) {
+    fn an_explanation_says_what_the_planner_does(scene in scenes(), stamp in 0..5_u8) {
+        let scene = stamped(scene, stamp);
         let (told, decision) = (told(&scene), decided(&scene));
         the_decision_is_the_planners(&told, &decision);
         the_clauses_make_the_verdict(&scene, &told);

@@ -2,8 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crosstie::model::{Action, Attribute, Change, Edit, Edits, Held, Hold, Person, RouteName, Value, Why};
-use crosstie::plan::{Plan, RoutePlan, SavedPlan, Staleness, adds_only_references, digest, file_lines, keep_to};
+use crosstie::model::{
+    Action, ActionKind, Attribute, Change, Edit, Edits, Held, Hold, Person, RouteName, RunId, Value, Why,
+};
+use crosstie::plan::{
+    Plan, RoutePlan, SavedPlan, Staleness, adds_only_references, digest, file_lines, keep_to, undo_fingerprint,
+};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::json;
@@ -237,4 +241,48 @@ fn a_reference_that_came_to_be_is_added_and_nothing_else_is() {
     // One that was planned already stays what it was.
     assert!(!adds_only_references(&with("manager", "a7"), with("manager", "a8")));
     assert!(!adds_only_references(&with("manager", "a7"), planned.clone()));
+}
+
+/// What takes back a run may have several changes of one person, and each of them stands or falls alone.
+#[test]
+fn each_change_of_an_undo_stands_or_falls_alone() {
+    let mut restore = change(0, "Lead");
+    (restore.action, restore.before) = (Action::Restore { account: "a0".into() }, attributes(&[]));
+    let both = |title: &str| vec![restore.clone(), change(0, title)];
+    assert!(SavedPlan::parse(&file(&plan(both("Lead")))).unwrap_err().contains("several changes of one person"));
+
+    let undo = |changes| {
+        let mut undo = plan(changes);
+        undo.routes[0].fingerprint = undo_fingerprint(RunId(7));
+        undo
+    };
+    let old = saved(&undo(both("Lead")));
+    assert_eq!((old.undo, old.writing_changes()), (Some(RunId(7)), 2));
+    assert_eq!(saved(&plan(vec![change(0, "Lead")])).undo, None);
+    let kept = |now: &Plan| {
+        let kept = keep_to(&old, now, &BTreeMap::new(), &only());
+        let made: Vec<_> = kept.plan.routes[0].changes.iter().map(|c| c.action.kind()).collect();
+        let told: Vec<_> = kept.stale.into_iter().map(|s| (s.action, s.why)).collect();
+        (made, told, kept.others)
+    };
+    use ActionKind::{Restore, Update};
+    assert_eq!(kept(&undo(both("Lead"))), (vec![Restore, Update], vec![], 0));
+    let values = Staleness::Values(vec!["jobTitle".to_owned()]);
+    assert_eq!(kept(&undo(both("Head"))), (vec![Restore], vec![(Update, values)], 0));
+    assert_eq!(kept(&undo(vec![change(0, "Lead")])), (vec![Update], vec![(Restore, Staleness::Over)], 0));
+    // The same changes, for another run: not what was looked at.
+    let mut other = undo(both("Lead"));
+    other.routes[0].fingerprint = undo_fingerprint(RunId(8));
+    assert_eq!(kept(&other).0, []);
+
+    // A file whose digest was made for it, of two runs: nobody made it here.
+    let mut mixed = undo(vec![change(0, "Lead")]);
+    let route = RouteName::parse("east->west").unwrap();
+    mixed.routes.push(RoutePlan {
+        route,
+        fingerprint: undo_fingerprint(RunId(8)),
+        changes: vec![],
+        ..mixed.routes[0].clone()
+    });
+    assert!(SavedPlan::parse(&file(&mixed)).unwrap_err().contains("of different runs"));
 }

@@ -62,6 +62,14 @@ pub(super) struct Told {
     pub(super) size: Asked<Option<DirectorySize>>,
     /// Only targets are asked.
     pub(super) allow_invites_from: Option<Asked<String>>,
+    /// How many accounts are protected, and which of them are not there; only asked where there are any.
+    pub(super) protected: Option<Asked<Protected>>,
+}
+
+/// What became of a target's protected accounts.
+pub(super) struct Protected {
+    pub(super) all: usize,
+    pub(super) absent: Vec<String>,
 }
 
 /// Asks every tenant.
@@ -108,6 +116,14 @@ async fn one(config: &Config, name: &TenantName, reader: &Reader) -> Answers {
                 allow_invites_from: match Part::of(config, name).target {
                     true => Some(reader.allow_invites_from().await),
                     false => None,
+                },
+                protected: match config.protected(name).count() {
+                    0 => None,
+                    all => {
+                        let absent = reader.absent(config.protected(name)).await;
+                        let owned = |absent: Vec<&str>| absent.into_iter().map(str::to_owned).collect();
+                        Some(absent.map(|absent| Protected { all, absent: owned(absent) }))
+                    }
                 },
             })
         }

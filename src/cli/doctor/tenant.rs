@@ -1,6 +1,7 @@
 //! What does it mean, what one tenant said?
 
-use super::ask::{Answers, Asked, Found, Heard, Told};
+use super::super::check::count;
+use super::ask::{Answers, Asked, Found, Heard, Protected, Told};
 use super::needs::{self, Part};
 use super::{Check, Verdict};
 use crate::config::Tenant;
@@ -15,6 +16,8 @@ const CERTIFICATE_DAYS: u64 = 30;
 const SKEW_FAILED_MILLIS: u64 = 300_000;
 /// A clock that somebody keeps is right to well under a second.
 const SKEW_WARNING_MILLIS: u64 = 60_000;
+/// Entries that mean nobody and are spelled out: more of them are one mistake, and all are in the file.
+const ABSENT_SHOWN: usize = 10;
 /// A directory that is fuller than this, in percent, wants a look before a first sync.
 const FULL_PERCENT: u64 = 90;
 
@@ -31,6 +34,7 @@ pub(super) fn checks(tenant: &Tenant, part: Part, heard: &Heard) -> Vec<Check> {
     checks.push(readable("users", "a page of users was read", &told.users));
     checks.push(readable("delta", "a page of what changed was read", &told.delta));
     checks.extend(told.allow_invites_from.as_ref().map(invitations));
+    checks.extend(told.protected.as_ref().map(protected));
     checks.push(domains(tenant, told));
     checks.push(size(part, &told.size));
     checks.extend(clock(answers));
@@ -129,6 +133,24 @@ fn invitations(asked: &Asked<String>) -> Check {
         let found = format!("allowInvitesFrom is {allowed}: apps were seen to be refused then");
         Check::warning(NAME, found, hint)
     }
+}
+
+/// An entry that means nobody protects nobody: the account was deleted, or its name was changed.
+fn protected(asked: &Asked<Protected>) -> Check {
+    const NAME: &str = "protected accounts";
+    let Protected { all, absent } = match asked {
+        Ok(protected) => protected,
+        Err(error) => return refused(NAME, error, Verdict::Warning),
+    };
+    if absent.is_empty() {
+        return Check::ok(NAME, format!("{} on the list, none is missing", count(*all, "account")));
+    }
+    let named: Vec<&str> = absent.iter().map(String::as_str).take(ABSENT_SHOWN).collect();
+    let more = absent.len().checked_sub(ABSENT_SHOWN).filter(|more| *more > 0);
+    let more = more.map(|more| format!(" and {more} more")).unwrap_or_default();
+    let found = format!("{} of {all} name no account of this tenant: {}{more}", absent.len(), named.join(", "));
+    let hint = "correct `protected`, best by object id: ids stay when somebody is renamed; or take out who is gone";
+    Check::warning(NAME, found, hint)
 }
 
 fn domains(tenant: &Tenant, told: &Told) -> Check {

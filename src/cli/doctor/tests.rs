@@ -1,7 +1,7 @@
 //! Does each answer get the verdict that it deserves?
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
-use super::ask::{Answers, Asked, Found, Heard, Told};
+use super::ask::{Answers, Asked, Found, Heard, Protected, Told};
 use super::needs::{self, Part};
 use super::route::{self, HeardRoute};
 use super::{Check, Exit, Report, Verdict, tenant};
@@ -63,6 +63,7 @@ fn told() -> Told {
         organization: Ok(Organization { id: ID.to_owned(), verified_domains }),
         size: Ok(Some(DirectorySize { used: 10, total: 50_000 })),
         allow_invites_from: Some(Ok("everyone".to_owned())),
+        protected: None,
     }
 }
 
@@ -194,6 +195,21 @@ fn a_targets_settings_decide_about_invitations() {
     is(&policy("adminsGuestInvitersAndAllMembers"), "invitations", Verdict::Ok, "");
     is(&policy("adminsAndGuestInviters"), "invitations", Verdict::Warning, "guest invite settings");
     is(&policy("none"), "invitations", Verdict::Failed, "guest invite settings");
+}
+
+#[test]
+fn protected_accounts_that_are_not_there_are_named() {
+    let protected = |all, absent: usize| {
+        let absent = (0..absent).map(|n| format!("gone{n}@north.example")).collect();
+        examined(|t| t.protected = Some(Ok(Protected { all, absent })))
+    };
+    is(&protected(1, 0), "protected accounts", Verdict::Ok, "1 account on the list, none");
+    is(&protected(12, 0), "protected accounts", Verdict::Ok, "12 accounts on the list");
+    is(&protected(12, 1), "protected accounts", Verdict::Warning, "1 of 12 name no account of this tenant: gone0@");
+    is(&protected(12, 10), "protected accounts", Verdict::Warning, "gone9@north.example correct");
+    is(&protected(12, 12), "protected accounts", Verdict::Warning, "gone9@north.example and 2 more");
+    let unread = examined(|t| t.protected = Some(denied()));
+    is(&unread, "protected accounts", Verdict::Warning, "X.Read.All");
 }
 
 #[test]

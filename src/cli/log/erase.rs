@@ -2,13 +2,14 @@
 
 use aws_lc_rs::signature::Ed25519KeyPair;
 
+use crate::cli::check::count;
 use crate::cli::clock::SystemClock;
 use crate::cli::output::{complain, say};
 use crate::cli::{Exit, Output, identity, keys, render, session};
 use crate::config::Config;
 use crate::model::Timestamp;
 use crate::ports::Clock;
-use crate::store::{Mode, Signer, Store, Tombstone, Words};
+use crate::store::{Mode, Signer, Store, Tombstone, Traces, Words};
 
 const DAY_MILLIS: u64 = 86_400_000;
 /// Characters of a reason: it stays in the log, and is no place for a story.
@@ -65,22 +66,40 @@ pub(super) fn erase(config: &Config, user: &str, reason: &str, dry_run: bool, ou
             true
         })
         .map_err(session::failed)?;
-    if dry_run || entries == 0 {
+    if dry_run {
         out.line(format_args!("{entries} entries are about {}; nothing was erased", render::inert(user)));
-        return if dry_run { Ok(Exit::Done) } else { scrub(&store) };
+        return Ok(Exit::Done);
+    }
+    let traces = store.traces(&people, user).map_err(session::failed)?;
+    if entries == 0 {
+        out.line(format_args!("no entry is about {}", render::inert(user)));
+        return forget(&store, &traces, out).and(scrub(&store));
     }
     let erased =
         with_words(key.as_ref(), clock.now(), reason, |words| store.erase(&people, words).map_err(session::failed))?;
     if let Some(Tombstone { seq, hash, key, .. }) = erased {
         let signed = if key.is_some() { "signed " } else { "" };
         out.line(format_args!("erased {entries} entries; the {signed}entry {seq} says so, {hash}"));
-        out.flush();
-        say(format_args!(
-            "note: what the tenants say of the person now is remembered as long as they say it; heads, exports and backups \
-             that were made before are not touched"
-        ));
     }
+    forget(&store, &traces, out)?;
+    say(format_args!("note: heads, exports and backups that were made before are not touched"));
     scrub(&store)
+}
+
+/// What the store knows besides: it goes, where nobody has it any more, and is told of where it stays.
+fn forget(store: &Store, traces: &Traces, out: &mut Output) -> Result<Exit, Exit> {
+    store.forget_the_gone().map_err(session::failed)?;
+    let alerts = store.erase_in_alerts(&traces.names).map_err(session::failed)?;
+    if alerts > 0 {
+        out.line(format_args!("took the person out of {} that no receiver has taken yet", count(alerts, "alert")));
+    }
+    out.flush();
+    for (tenant, object) in &traces.seats {
+        if let Some(stays) = store.stays(tenant, object).map_err(session::failed)? {
+            say(format_args!("note: what {tenant} says of {object} is remembered: it {}", stays.as_str()));
+        }
+    }
+    Ok(Exit::Done)
 }
 
 /// Also where nothing was left to erase: an earlier one may have come no further.

@@ -42,13 +42,7 @@ pub(super) fn item_text(item: &Item, out: &mut Output) {
 
 /// What a tombstone says.
 pub(super) fn in_words(tombstone: &Tombstone) -> String {
-    let Tombstone { event, host, user, reason, entries, until, .. } = tombstone;
-    let what = match until {
-        Some(until) => format!("entries up to {} were taken out", until.seq),
-        None => format!("the texts of {} entries were taken out", entries.len()),
-    };
-    let (user, host, reason) = (render::inert(user), render::inert(host), render::inert(reason));
-    format!("{}: {what} by {user} on {host} ({reason})", event.as_str())
+    format!("{}: {}", tombstone.event.as_str(), render::inert(&tombstone.says()))
 }
 
 /// For programs: one JSON object, with its hash at the end.

@@ -190,9 +190,7 @@ fn exported(store: &Store, filter: &Filter, format: Format, out: &mut Output) ->
             Ok(exit)
         }
         Format::Ocsf => items(store, filter, out, |item, out| {
-            if let Item::Write(entry) = item {
-                out.line(format_args!("{}", ocsf::event(entry)));
-            }
+            out.line(format_args!("{}", ocsf::of(item)));
         }),
     }
 }
@@ -214,8 +212,8 @@ fn items(store: &Store, filter: &Filter, out: &mut Output, each: impl Fn(&Item, 
 fn csv(store: &Store, filter: &Filter, out: &mut Output) -> Result<Exit, Exit> {
     let mut rows = CsvRows::new(&mut *out).map_err(session::failed)?;
     let mut fault = None;
-    let shown = store.log(filter, |entry| {
-        fault = rows.add(&entry).err();
+    let shown = store.log_items(filter, |item| {
+        fault = rows.add_item(&item).err();
         fault.is_none()
     });
     shown.map_err(session::failed)?;

@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Secrets, shown};
-use crate::model::{Action, Attribute, Edit, Link, ObjectId, Observed, Origin, REDACTED, Timestamp, Value, folded};
+use crate::model::{
+    Action, Attribute, Edit, Link, ObjectId, Observed, Origin, REDACTED, Stamping, Timestamp, Value, folded,
+};
 use crate::plan::decide::{self, Decision};
 use crate::plan::mapping::{self, Treated, Unmapped, Wanted};
 use crate::plan::matching::{self, Situation};
+use crate::plan::ownership;
 use crate::plan::scope::{Judged, Verdict};
-use crate::plan::{Case, Resolved};
+use crate::plan::{Case, PlannedRoute, Resolved};
 use crate::rules::expression::Traced;
 use crate::rules::{Apply, Expression, Inputs, Mapping, Output, RuleSet, Source, WhenEmpty};
 
@@ -21,7 +24,8 @@ pub struct AttributeSeen {
     pub target: Attribute,
     /// What it is made from, as written.
     pub source: String,
-    /// `expression`, `constant`, `reference`, or `account` for the type that `account = "…"` names.
+    /// `expression`, `constant`, `reference`, `account` for the type that `account = "…"` names, or `stamp` for what says
+    /// whose the account is.
     pub kind: &'static str,
     /// `always`, `on-change` or `create`.
     pub apply: &'static str,
@@ -131,6 +135,7 @@ enum Against<'a> {
 }
 
 pub(super) fn seen(
+    route: &PlannedRoute,
     judged: &Judged<'_>,
     case: &Case,
     decision: &Decision,
@@ -144,10 +149,12 @@ pub(super) fn seen(
     let situation = matching::situate(case);
     let select = decide::may_select(&situation);
     let wanted = mapping::wanted(rules, &case.home, &case.answers, select, now).ok();
+    let wanted = wanted.map(|wanted| ownership::stamped(route, &case.home, wanted));
     let against = against(judged.verdict, rules, &situation, case, decision, wanted.is_some());
     let teller = Teller { rules, case, secrets, wanted, against, select, now };
     let mapped = rules.attributes.iter().map(|(target, mapping)| teller.mapping(target, mapping));
-    mapped.chain(teller.account_type()).collect()
+    let stamp = route.ownership.stamping.as_ref().map(|stamping| teller.stamp(stamping));
+    mapped.chain(teller.account_type()).chain(stamp).collect()
 }
 
 /// Compared is where an attribute could be written: the other decisions do not look at attributes.
@@ -238,12 +245,32 @@ impl Teller<'_> {
             return None;
         }
         let value = Value::from(self.rules.account.user_type());
+        let source = format!("account = \"{}\"", self.rules.account.user_type().to_lowercase());
+        Some(self.unmapped(target, source, "account", value, (Apply::Create, WhenEmpty::Keep)))
+    }
+
+    /// What says whose the account is.
+    fn stamp(&self, stamping: &Stamping) -> AttributeSeen {
+        let (target, value) = (stamping.attribute.clone(), stamping.value(&self.case.home.object));
+        let source = format!("stamp = \"{target}\"");
+        self.unmapped(target, source, "stamp", value, (Apply::Always, WhenEmpty::Clear))
+    }
+
+    /// What no mapping makes.
+    fn unmapped(
+        &self,
+        target: Attribute,
+        source: String,
+        kind: &'static str,
+        value: Value,
+        (applied, emptied): (Apply, WhenEmpty),
+    ) -> AttributeSeen {
         let (fate, says) = self.managed(&target, Some(&value));
-        Some(AttributeSeen {
-            source: format!("account = \"{}\"", self.rules.account.user_type().to_lowercase()),
-            kind: "account",
-            apply: apply(Apply::Create),
-            when_empty: when_empty(WhenEmpty::Keep),
+        AttributeSeen {
+            source,
+            kind,
+            apply: apply(applied),
+            when_empty: when_empty(emptied),
             inputs: BTreeMap::new(),
             steps: Vec::new(),
             reference: None,
@@ -253,7 +280,7 @@ impl Teller<'_> {
             fate,
             says,
             target,
-        })
+        }
     }
 
     fn account(&self, target: &Attribute) -> Option<Value> {

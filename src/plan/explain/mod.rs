@@ -151,7 +151,7 @@ pub fn explain(route: &PlannedRoute, case: &Case, now: Timestamp) -> Explanation
     let decision = super::consider(route, case, now).decision;
     let secrets = Secrets::of(route);
     let rules = judged.rules.map(|r| r.name.clone());
-    let attributes = attributes::seen(&judged, case, &decision, &secrets, now);
+    let attributes = attributes::seen(route, &judged, case, &decision, &secrets, now);
     let left_out = attributes.iter().any(|a| a.fate == Fate::ObjectIgnored);
     Explanation {
         route: route.name.to_string(),
