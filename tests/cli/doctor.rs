@@ -91,6 +91,27 @@ fn a_credential_that_can_only_read_is_enough_for_asking() {
     assert_eq!(files(place.folder.path()), before, "and no store was made");
 }
 
+/// Whoever only looks needs an app that can only look: proven by apps that can do nothing else.
+#[test]
+fn a_dry_run_takes_no_permission_but_to_read() {
+    let (place, sim) = granted(40, &["User.Read.All", "GroupMember.Read.All", "Organization.Read.All"], &[]);
+    let path = place.path("crosstie.toml");
+    let config = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(path, config.replace("client_secret", "stamp = \"extensionAttribute15\"\nclient_secret")).unwrap();
+    let before = sim.everybody();
+    let who = sim.staff("north")[0]["userPrincipalName"].as_str().unwrap().to_owned();
+    let planned = place.run(&["plan", "--out", "plan.jsonl"]).code(2);
+    assert!(planned.err.is_empty(), "nothing was missing: {}", planned.err);
+    for look in [&["explain", &who][..], &["adopt", "--dry-run"], &["plan", "--user", &who]] {
+        let looked = place.run(look);
+        assert!(!looked.err.contains("Authorization_RequestDenied"), "{look:?}: {}", looked.err);
+    }
+    assert_eq!(sim.ledger(), [] as [Value; 0], "not one request that asks for a change");
+    // Such an app can do no more than that.
+    place.run(&["sync"]).code(4).says("Authorization_RequestDenied");
+    assert!(sim.everybody() == before, "somebody was changed");
+}
+
 #[test]
 fn whatever_is_wrong_is_said_of_whom_it_concerns() {
     let (place, sim) = Place::school(40);
