@@ -67,6 +67,9 @@ impl Store {
         for tenant in &tenants {
             traces.seats.extend(self.find_user(tenant, called)?.map(|object| (tenant.to_string(), object)));
         }
+        let linked = traces.seats.iter().map(|(tenant, home)| self.accounts_of(tenant, home));
+        let linked = linked.collect::<Result<Vec<_>, _>>()?;
+        traces.seats.extend(linked.into_iter().flatten());
         for (tenant, object) in &traces.seats {
             traces.names.insert(object.to_string());
             let Some(tenant) = tenants.iter().find(|known| known.as_str() == tenant) else { continue };
@@ -76,6 +79,20 @@ impl Store {
         }
         traces.names.retain(|name| !name.trim().is_empty());
         Ok(traces)
+    }
+
+    /// Accounts that links lead to from this home user.
+    fn accounts_of(&self, tenant: &str, home: &ObjectId) -> Result<Vec<(String, ObjectId)>, StoreError> {
+        let sql = "SELECT target.name, account FROM links JOIN routes ON routes.id = route \
+                   JOIN tenants AS target ON target.id = links.target JOIN tenants AS home ON home.id = routes.home \
+                   WHERE home.name = ?1 AND links.home = ?2 AND account IS NOT NULL";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params![tenant, codec::object(home)])?;
+        let mut accounts = Vec::new();
+        while let Some(row) = rows.next()? {
+            accounts.push((row.get(0)?, codec::object_id(&row.get::<_, Vec<u8>>(1)?)?));
+        }
+        Ok(accounts)
     }
 
     /// Forgets everybody who is gone for good from their tenant and is tied to nobody: nothing can come of what is remembered

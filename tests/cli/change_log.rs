@@ -341,14 +341,23 @@ fn whoever_no_tenant_has_any_more_is_forgotten_wholly() {
         sim.control("DELETE", &format!("tenants/{tenant}/users/{object}?hard=true"), &Value::Null);
     }
     // As long as a link leads there it is not known yet that nothing comes of it.
-    let other = text(&sim.staff("west")[0], "userPrincipalName").to_owned();
-    place.run(&["sync", "--user", &other]);
-    place.run(&erase).code(0).says(&format!("what south says of {} is remembered: it is tied to", accounts[0].1));
+    let other = text(&sim.staff("north")[0], "userPrincipalName").to_owned();
+    place.run(&["sync", "--user", &other]).code(0);
+    let tied = place.run(&["log", "erase", &id, "--reason", "request 17"]).code(0);
+    for (tenant, object) in accounts.iter().chain([&("north", id.clone())]) {
+        let kept = format!("what {tenant} says of {object} is remembered: it is tied to");
+        assert!(tied.err.contains(&kept), "no {kept} in\n{}", tied.err);
+    }
     place.run(&["sync"]).code(0);
     let others = place.run(&["status", "--format", "json"]).json()["tenants"].clone();
-    let erased = place.run(&erase).code(0);
+    let erased = place.run(&["log", "erase", &id, "--reason", "request 17"]).code(0);
     assert!(!erased.err.contains("is remembered"), "{}", erased.err);
     assert!(!holds(&bytes(&place), &who), "it is nowhere any more");
+    let known = |object: &str| -> i64 {
+        let sql = "SELECT count(*) FROM observations WHERE object = unhex(replace(?1, '-', ''))";
+        Connection::open(place.db()).unwrap().query_row(sql, [object], |r| r.get(0)).unwrap()
+    };
+    assert_eq!((known(&id), known(&accounts[0].1), known(&accounts[1].1)), (0, 0, 0));
     assert_eq!(place.run(&["status", "--format", "json"]).json()["tenants"], others, "nobody else is forgotten");
     place.run(&["log", "verify"]).code(0);
     let since = sim.seq();

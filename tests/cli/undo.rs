@@ -160,3 +160,24 @@ fn an_undo_is_written_to_a_file_signed_and_carried_out_as_it_stands_there() {
     assert_eq!(status["runs"][0]["summary"]["approved_by"], json!(public), "{status:#}");
     place.run(&["log", "verify"]).code(0);
 }
+
+/// What a person edited since is not deleted with what a run had made: somebody has begun to work with that account.
+#[test]
+fn an_undo_in_a_file_leaves_accounts_that_are_not_what_they_were() {
+    let (place, sim) = Place::school(60);
+    place.settle();
+    let who =
+        ["late.comer", "later.comer"].map(|name| text(&super::support::teacher("north", name), "mail").to_owned());
+    who.iter()
+        .for_each(|who| drop(sim.add("north", &super::support::teacher("north", who.split_once('@').unwrap().0))));
+    place.run(&["sync"]).code(0);
+    let run = last_run(&place);
+    place.run(&["undo", &run, "--out", "undo.jsonl"]).code(2);
+    let id = sim.account("south", &who[0])["id"].as_str().unwrap().to_owned();
+    sim.edit("south", &id, &json!({ "displayName": "Known Here" }));
+    let since = sim.seq();
+    place.run(&["sync", "--plan", "undo.jsonl"]).code(4).says(&format!("delete of {} was refused", who[0]));
+    let gone = sim.ledger_since(since);
+    assert!(gone.len() == 3 && gone.iter().all(|e| e["kind"] == "delete"), "{gone:#?}");
+    assert_eq!(sim.account("south", &who[0])["displayName"], "Known Here");
+}

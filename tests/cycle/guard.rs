@@ -110,6 +110,22 @@ async fn many_small_runs_may_not_change_an_attribute_of_more_people_than_one_may
     assert!(bounds(&bench.sync().await).is_empty());
 }
 
+/// A join writes attributes as an update does; an invitation does not count, but what follows its own update does.
+#[tokio::test(start_paused = true)]
+async fn a_days_limit_of_an_attribute_counts_joins_and_not_what_is_new() {
+    let bench = bench("[guard.attributes]\njobTitle = { max = 1 }", 3);
+    bench.settled_sync().await;
+    super::ownership::old_guest(&bench, "south", "old@north.example", "Accepted");
+    bench.staff("north", "old");
+    let report = bench.sync().await;
+    assert!(bounds(&report).is_empty() && report.drafted.refusals.is_empty());
+    assert_eq!(bench.guest("south", "old@north.example")["jobTitle"], "Lecturer", "it was joined");
+    bench.staff("north", "new");
+    assert!(bounds(&bench.sync().await).is_empty(), "an invitation is no update");
+    bench.tenant("north").edit_user("p0@north.example", &json!({ "jobTitle": "Dean" })).unwrap();
+    assert_eq!(bounds(&bench.sync().await), [Bound::Day]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_days_limit_of_an_attribute_may_be_wider_than_that_of_one_run() {
     let guard = "[guard.attributes]\njobTitle = { max = 1 }\n[guard.day.attributes]\njobTitle = { max = 2 }";
