@@ -168,8 +168,9 @@ fn scrub(document: &mut Json, names: &[String]) -> bool {
             }
             named
         }
-        Json::Array(items) => items.iter_mut().fold(false, |any, item| scrub(item, names) || any),
-        Json::Object(fields) => fields.values_mut().fold(false, |any, field| scrub(field, names) || any),
+        // Each of them is looked at, also behind one that was found.
+        Json::Array(items) => items.iter_mut().filter_map(|item| scrub(item, names).then_some(())).count() > 0,
+        Json::Object(fields) => fields.values_mut().filter_map(|field| scrub(field, names).then_some(())).count() > 0,
         Json::Null | Json::Bool(_) | Json::Number(_) => false,
     }
 }

@@ -407,7 +407,7 @@ fn a_person_is_erased_and_the_chain_and_its_heads_still_hold() {
     // A spreadsheet and a security information system are told of what is left, and that and why something is gone.
     let csv = place.run(&["log", "--format", "csv"]).code(0).out;
     let rows: Vec<csv::StringRecord> = csv::Reader::from_reader(csv.as_bytes()).records().map(Result::unwrap).collect();
-    let of = |seq: &Value| rows.iter().filter(|row| row[0] == seq.to_string()).collect::<Vec<_>>();
+    let of = |seq: &Value| rows.iter().filter(|row| row[0].parse().ok() == seq.as_u64()).collect::<Vec<_>>();
     let events = place.run(&["log", "--format", "ocsf"]).code(0).lines();
     assert_eq!(events.len(), after.len());
     for (entry, event) in after.iter().zip(&events).filter(|(entry, _)| entry["erased"] == true) {
