@@ -10,7 +10,7 @@ use super::run::LetThrough;
 use super::{Cycle, Drafted, EngineError, Readings, planned, steps, write_windows};
 use crate::config::{Config, Route};
 use crate::model::{ActionKind, Attribute, Change, ObjectId, RouteName, Selection, TenantName, Timestamp};
-use crate::plan::{self, Claims, Decision, Plan, PlannedRoute, Resolved, RoutePlan};
+use crate::plan::{self, Claims, Decision, Foundation, Plan, PlannedRoute, Resolved, RoutePlan};
 use crate::ports::{Clock, DirectoryRead};
 use crate::quota;
 use crate::store::{Among, Reading, StoreError};
@@ -205,8 +205,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             drafted.plan.routes.iter().try_for_each(|plan| self.store.together(|| self.explain(plan)))?;
         }
         drafted.refusals = self.refusals(&drafted.plan, &drafting.let_through())?;
-        drafted.digest = plan::digest(&drafted.plan);
-        drafted.refused_digest = plan::digest(&drafted.refused());
+        drafted.seal();
         Ok(drafted)
     }
 
@@ -214,6 +213,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     /// for what it claims and for nothing else, so nothing of it is remembered.
     async fn draft_route(&self, route: &Route, known: bool, drafting: &Drafting<'_>) -> Result<RoutePlan, EngineError> {
         let planned = planned(route);
+        let foundation = Foundation::of(&planned);
         self.store.notice_rules(&route.name, &planned.marks(self.clock.now()))?;
         let mut draft = RoutePlan {
             route: route.name.clone(),
@@ -233,8 +233,9 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             let Some(last) = some.last() else { break };
             after = Some(last.clone());
             some.retain(|home| !drafting.is_busy(&route.name, home));
-            self.store
-                .together(|| some.iter().try_for_each(|home| self.consider(&planned, home, known, &mut draft)))?;
+            self.store.together(|| {
+                some.iter().try_for_each(|home| self.consider(&planned, &foundation, home, known, &mut draft))
+            })?;
             // Others write and read meanwhile, and whoever asks us to stop is heard.
             tokio::task::yield_now().await;
         }
@@ -259,6 +260,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     fn consider(
         &self,
         route: &PlannedRoute,
+        foundation: &Foundation,
         home: &ObjectId,
         known: bool,
         draft: &mut RoutePlan,
@@ -280,7 +282,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                     draft.awaited.insert(home.clone(), awaited);
                 }
                 self.claim(route, &change)?;
-                draft.basis.insert(home.clone(), plan::basis(route, &case));
+                draft.basis.insert(home.clone(), foundation.basis(&case));
                 draft.changes.push(change);
             }
             Decision::Hold(hold) => draft.held.push(plan::hold_of(&route.name, &case.home, hold)),

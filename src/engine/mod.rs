@@ -274,10 +274,14 @@ pub struct Drafted {
 }
 
 impl Drafted {
-    /// The part of the plan that the guard refused.
-    fn refused(&self) -> Plan {
+    /// Puts down the digests of what is planned.
+    fn seal(&mut self) {
         let refused = |r: &&plan::RoutePlan| self.refusals.iter().any(|refusal| refusal.route == r.route);
-        Plan { routes: self.plan.routes.iter().filter(refused).cloned().collect() }
+        self.digest = plan::digest(&self.plan);
+        self.refused_digest = match self.plan.routes.iter().filter(refused).count() {
+            all if all == self.plan.routes.len() => self.digest.clone(),
+            _ => plan::digest_of_routes(self.plan.routes.iter().filter(refused)),
+        };
     }
 }
 

@@ -213,7 +213,7 @@ async fn find_invited<D: DirectoryRead>(
             continue;
         }
         let item = DeltaItem { object: object.clone(), news: News::Seen(edits) };
-        let observed = Observed::fold(None, item.clone());
+        let observed = Observed::fold(None, &item);
         let linked = store.is_linked(tenant, &object).unwrap_or(true);
         let stands = observed.presence == Presence::Present && observed.standing() == Standing::External;
         if stands && !linked && holds(&observed, &address) {

@@ -82,6 +82,9 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
             self.due_again(&(&self.route_names() | &*run.polled.borrow()))?;
         }
         let mut report = run.report.into_inner();
+        if report.drafted.digest.is_empty() && !run.polls {
+            report.drafted.seal();
+        }
         if !report.stopped {
             self.must_be_known(report.drafted.user_known)?;
         }
@@ -440,9 +443,12 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
 
     /// A stage's part of the whole report.
     fn absorb(&self, only: &BTreeSet<RouteName>, drafted: Drafted) {
-        let Drafted { plan, skipped, refusals, stale, user_known, .. } = drafted;
+        let Drafted { plan, skipped, refusals, stale, user_known, digest, refused_digest, .. } = drafted;
         let mut report = self.report.borrow_mut();
         let all = &mut report.drafted;
+        // Those of several stages together are put down at the end.
+        let alone = all.plan.routes.is_empty() && !self.polls;
+        (all.digest, all.refused_digest) = if alone { (digest, refused_digest) } else { <(String, String)>::default() };
         all.user_known |= user_known;
         all.skipped.retain(|route, _| !only.contains(route));
         all.skipped.extend(skipped);
@@ -462,10 +468,6 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
                 }
                 None => all.plan.routes.push(part),
             }
-        }
-        if !self.polls {
-            all.digest = plan::digest(&all.plan);
-            all.refused_digest = plan::digest(&all.refused());
         }
         if let Some(saved) = &self.cycle.focus.saved {
             (all.digest, all.refused_digest) = (saved.digest.clone(), saved.digest.clone());

@@ -41,8 +41,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             self.store.together(|| self.explain(plan))?;
         }
         drafted.refusals = self.refusals(&drafted.plan, &drafting.let_through())?;
-        drafted.digest = plan::digest(&drafted.plan);
-        drafted.refused_digest = plan::digest(&drafted.refused());
+        drafted.seal();
         Ok(drafted)
     }
 
@@ -73,7 +72,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             };
             let mut undone = plan::inverse(route, person, done, link.as_ref(), account.as_ref());
             let written = done.iter().flat_map(|write| write.edits.keys().cloned()).collect();
-            draft.basis.insert(home.clone(), plan::undo_basis(account.as_ref(), link.as_ref(), written));
+            draft.basis.insert(home.clone(), plan::undo_basis(account.as_ref(), link.as_ref(), &written));
             if let Some(hold) = account.as_ref().and_then(|a| plan::protected(&ownership, a)) {
                 undone.left.extend(undone.changes.drain(..).map(|change| (change.action.kind(), hold.to_string())));
             }

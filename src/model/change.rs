@@ -235,24 +235,23 @@ impl Change {
     }
     /// The same with every value: for digests, never to be shown.
     pub fn unredacted(&self) -> BTreeMap<Attribute, (Option<Value>, Option<Value>)> {
-        let shown = |edits: &Edits| {
-            let pair =
-                |(a, e): (&Attribute, &super::Edit)| (a.clone(), (self.before.get(a).cloned(), e.value().cloned()));
-            edits.iter().map(pair).collect()
-        };
-        let enabled = |after: bool| {
-            let a = Attribute::from(Attribute::ACCOUNT_ENABLED);
-            let before = self.before.get(&a).cloned();
-            BTreeMap::from([(a, (before, Some(Value::Bool(after))))])
+        let owned = |(a, [before, after]): (&str, [Option<&Value>; 2])| (a.into(), (before.cloned(), after.cloned()));
+        self.pairs().into_iter().map(owned).collect()
+    }
+    /// Before and after of each attribute, in the order of their names, with every value.
+    pub(crate) fn pairs(&self) -> Vec<(&str, [Option<&Value>; 2])> {
+        let enabled = |after: &'static Value| {
+            let a = Attribute::ACCOUNT_ENABLED;
+            vec![(a, [self.before.get(a), Some(after)])]
         };
         match &self.action {
-            Action::Provision { wanted, .. } => {
-                wanted.iter().map(|(a, v)| (a.clone(), (None, Some(v.clone())))).collect()
+            Action::Provision { wanted, .. } => wanted.iter().map(|(a, v)| (a.as_str(), [None, Some(v)])).collect(),
+            Action::Join { edits, .. } | Action::Update { edits, .. } => {
+                edits.iter().map(|(a, e)| (a.as_str(), [self.before.get(a), e.value()])).collect()
             }
-            Action::Join { edits, .. } | Action::Update { edits, .. } => shown(edits),
-            Action::Disable { .. } => enabled(false),
-            Action::Enable { .. } => enabled(true),
-            Action::Restore { .. } | Action::Delete { .. } | Action::Unlink => BTreeMap::new(),
+            Action::Disable { .. } => enabled(&Value::Bool(false)),
+            Action::Enable { .. } => enabled(&Value::Bool(true)),
+            Action::Restore { .. } | Action::Delete { .. } | Action::Unlink => Vec::new(),
         }
     }
 }

@@ -36,17 +36,17 @@ pub struct Observed {
 impl Observed {
     /// Folds one item of news into what was known. Folding the same item twice gives the same knowledge.
     #[must_use]
-    pub fn fold(before: Option<Observed>, item: DeltaItem) -> Observed {
+    pub fn fold(before: Option<Observed>, item: &DeltaItem) -> Observed {
         let gone = before.as_ref().is_some_and(|b| b.presence == Presence::Gone);
         let known = before.map(|b| b.attributes).unwrap_or_default();
-        let (presence, attributes) = match item.news {
+        let (presence, attributes) = match &item.news {
             // Gone for good: that it was soft-deleted before is old news, in whichever order the two are told.
             News::Removed(Removal::Soft) if gone => (Presence::Gone, known),
-            News::Seen(edits) => (Presence::Present, edited(known, &edits)),
+            News::Seen(edits) => (Presence::Present, edited(known, edits)),
             News::Removed(Removal::Soft) => (Presence::SoftDeleted, known),
             News::Removed(Removal::Hard) => (Presence::Gone, Attributes::new()),
         };
-        Observed { object: item.object, presence, attributes }
+        Observed { object: item.object.clone(), presence, attributes }
     }
 
     /// External by any of the marks that an invitation leaves: `#EXT#` in the user principal name, a creation type
@@ -61,7 +61,9 @@ impl Observed {
         const MARKS: [Mark; 3] = [
             (Attribute::CREATION_TYPE, |text| text.eq_ignore_ascii_case("Invitation")),
             (Attribute::EXTERNAL_USER_STATE, |text| !text.is_empty()),
-            (Attribute::USER_PRINCIPAL_NAME, |text| text.to_ascii_uppercase().contains("#EXT#")),
+            (Attribute::USER_PRINCIPAL_NAME, |text| {
+                text.as_bytes().windows(5).any(|five| five.eq_ignore_ascii_case(b"#EXT#"))
+            }),
         ];
         let bears = |(name, is_mark): &Mark| self.attributes.get(*name).and_then(Value::as_text).is_some_and(is_mark);
         MARKS.into_iter().filter(bears).map(|(name, _)| name)

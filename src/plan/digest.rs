@@ -2,28 +2,98 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use super::{Case, Plan, PlannedRoute};
-use crate::model::{Action, Attribute, Change, Held, Link, Observed, Tie, Value};
+use super::{Case, Plan, PlannedRoute, RoutePlan};
+use crate::model::{
+    ActionKind, Attribute, Change, Held, Link, ObjectId, Observed, Person, REDACTED, TenantName, Tie, Value,
+};
+
+/// A change as one line of a plan. Fields, here and below, stand in the order of their names: as in a JSON object that was
+/// read back from a file.
+#[derive(Serialize)]
+struct Line<'a> {
+    account: Option<Account<'a>>,
+    action: ActionKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    basis: Option<&'a str>,
+    edits: Edits<'a>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    hidden: BTreeMap<Attribute, [Option<String>; 2]>,
+    home: &'a Person,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invites: Option<&'a str>,
+    route: String,
+    rules: &'a str,
+    r#type: &'static str,
+    why: &'static str,
+}
+
+#[derive(Serialize)]
+struct Account<'a> {
+    id: &'a ObjectId,
+    tenant: &'a TenantName,
+}
+
+/// What a change writes, with what may be shown of it.
+struct Edits<'a>(&'a Change);
+
+impl Serialize for Edits<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.pairs().into_iter().map(|(attribute, [before, after])| {
+            let hidden = self.0.redacted.contains(attribute);
+            let shown =
+                |value: Option<_>| value.map(|v| if hidden { Shown::Hidden(REDACTED) } else { Shown::Value(v) });
+            (attribute, Pair { after: shown(after), before: shown(before) })
+        }))
+    }
+}
+
+#[derive(Serialize)]
+struct Pair<'a> {
+    after: Option<Shown<'a>>,
+    before: Option<Shown<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Shown<'a> {
+    Hidden(&'static str),
+    Value(&'a Value),
+}
+
+impl<'a> Line<'a> {
+    fn new(change: &'a Change) -> Self {
+        let account = change.action.account().map(|id| Account { id, tenant: &change.route.target });
+        Self {
+            account,
+            action: change.action.kind(),
+            basis: None,
+            edits: Edits(change),
+            hidden: BTreeMap::new(),
+            home: &change.home,
+            invites: None,
+            route: change.route.to_string(),
+            rules: &change.rules,
+            r#type: "change",
+            why: change.why.as_str(),
+        }
+    }
+
+    /// `invites` is the address that is invited, mapped or not: who may sign in hangs on it. `hidden` holds hashes of values
+    /// that nobody may see: a plan with another hidden value is another plan. `basis` stands for what was known of the
+    /// person.
+    fn of_plan(change: &'a Change, basis: Option<&'a String>) -> Self {
+        let (invites, hidden) = (change.action.address(), hidden(change));
+        Self { invites, hidden, basis: basis.map(String::as_str), ..Self::new(change) }
+    }
+}
 
 /// A change as one JSON object, the promised `jsonl` shape.
 pub fn change_line(change: &Change) -> Json {
-    let mut edits = serde_json::Map::new();
-    for (attribute, (before, after)) in change.edits() {
-        edits.insert(attribute.to_string(), json!({ "before": before, "after": after }));
-    }
-    json!({
-        "type": "change",
-        "route": change.route.to_string(),
-        "action": change.action.kind(),
-        "home": change.home,
-        "account": change.action.account().map(|id| json!({ "tenant": change.route.target, "id": id })),
-        "edits": edits,
-        "why": change.why.as_str(),
-        "rules": change.rules,
-    })
+    json!(Line::new(change))
 }
 
 /// A hold as one JSON object, the promised `jsonl` shape.
@@ -37,102 +107,113 @@ pub fn held_line(held: &Held) -> Json {
 }
 
 /// A change as one line of a plan file: the same, and what else makes it this change and no other.
-///
-/// `invites` is the address that is invited, mapped or not: who may sign in hangs on it. `hidden` holds hashes of values
-/// that nobody may see: a plan with another hidden value is another plan. `basis` stands for what was known of the person.
 pub fn plan_line(change: &Change, basis: Option<&String>) -> Json {
-    let mut line = change_line(change);
-    let Json::Object(fields) = &mut line else { return line };
-    if let Action::Provision { address, .. } = &change.action {
-        fields.insert("invites".to_owned(), json!(address));
-    }
-    let hidden = hidden(change);
-    if !hidden.is_empty() {
-        fields.insert("hidden".to_owned(), json!(hidden));
-    }
-    if let Some(basis) = basis {
-        fields.insert("basis".to_owned(), json!(basis));
-    }
-    line
+    json!(Line::of_plan(change, basis))
 }
 
 /// For each redacted attribute the hashes of its values before and after.
 pub(super) fn hidden(change: &Change) -> BTreeMap<Attribute, [Option<String>; 2]> {
-    let all = change.unredacted().into_iter().filter(|(attribute, _)| change.redacted.contains(attribute));
-    let of = |attribute: &Attribute, value: Option<Value>| {
-        let whose = json!([change.route.to_string(), change.home.id, attribute, value]);
-        value.map(|_| hash("crosstie hidden value v1", [whose.to_string()]))
+    let mut hidden = BTreeMap::new();
+    if change.redacted.is_empty() {
+        return hidden;
+    }
+    let of = |attribute: &str, value: Option<&Value>| {
+        let whose = (change.route.to_string(), &change.home.id, attribute, value);
+        value.map(|_| hash("crosstie hidden value v1", [text(&whose).as_bytes()]))
     };
-    all.map(|(attribute, (before, after))| {
-        let hashes = [of(&attribute, before), of(&attribute, after)];
-        (attribute, hashes)
-    })
-    .collect()
+    for (attribute, pair) in change.pairs().into_iter().filter(|(attribute, _)| change.redacted.contains(*attribute)) {
+        hidden.insert(attribute.into(), pair.map(|value| of(attribute, value)));
+    }
+    hidden
 }
 
 /// `sha256:…` over routes, rules, changes and before-values; the order in which they were found does not matter.
 pub fn digest(plan: &Plan) -> String {
-    let routes = plan.routes.iter().map(|r| (r.route.to_string(), r.fingerprint.as_str()));
-    let lines = plan.routes.iter().flat_map(|r| r.changes.iter().map(|c| plan_line(c, r.basis.get(&c.home.id))));
-    digest_of(routes, lines.map(|line| line.to_string()))
+    digest_of_routes(plan.routes.iter())
 }
 
-/// The same of what a file says.
+/// The same of some of its routes.
+pub fn digest_of_routes<'p>(plans: impl Iterator<Item = &'p RoutePlan> + Clone) -> String {
+    let routes = plans.clone().map(|r| (r.route.to_string(), r.fingerprint.as_str()));
+    let lines = plans.flat_map(|r| r.changes.iter().map(|c| Line::of_plan(c, r.basis.get(&c.home.id))));
+    digest_of(routes, lines.map(|line| text(&line)))
+}
+
+/// The same of what a file says. A plan may have a million lines: what is sorted are their hashes.
 pub(super) fn digest_of<'a>(
     routes: impl Iterator<Item = (String, &'a str)>,
     lines: impl Iterator<Item = String>,
 ) -> String {
     let routes = routes.map(|(route, fingerprint)| format!("route {route} {fingerprint}"));
-    let mut lines: Vec<String> = routes.chain(lines).collect();
-    lines.sort_unstable();
-    hash("crosstie plan v2", lines)
+    let mut hashes: Vec<[u8; 32]> = routes.chain(lines).map(|line| Sha256::digest(line).into()).collect();
+    hashes.sort_unstable();
+    hash("crosstie plan v3", hashes)
 }
 
-/// What was known of a person when their change was planned, as far as the rules read or write it: all that a decision
-/// about them can hang on. Whether a guest has redeemed the invitation is not part of it, nor when a link was made.
-pub fn basis(route: &PlannedRoute, case: &Case) -> String {
-    let home = known(&case.home, route.rules.iter().flat_map(|r| r.home_attributes()).collect());
-    let stamp = route.ownership.stamping.iter().map(|stamping| stamping.attribute.clone());
-    let written = route.rules.iter().flat_map(|r| r.target_attributes()).chain(stamp).collect();
-    let account = case.account.as_ref().map(|account| known(account, written));
-    let link = case.link.as_ref().map(tied);
-    hash("crosstie basis v1", [json!([home, case.member_of, account, link]).to_string()])
+/// As JSON. Nothing here holds what JSON has no form for.
+fn text(what: &impl Serialize) -> String {
+    serde_json::to_string(what).unwrap_or_else(|_| json!(what).to_string())
+}
+
+/// What is relevant of a route's people, for [`Foundation::basis`].
+pub struct Foundation {
+    home: BTreeSet<Attribute>,
+    account: BTreeSet<Attribute>,
+}
+
+impl Foundation {
+    /// What the rules of a route read at home, and read or write in the target.
+    pub fn of(route: &PlannedRoute) -> Self {
+        let stamp = route.ownership.stamping.iter().map(|stamping| stamping.attribute.clone());
+        Self {
+            home: route.rules.iter().flat_map(|r| r.home_attributes()).collect(),
+            account: route.rules.iter().flat_map(|r| r.target_attributes()).chain(stamp).collect(),
+        }
+    }
+
+    /// What was known of a person when their change was planned, as far as the rules read or write it: all that a decision
+    /// about them can hang on. Whether a guest has redeemed the invitation is not part of it, nor when a link was made.
+    pub fn basis(&self, case: &Case) -> String {
+        let home = known(&case.home, &self.home);
+        let account = case.account.as_ref().map(|account| known(account, &self.account));
+        let link = case.link.as_ref().map(tied);
+        hash("crosstie basis v1", [text(&(home, &case.member_of, account, link)).as_bytes()])
+    }
 }
 
 /// What was known of an account when it was planned to take back what was done to it: `written` are the attributes that were.
 /// Neither home nor rules are part of it: what has gone wrong there is often put right in the meantime.
-pub fn undo_basis(account: Option<&Observed>, link: Option<&Link>, written: BTreeSet<Attribute>) -> String {
+pub fn undo_basis(account: Option<&Observed>, link: Option<&Link>, written: &BTreeSet<Attribute>) -> String {
     let account = account.map(|account| known(account, written));
-    hash("crosstie undo basis v1", [json!([account, link.map(tied)]).to_string()])
+    hash("crosstie undo basis v1", [text(&(account, link.map(tied))).as_bytes()])
 }
 
 /// Attributes that decisions about anybody hang on, whatever the rules say.
 const LAWS: [&str; 4] =
     [Attribute::USER_PRINCIPAL_NAME, Attribute::ACCOUNT_ENABLED, Attribute::USER_TYPE, Attribute::MAIL];
 
-fn known(observed: &Observed, relevant: BTreeSet<Attribute>) -> Json {
+fn known<'o>(observed: &'o Observed, relevant: &BTreeSet<Attribute>) -> impl Serialize + use<'o> {
     let counts = |a: &Attribute| LAWS.contains(&a.as_str()) || relevant.contains(a);
     let attributes: BTreeMap<_, _> = observed.attributes.iter().filter(|(a, _)| counts(a)).collect();
-    json!([observed.object, format!("{:?}", observed.presence), attributes])
+    (&observed.object, format!("{:?}", observed.presence), attributes)
 }
 
-fn tied(link: &Link) -> Json {
+fn tied(link: &Link) -> impl Serialize {
     let tie = match &link.tie {
         Tie::Known { account, origin } => json!([account, origin]),
         Tie::Asked(asked) => json!([asked.address]),
     };
-    json!([tie, link.initialised, link.disabled_by_us, link.baseline])
+    (tie, link.initialised, link.disabled_by_us, &link.baseline)
 }
 
 /// Every piece goes in with its length, so that no two different lists read alike.
-fn hash(domain: &str, pieces: impl IntoIterator<Item = String>) -> String {
+fn hash(domain: &str, pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
     let mut hash = Sha256::new();
     hash.update(domain.as_bytes());
     hash.update(b"\n");
     for piece in pieces {
-        hash.update((piece.len() as u64).to_be_bytes());
-        hash.update(piece.as_bytes());
+        hash.update((piece.as_ref().len() as u64).to_be_bytes());
+        hash.update(piece.as_ref());
     }
-    let hex: String = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("sha256:{:x}", hash.finalize())
 }

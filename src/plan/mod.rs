@@ -30,7 +30,7 @@ pub use adopt::{Adoption, adoption};
 pub use conflict::{Claims, claim_of, hold_shared};
 pub use decide::Decision;
 pub use differ::{Difference, differences, judgement};
-pub use digest::{basis, change_line, digest, held_line, plan_line, undo_basis};
+pub use digest::{Foundation, change_line, digest, digest_of_routes, held_line, plan_line, undo_basis};
 pub use explain::explain;
 pub use guard::{
     Bound, Counted, People, Refusal, asks_for_the_day, counted_as, guarded, population_counts, refusals,
@@ -174,7 +174,7 @@ pub struct RoutePlan {
     pub awaited: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
     /// Home users whose updates are part of their provisioning, and are not counted by the guard.
     pub still_provisioning: BTreeSet<ObjectId>,
-    /// What each change is founded on, by home user: see [`basis`].
+    /// What each change is founded on, by home user: see [`Foundation::basis`].
     pub basis: BTreeMap<ObjectId, String>,
 }
 

@@ -1,11 +1,13 @@
 //! In which form do values lie in the file?
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use serde::Serializer;
 
 use super::StoreError;
-use crate::model::{Attributes, ObjectId, Presence, Timestamp};
+use crate::model::{Attribute, Attributes, Edits, ObjectId, Presence, Timestamp, Value};
 
 /// Never part of UTF-8: marks an id that is stored as text.
 const TEXT: u8 = 0xff;
@@ -14,7 +16,7 @@ const TEXT: u8 = 0xff;
 pub(super) fn object(id: &ObjectId) -> Vec<u8> {
     let text = id.as_str();
     if let Ok(guid) = Uuid::try_parse(text)
-        && guid.hyphenated().to_string() == text
+        && guid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text
     {
         return guid.as_bytes().to_vec();
     }
@@ -41,6 +43,12 @@ pub(super) fn object_id(bytes: &[u8]) -> Result<ObjectId, StoreError> {
 /// JSON with sorted keys: equal attributes are equal text.
 pub(super) fn attributes(attributes: &Attributes) -> Result<String, StoreError> {
     serde_json::to_string(attributes).map_err(|e| StoreError::Damaged(e.to_string()))
+}
+
+/// The values that these edits set, as [`attributes`] has them.
+pub(super) fn values(edits: &Edits) -> Result<String, StoreError> {
+    let values: BTreeMap<&Attribute, &Value> = edits.iter().filter_map(|(a, edit)| Some((a, edit.value()?))).collect();
+    serde_json::to_string(&values).map_err(|e| StoreError::Damaged(e.to_string()))
 }
 
 /// Back from [`attributes`].

@@ -51,8 +51,7 @@ impl Store {
     /// # Errors
     /// SQLite's.
     pub fn population(&self, route: &RouteName) -> Result<u64, StoreError> {
-        let sql = "SELECT count(*) FROM links WHERE route = ?1 AND account IS NOT NULL";
-        Ok(unsigned(self.connection.query_row(sql, [self.route(route)?], |r| r.get(0))?))
+        Ok(self.link_counts(self.route(route)?)?.iter().sum())
     }
 
     /// Is the account some home user's, on whichever route into the tenant?

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codec::{self, signed, unsigned};
-use super::readings::Round;
+use super::readings::{Round, resize};
 use super::{Store, StoreError, TenantRow};
 use crate::model::{
     Attribute, Attributes, DeltaItem, News, ObjectId, Observed, Presence, Selection, Standing, TenantName, Timestamp,
@@ -62,7 +62,8 @@ impl Store {
     /// SQLite's.
     pub fn observed(&self, tenant: &TenantName, object: &ObjectId) -> Result<Option<Observed>, StoreError> {
         let id = self.tenant(tenant)?.id;
-        Ok(row(&self.connection, id, object)?.map(|r| r.observed))
+        let stored = stored(&self.connection, id, &codec::object(object))?;
+        Ok(stored.map(|stored| stored.read(object)).transpose()?.map(|row| row.observed))
     }
 
     /// Is the object there? The same as [`Store::observed`] says, without reading its attributes.
@@ -82,7 +83,8 @@ impl Store {
         let tenant = self.tenant(tenant)?;
         self.transaction(|c| {
             let object = codec::object(&item.object);
-            self.fold(c, &tenant, item, None, now)?;
+            let grown = self.fold(c, &tenant, &item, None, now)?;
+            resize(c, tenant.id, grown)?;
             let sql = "UPDATE observations SET suspect = 2, confirmed = 1, learned_at = ?3 \
                        WHERE tenant = ?1 AND object = ?2";
             c.prepare_cached(sql)?.execute(params![tenant.id, object, signed(now.0)])?;
@@ -108,7 +110,8 @@ impl Store {
     pub fn suspects(&self, tenant: &TenantName, now: Timestamp) -> Result<Vec<ObjectId>, StoreError> {
         let id = self.tenant(tenant)?.id;
         let young = Timestamp(now.0.saturating_sub(LAG_ALLOWANCE_SECONDS * 1000));
-        let sql = "SELECT object FROM observations WHERE tenant = ?1 AND suspect = 1 \
+        // By name: SQLite would walk over everybody by the primary key.
+        let sql = "SELECT object FROM observations INDEXED BY observations_suspect WHERE tenant = ?1 AND suspect = 1 \
                    AND (confirmed = 1 OR learned_at <= ?2)";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query(params![id, signed(young.0)])?;
@@ -121,32 +124,41 @@ impl Store {
 
     /// Folds one item of news, keeps the keys, and marks everyone whom it concerns.
     ///
-    /// `round`: the reading that told it; `None` for the answer to a write or a look.
+    /// `round`: the reading that told it; `None` for the answer to a write or a look. Answers by how much that changes the
+    /// tenant's size: see [`resize`].
     pub(super) fn fold(
         &self,
         c: &Connection,
         tenant: &TenantRow,
-        item: DeltaItem,
+        item: &DeltaItem,
         round: Option<&Round>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let before = row(c, tenant.id, &item.object)?;
+    ) -> Result<i64, StoreError> {
+        let object = codec::object(&item.object);
+        let stored = stored(c, tenant.id, &object)?;
         let in_full_round = round.filter(|r| r.full);
-        let unmentioned = in_full_round.is_some_and(|r| leaves_out(before.as_ref(), &item.news, &r.selection));
-        let kept = before.as_ref().map(|r| match in_full_round {
-            Some(round) => still_asked_for(r.observed.clone(), &round.selection),
-            None => r.observed.clone(),
-        });
-        let after = Observed::fold(kept.clone(), item);
-        let known = before.as_ref();
+        if let (Some(stored), Some(round)) = (&stored, in_full_round)
+            && stored.is_told_again(item)?
+        {
+            mention(c, tenant.id, &object, round, now)?;
+            return Ok(0);
+        }
+        let known = stored.map(|stored| stored.read(&item.object)).transpose()?;
+        let known = known.as_ref();
+        let kept = || {
+            let observed = known?.observed.clone();
+            Some(in_full_round.map_or_else(|| observed.clone(), |r| still_asked_for(observed.clone(), &r.selection)))
+        };
+        let after = Observed::fold(kept(), item);
+        let unmentioned = in_full_round.is_some_and(|r| leaves_out(known, &item.news, &r.selection));
         let looked_at = known.filter(|k| k.looked_at_lately(now));
         // Another look tells whether the reading is news or late.
-        let against_a_look = round.is_some() && looked_at.is_some() && kept.as_ref() != Some(&after);
+        let against_a_look = looked_at.filter(|_| round.is_some()).and_then(|_| kept()).filter(|kept| *kept != after);
         let row = Row {
             round: in_full_round.map_or(known.map_or(0, |r| r.round), |r| signed(r.number)),
             confirmed: round.is_some() || known.is_some_and(|r| r.confirmed),
             doubt: match (round, known.map(|k| k.doubt)) {
-                _ if against_a_look => Doubt::Suspect,
+                _ if against_a_look.is_some() => Doubt::Suspect,
                 (Some(r), _) if r.full && unmentioned => Doubt::Suspect,
                 (Some(_), _) if looked_at.is_some() => Doubt::LookedAt,
                 // Seen in a reading: no longer only promised. Values that a full round left out stay in doubt.
@@ -155,22 +167,28 @@ impl Store {
                 (None, known) => known.unwrap_or(Doubt::Suspect),
             },
             learned_at: looked_at.filter(|_| round.is_some()).map_or(now, |k| k.learned_at),
-            observed: kept.filter(|_| against_a_look).unwrap_or(after),
+            observed: against_a_look.unwrap_or(after),
         };
         let changed = known.is_none_or(|k| k.observed != row.observed);
         let same = known
             .is_some_and(|k| !changed && k.round == row.round && k.confirmed == row.confirmed && k.doubt == row.doubt);
         if same {
-            return Ok(());
+            return Ok(0);
         }
-        write(c, tenant.id, &row)?;
-        if changed {
-            let old = known.map(|k| &k.observed);
-            change_keys(c, tenant, old, &row.observed)?;
-            mark(c, tenant, old, &row.observed)?;
+        write(c, tenant.id, &object, &row)?;
+        if !changed {
+            return Ok(0);
         }
-        Ok(())
+        let old = known.map(|k| &k.observed);
+        change_keys(c, tenant, &object, old, &row.observed)?;
+        mark(c, tenant, &object, old, &row.observed)?;
+        Ok(i64::from(counts(&row.observed)) - i64::from(old.is_some_and(counts)))
     }
+}
+
+/// Is it one of the tenant's own people?
+fn counts(observed: &Observed) -> bool {
+    observed.presence == Presence::Present && observed.standing() == Standing::Native
 }
 
 /// A full round says nothing of values that were cleared before it began, exactly as of those that it merely left out:
@@ -190,31 +208,65 @@ fn still_asked_for(mut observed: Observed, selection: &Selection) -> Observed {
     observed
 }
 
-fn row(c: &Connection, tenant: i64, object: &ObjectId) -> Result<Option<Row>, StoreError> {
-    let sql = "SELECT presence, attributes, round, confirmed, suspect, learned_at FROM observations \
-               WHERE tenant = ?1 AND object = ?2";
-    let found = c
-        .prepare_cached(sql)?
-        .query_row(params![tenant, codec::object(object)], |r| {
-            let facts = (r.get::<_, i64>(0)?, r.get::<_, String>(1)?);
-            Ok((facts, r.get(2)?, r.get(3)?, r.get::<_, i64>(4)?, r.get(5)?))
-        })
-        .optional()?;
-    let Some(((presence, attributes), round, confirmed, doubt, learned_at)) = found else { return Ok(None) };
-    let doubt = match doubt {
-        0 => Doubt::None,
-        2 => Doubt::LookedAt,
-        _ => Doubt::Suspect,
-    };
-    let observed = Observed {
-        object: object.clone(),
-        presence: codec::read_presence(presence)?,
-        attributes: codec::read_attributes(&attributes)?,
-    };
-    Ok(Some(Row { observed, round, confirmed, doubt, learned_at: Timestamp(unsigned(learned_at)) }))
+/// A row as it lies in the file.
+struct Stored {
+    presence: i64,
+    attributes: String,
+    round: i64,
+    confirmed: bool,
+    doubt: i64,
+    learned_at: i64,
 }
 
-fn write(c: &Connection, tenant: i64, row: &Row) -> Result<(), StoreError> {
+impl Stored {
+    /// Does a full round say of the user exactly what is known? Most of what such a round tells is, and need not be read.
+    fn is_told_again(&self, item: &DeltaItem) -> Result<bool, StoreError> {
+        let News::Seen(edits) = &item.news else { return Ok(false) };
+        let stands = self.presence == codec::presence(Presence::Present) && self.doubt != Doubt::LookedAt as i64;
+        Ok(stands && codec::values(edits)? == self.attributes)
+    }
+
+    fn read(self, object: &ObjectId) -> Result<Row, StoreError> {
+        let observed = Observed {
+            object: object.clone(),
+            presence: codec::read_presence(self.presence)?,
+            attributes: codec::read_attributes(&self.attributes)?,
+        };
+        let doubt = match self.doubt {
+            0 => Doubt::None,
+            2 => Doubt::LookedAt,
+            _ => Doubt::Suspect,
+        };
+        let learned_at = Timestamp(unsigned(self.learned_at));
+        Ok(Row { observed, round: self.round, confirmed: self.confirmed, doubt, learned_at })
+    }
+}
+
+fn stored(c: &Connection, tenant: i64, object: &[u8]) -> Result<Option<Stored>, StoreError> {
+    let sql = "SELECT presence, attributes, round, confirmed, suspect, learned_at FROM observations \
+               WHERE tenant = ?1 AND object = ?2";
+    let row = |r: &rusqlite::Row<'_>| {
+        Ok(Stored {
+            presence: r.get(0)?,
+            attributes: r.get(1)?,
+            round: r.get(2)?,
+            confirmed: r.get(3)?,
+            doubt: r.get(4)?,
+            learned_at: r.get(5)?,
+        })
+    };
+    Ok(c.prepare_cached(sql)?.query_row(params![tenant, object], row).optional()?)
+}
+
+/// A full round has told of the user what was known.
+fn mention(c: &Connection, tenant: i64, object: &[u8], round: &Round, now: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE observations SET round = ?3, confirmed = 1, suspect = 0, learned_at = ?4 \
+               WHERE tenant = ?1 AND object = ?2";
+    c.prepare_cached(sql)?.execute(params![tenant, object, signed(round.number), signed(now.0)])?;
+    Ok(())
+}
+
+fn write(c: &Connection, tenant: i64, object: &[u8], row: &Row) -> Result<(), StoreError> {
     let o = &row.observed;
     let manager = o.attributes.get(Attribute::MANAGER).and_then(Value::as_text).map(|m| codec::object(&m.into()));
     let sql = "INSERT INTO observations \
@@ -223,7 +275,7 @@ fn write(c: &Connection, tenant: i64, row: &Row) -> Result<(), StoreError> {
                external = ?4, attributes = ?5, manager = ?6, round = ?7, confirmed = ?8, suspect = ?9, learned_at = ?10";
     c.prepare_cached(sql)?.execute(params![
         tenant,
-        codec::object(&o.object),
+        object,
         codec::presence(o.presence),
         o.standing() == Standing::External,
         codec::attributes(&o.attributes)?,
@@ -286,12 +338,12 @@ pub(super) fn deleted_keys(address: &str) -> [(&'static str, String); 2] {
 fn change_keys(
     c: &Connection,
     tenant: &TenantRow,
+    object: &[u8],
     before: Option<&Observed>,
     after: &Observed,
 ) -> Result<(), StoreError> {
     let old = before.map(|b| keys(b, &tenant.keyed)).unwrap_or_default();
     let new = keys(after, &tenant.keyed);
-    let object = codec::object(&after.object);
     for (attribute, value) in old.difference(&new) {
         let sql = "DELETE FROM keys WHERE tenant = ?1 AND attribute = ?2 AND value = ?3 AND object = ?4";
         c.prepare_cached(sql)?.execute(params![tenant.id, attribute, value, object])?;
@@ -311,20 +363,26 @@ pub(super) fn rebuild_keys(c: &Connection, tenant: i64, keyed: &BTreeSet<Attribu
     let mut rows = statement.query([tenant])?;
     while let Some(r) = rows.next()? {
         let attributes: Attributes = codec::read_attributes(&r.get::<_, String>(2)?)?;
-        let object = codec::object_id(&r.get::<_, Vec<u8>>(0)?)?;
-        let observed = Observed { object, presence: codec::read_presence(r.get(1)?)?, attributes };
-        change_keys(c, &row, None, &observed)?;
+        let key: Vec<u8> = r.get(0)?;
+        let observed =
+            Observed { object: codec::object_id(&key)?, presence: codec::read_presence(r.get(1)?)?, attributes };
+        change_keys(c, &row, &key, None, &observed)?;
     }
     Ok(())
 }
 
 /// Whoever has to be considered again because of this change.
-fn mark(c: &Connection, tenant: &TenantRow, before: Option<&Observed>, after: &Observed) -> Result<(), StoreError> {
-    let object = codec::object(&after.object);
+fn mark(
+    c: &Connection,
+    tenant: &TenantRow,
+    object: &[u8],
+    before: Option<&Observed>,
+    after: &Observed,
+) -> Result<(), StoreError> {
     let native = |o: &Observed| o.standing() == Standing::Native;
     if native(after) || before.is_some_and(native) {
         for route in &tenant.routes_out {
-            mark_one(c, *route, &object)?;
+            mark_one(c, *route, object)?;
         }
     }
     // As an account: the home user that has it.

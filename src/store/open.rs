@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, backup::Backup};
 
 use super::writer::{Claim, Writer, lock};
@@ -207,6 +208,8 @@ fn settings(c: &Connection) -> Result<(), StoreError> {
     c.pragma_update(None, "cache_size", -CACHE_KIBIBYTES)?;
     c.pragma_update(None, "temp_store", "file")?;
     c.pragma_update(None, "trusted_schema", false)?;
+    // Without it a statement whose plan may hang on a bound value (there are partial indexes) is prepared anew each time.
+    c.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     c.busy_timeout(std::time::Duration::from_millis(u64::from(BUSY_MILLIS)))?;
     claims::set_up(c)
 }

@@ -68,9 +68,8 @@ impl Store {
     /// # Errors
     /// SQLite's.
     pub fn size(&self, tenant: &TenantName) -> Result<u64, StoreError> {
-        let sql = "SELECT count(*) FROM observations WHERE tenant = ?1 AND presence = 0 AND external = 0";
         let id = self.tenant(tenant)?.id;
-        Ok(unsigned(self.connection.prepare_cached(sql)?.query_row([id], |r| r.get(0))?))
+        noted_size(&self.connection, id)?.map_or_else(|| counted_size(&self.connection, id), Ok)
     }
 
     /// How many it had when a cycle was last made on its reading; `None` before the first.
@@ -92,6 +91,32 @@ impl Store {
         }
         Self::set_meta(&self.connection, &format!("{SIZE}{tenant}"), &people.to_string())
     }
+}
+
+/// In `meta`: how many people of its own a tenant has, so that a cycle in which nothing happens need not walk over them.
+fn size_name(tenant: i64) -> String {
+    format!("present {tenant}")
+}
+
+fn noted_size(c: &Connection, tenant: i64) -> Result<Option<u64>, StoreError> {
+    Ok(Store::meta(c, &size_name(tenant))?.and_then(|text| text.parse().ok()))
+}
+
+fn counted_size(c: &Connection, tenant: i64) -> Result<u64, StoreError> {
+    let sql = "SELECT count(*) FROM observations WHERE tenant = ?1 AND presence = 0 AND external = 0";
+    Ok(unsigned(c.prepare_cached(sql)?.query_row([tenant], |r| r.get(0))?))
+}
+
+/// Notes by how much a tenant's size has changed, after it has. Without a note they are all counted, once.
+pub(super) fn resize(c: &Connection, tenant: i64, by: i64) -> Result<(), StoreError> {
+    if by == 0 {
+        return Ok(());
+    }
+    let size = match noted_size(c, tenant)? {
+        Some(size) => size.saturating_add_signed(by),
+        None => counted_size(c, tenant)?,
+    };
+    Store::set_meta(c, &size_name(tenant), &size.to_string())
 }
 
 impl Store {
@@ -187,9 +212,11 @@ impl Store {
     ) -> Result<(), StoreError> {
         let row = self.tenant(tenant)?;
         self.transaction(|c| {
+            let mut grown = 0;
             for item in &page.items {
-                self.fold(c, &row, item.clone(), Some(round), now)?;
+                grown += self.fold(c, &row, item, Some(round), now)?;
             }
+            resize(c, row.id, grown)?;
             match &page.then {
                 Then::More(link) => go_on(c, row.id, round, link),
                 Then::Done(link) => finish(c, row.id, round, link, now),

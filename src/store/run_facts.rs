@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use super::codec::{signed, unsigned};
-use super::log::{LogEntry, hash_in};
+use super::log::hash_in;
 use super::{Store, StoreError};
 use crate::model::{RunId, Timestamp, Trigger};
 
@@ -141,20 +141,20 @@ impl<'c> Checked<'c> {
         Self { connection, last: None }
     }
 
-    /// What is wrong with the facts that the entry names?
-    pub(super) fn fault(&mut self, entry: &LogEntry) -> Result<Option<String>, StoreError> {
-        let Some(hash) = &entry.facts else { return Ok(None) };
-        if self.last.as_ref().is_some_and(|(known, run)| known == hash && *run == entry.run) {
+    /// What is wrong with the facts that an entry of this run names?
+    pub(super) fn fault(&mut self, hash: Option<&str>, named_by: u64) -> Result<Option<String>, StoreError> {
+        let Some(hash) = hash else { return Ok(None) };
+        if self.last.as_ref().is_some_and(|(known, run)| known == hash && *run == named_by) {
             return Ok(None);
         }
         let fault = |what: &str| Ok(Some(format!("the facts of its run, {hash}, {what}")));
         let Some(body) = body(self.connection, hash)? else { return fault("are missing") };
-        if hash_in(DOMAIN, &body) != *hash {
+        if hash_in(DOMAIN, &body) != hash {
             return fault("were changed");
         }
         match RunFacts::parse(&body) {
-            Ok(facts) if facts.run == entry.run => {
-                self.last = Some((hash.clone(), entry.run));
+            Ok(facts) if facts.run == named_by => {
+                self.last = Some((hash.to_owned(), named_by));
                 Ok(None)
             }
             _ => fault("are those of another run"),

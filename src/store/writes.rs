@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::codec::{signed, unsigned};
 use super::log::{EditEntry, LogEntry, Party};
-use super::{LinkChange, Store, StoreError, log};
+use super::{LinkChange, Store, StoreError, log, readings};
 use crate::model::{
     ActionKind, Attribute, DeltaItem, ObjectId, Origin, Outcome, Person, RouteName, RunId, TenantName, Timestamp,
     Trigger, Value, redacted,
@@ -147,8 +147,9 @@ impl Store {
             for budget in &record.budgets {
                 spend(c, budget, record.at, 1)?;
             }
-            if let Some(item) = record.learned.clone() {
-                self.fold(c, &target, item, None, record.at)?;
+            if let Some(item) = &record.learned {
+                let grown = self.fold(c, &target, item, None, record.at)?;
+                readings::resize(c, target.id, grown)?;
             }
             self.change_link(c, &route, &record.ask.home.id, &record.link)?;
             log::append(c, entry(&record), record.at)

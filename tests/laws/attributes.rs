@@ -39,7 +39,7 @@ fn item(news: News) -> DeltaItem {
     DeltaItem { object: "x".into(), news }
 }
 fn told(start: Option<Observed>, all: &[News]) -> Option<Observed> {
-    all.iter().fold(start, |known, news| Some(Observed::fold(known, item(news.clone()))))
+    all.iter().fold(start, |known, news| Some(Observed::fold(known, &item(news.clone()))))
 }
 
 proptest! {
@@ -59,7 +59,7 @@ proptest! {
     #[test]
     fn only_what_is_mentioned_changes(before in known(), edits in edits()) {
         let start = Observed { attributes: before.clone(), ..present("x", &[]) };
-        let after = Observed::fold(Some(start), item(News::Seen(edits.clone())));
+        let after = Observed::fold(Some(start), &item(News::Seen(edits.clone())));
         prop_assert_eq!(after.presence, Presence::Present);
         for name in NAMES {
             let expected = match edits.get(name) {
@@ -75,11 +75,11 @@ proptest! {
     #[test]
     fn removal_keeps_or_forgets(before in known()) {
         let start = Observed { attributes: before.clone(), ..present("x", &[]) };
-        let soft = Observed::fold(Some(start.clone()), item(News::Removed(Removal::Soft)));
+        let soft = Observed::fold(Some(start.clone()), &item(News::Removed(Removal::Soft)));
         prop_assert_eq!((soft.presence, &soft.attributes), (Presence::SoftDeleted, &before));
-        let hard = Observed::fold(Some(soft.clone()), item(News::Removed(Removal::Hard)));
+        let hard = Observed::fold(Some(soft.clone()), &item(News::Removed(Removal::Hard)));
         prop_assert_eq!((hard.presence, hard.attributes.len()), (Presence::Gone, 0));
-        let back = Observed::fold(Some(soft), item(News::Seen(Edits::new())));
+        let back = Observed::fold(Some(soft), &item(News::Seen(Edits::new())));
         prop_assert_eq!(back, start);
     }
 

@@ -73,6 +73,15 @@ pub(crate) fn read(path: &Path, known: &[LogEntry]) -> rusqlite::Result<Remember
         let (name, link) = row?;
         found.watermarks.insert(name, link);
     }
+    // What is noted so that nobody need be counted is what counting says.
+    let sql = "SELECT t.id, m.value, (SELECT count(*) FROM observations o WHERE o.tenant = t.id AND o.presence = 0 \
+               AND o.external = 0) FROM tenants t JOIN meta m ON m.name = 'present ' || t.id";
+    let mut statement = c.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (tenant, noted, counted): (i64, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        assert_eq!(noted, counted.to_string(), "people of tenant {tenant}");
+    }
     let sql = "SELECT t.name, o.object, o.presence, o.attributes FROM observations o JOIN tenants t ON t.id = o.tenant";
     let mut statement = c.prepare(sql)?;
     let mut rows = statement.query([])?;
