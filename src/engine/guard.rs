@@ -43,8 +43,9 @@ impl<D, C: Clock> Cycle<'_, D, C> {
         let now = self.clock.now();
         let since = crate::model::Timestamp(now.0.saturating_sub(DAY_SECONDS * 1_000));
         // Updates are by far the most of the log, and are looked through only where something that they may be is counted.
-        let kinds: &[ActionKind] = if asked.iter().all(|what| *what == Counted::Kind(ActionKind::Delete)) {
-            &[ActionKind::Delete]
+        let alone = |what: &Counted| matches!(what, Counted::Kind(ActionKind::Delete | ActionKind::Provision));
+        let kinds: &[ActionKind] = if asked.iter().all(alone) {
+            &[ActionKind::Delete, ActionKind::Provision]
         } else {
             &[ActionKind::Delete, ActionKind::Disable, ActionKind::Update, ActionKind::Join, ActionKind::Provision]
         };

@@ -212,7 +212,7 @@ fn guard(guard: &Guard) -> [(&'static str, String); 14] {
         ("day.deletes", daily(guard.day.deletes, guard.deletes)),
         ("day.disables", daily(guard.day.disables, guard.disables)),
         ("day.updates", limit(guard.day.updates)),
-        ("day.provisions", limit(guard.day.provisions)),
+        ("day.provisions", daily(guard.day.provisions, guard.provisions)),
         ("day.promotions", daily(guard.day.promotions, guard.promotions)),
         (
             "day.attributes",

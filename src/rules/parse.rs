@@ -307,12 +307,14 @@ impl<'t> Reading<'t> {
         guard
     }
 
-    /// Where a day's limit is not written, it is that of one run: many small ones may not do what one may not. Updates in all
-    /// and invitations come in waves, which are meant; whoever wants those limited for a day says so.
+    /// Where a day's limit is not written, it is that of one run: many small ones may not do what one may not. It is not so of
+    /// updates in all: their usual limit is there where nobody has thought of one, and the log of a whole day, in which they
+    /// are by far the most, would be read in every cycle.
     fn day(&mut self, section: &Section<'t>, of_run: &Guard, mapped: &BTreeMap<Attribute, Mapping>) -> Day {
         let mut day = Day {
             deletes: of_run.deletes,
             disables: of_run.disables,
+            provisions: of_run.provisions,
             promotions: of_run.promotions,
             attributes: of_run.attributes.clone(),
             ..Day::default()

@@ -48,9 +48,25 @@ async fn many_small_runs_may_not_do_what_one_may_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn many_small_runs_may_not_invite_more_people_than_one_may() {
+    let bench = bench("provisions = { max = 2 }", 2);
+    bench.settled_sync().await;
+    bench.staff("north", "late");
+    let report = bench.sync().await;
+    assert_eq!(bounds(&report), [Bound::Day]);
+    let refusal = report.drafted.refusals[0].to_string();
+    assert!(refusal.contains("3 accounts to provision with those of the last 24 hours"), "{refusal}");
+    assert!(bench.guests("south", "late@north.example").is_empty());
+    bench.wait(24 * 3_600 + 60).await;
+    assert!(bounds(&bench.sync().await).is_empty());
+    assert_eq!(bench.guests("south", "late@north.example").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_attribute_and_promotions_and_invitations_have_limits_of_their_own() {
     let bench = bench("provisions = { max = 2 }\n[guard.attributes]\njobTitle = { max = 1 }", 2);
     bench.settled_sync().await;
+    bench.wait(24 * 3_600 + 60).await;
     bench.staff("north", "one");
     bench.staff("north", "two");
     bench.staff("north", "three");

@@ -6,6 +6,7 @@
 mod attributes;
 mod ends;
 mod explain;
+mod guard;
 mod impact;
 mod interpreter;
 mod ledger;
