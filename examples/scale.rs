@@ -3,8 +3,9 @@
 //! `cargo run --release --example scale -- --people 1000000` serves simulated tenants as a process of their own, runs the
 //! released program against them as an administrator would, and prints what that has cost: wall time, CPU, the most memory,
 //! requests, bytes, size of the database. `cargo build --release` makes the program first. `--people` takes several numbers
-//! (`10000,100000`), `--only B1,B3` picks benchmarks, `--repeat N` says how often each is run (3), `--dir DIR` where tenants
-//! and stores lie (`target/scale`), and `--out FILE` to which file the figures are added as JSON lines (`figures.jsonl` in that folder). `--profile` lets Linux's `perf` look on, and says of each run which functions have taken the time; its figures are
+//! (`10000,100000`), `--only B1,B3` picks benchmarks (B4 to B8 are run only where they are named, at the sizes of their targets), `--repeat N` says how often each is run (3), `--dir DIR` where tenants
+//! and stores lie (`target/scale`), and `--out FILE` to which file the figures are added as JSON lines (`figures.jsonl` in that
+//! folder). `--profile` lets Linux's `perf` look on and says of each run which functions have taken the time; its figures are
 //! not kept.
 
 #![allow(
@@ -40,6 +41,10 @@ mod process;
 mod profile;
 #[path = "scale/tenants.rs"]
 mod tenants;
+#[path = "scale/virtual_time.rs"]
+mod virtual_time;
+#[path = "scale/writing.rs"]
+mod writing;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -56,11 +61,40 @@ struct Asked {
     profiled: bool,
 }
 
+/// Benchmarks of so many people as one likes, which are run where none are named.
+const OF_ANY_SIZE: [&str; 5] = ["B1", "B2", "B3", "B9", "B10"];
+/// Benchmarks that say themselves for how many people they are.
+const OF_ONE_SIZE: [(&str, usize); 5] = [("B4", 20_000), ("B5", 10_000), ("B6", 5_000), ("B7", 2_000), ("B8", 100_000)];
+const PEOPLE: usize = 10_000;
+
+impl Asked {
+    /// For how many people what is run.
+    fn runs(&self) -> Vec<(usize, Vec<String>)> {
+        let any: Vec<String> = OF_ANY_SIZE.map(str::to_owned).into();
+        let of_any_size = |name: &String| any.contains(name);
+        let named = |all: &dyn Fn(&String) -> bool| self.only.iter().filter(|n| all(n)).cloned().collect::<Vec<_>>();
+        let (sized, others) = (named(&of_any_size), named(&|name| !of_any_size(name)));
+        let mut runs = Vec::new();
+        let people = if self.people.is_empty() { vec![PEOPLE] } else { self.people.clone() };
+        if self.only.is_empty() || !sized.is_empty() {
+            let wanted = if sized.is_empty() { any.clone() } else { sized };
+            runs.extend(people.iter().map(|n| (*n, wanted.clone())));
+        }
+        for name in others {
+            let own = OF_ONE_SIZE.iter().find(|(n, _)| *n == name).map(|(_, people)| *people);
+            let own = own.unwrap_or_else(|| panic!("no benchmark {name:?}: B1 to B10"));
+            let sizes = if self.people.is_empty() { vec![own] } else { self.people.clone() };
+            runs.extend(sizes.into_iter().map(|n| (n, vec![name.clone()])));
+        }
+        runs
+    }
+}
+
 const HELP: &str = "--people N,M,…  --only B1,B2,…  --repeat N  --dir DIR  --out FILE  --profile";
 
 fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
     let dir = PathBuf::from("target/scale");
-    let mut asked = Asked { people: vec![10_000], only: Vec::new(), repeat: 3, out: None, dir, profiled: false };
+    let mut asked = Asked { people: Vec::new(), only: Vec::new(), repeat: 3, out: None, dir, profiled: false };
     while let Some(name) = arguments.next() {
         if name == "--profile" {
             asked.profiled = true;
@@ -89,6 +123,7 @@ fn part(arguments: &[String]) -> ExitCode {
         [what, folder, n] if what == "people" => people::write(Path::new(folder), number(n)),
         [what, folder, n] if what == "links" => fill::links(Path::new(folder), number(n)),
         [what, folder, n] if what == "log" => fill::log(Path::new(folder), number(n)),
+        [what, bench, n] if what == "virtual" => virtual_time::tell(bench, number(n)),
         other => panic!("no part {other:?}"),
     }
     ExitCode::SUCCESS
@@ -107,23 +142,21 @@ fn main() -> ExitCode {
         }
     };
     std::fs::create_dir_all(&asked.dir).expect("a folder");
-    let out = asked.out.unwrap_or_else(|| asked.dir.join("figures.jsonl"));
+    let out = asked.out.clone().unwrap_or_else(|| asked.dir.join("figures.jsonl"));
     let circumstances = figures::circumstances();
     println!("{}, commit {}", circumstances["machine"].as_str().unwrap(), circumstances["commit"].as_str().unwrap());
     let mut all = Vec::new();
-    for people in &asked.people {
+    for (people, wanted) in asked.runs() {
         let dir = std::path::absolute(asked.dir.join(people.to_string())).expect("a path");
-        let bench =
-            Bench { people: *people, repeat: asked.repeat, dir, crosstie: crosstie.clone(), profiled: asked.profiled };
-        let wanted = |name: &str| asked.only.is_empty() || asked.only.iter().any(|o| o == name);
-        let rows = bench.run(&wanted);
+        let bench = Bench { people, repeat: asked.repeat, dir, crosstie: crosstie.clone(), profiled: asked.profiled };
+        let rows = bench.run(&|name| wanted.iter().any(|w| w == name));
         if !asked.profiled {
             figures::keep(&rows, &out, &circumstances);
         }
         println!("{}", figures::table(&rows));
         all.extend(rows);
     }
-    if asked.people.len() > 1 {
+    if asked.runs().len() > 1 {
         println!("{}", figures::table(&all));
     }
     ExitCode::SUCCESS

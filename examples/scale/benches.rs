@@ -11,7 +11,7 @@ use super::tenants::{Seen, Tenants};
 
 /// Lines of a guard that lets nobody be provisioned, and how accounts are found that are there already.
 const NOTHING: &str = "provisions = { max = 0 }\n";
-const BY_MAIL: &str = "[[match]]\ntarget = \"mail\"\nsource = \"[mail]\"\n";
+pub const BY_MAIL: &str = "[[match]]\ntarget = \"mail\"\nsource = \"[mail]\"\n";
 /// The targets are set for so many.
 const MILLION: f64 = 1e6;
 
@@ -28,10 +28,7 @@ impl Bench {
         std::fs::create_dir_all(&self.dir).unwrap();
         let mut rows = Vec::new();
         if ["B1", "B2", "B3", "B9"].iter().any(|b| wanted(b)) {
-            let folder = self.dir.join("tenants");
-            self.part(&["people", &folder.display().to_string(), &self.people.to_string()]);
-            say("serving the tenants");
-            let tenants = Tenants::serve(&self.crosstie, &folder);
+            let tenants = self.serve();
             if wanted("B1") || wanted("B2") {
                 rows.extend(self.cold(&tenants, wanted));
             }
@@ -43,7 +40,24 @@ impl Bench {
         if wanted("B10") {
             rows.extend(self.log());
         }
+        if wanted("B5") {
+            rows.push(self.unlimited());
+        }
+        if wanted("B7") {
+            rows.push(self.killed());
+        }
+        for bench in ["B4", "B6", "B8"].into_iter().filter(|b| wanted(b)) {
+            rows.extend(self.in_virtual_time(bench));
+        }
         rows
+    }
+
+    /// Tenants of so many people, fresh from their files.
+    pub fn serve(&self) -> Tenants {
+        let folder = self.dir.join("tenants");
+        self.part(&["people", &folder.display().to_string(), &self.people.to_string()]);
+        say("serving the tenants");
+        Tenants::serve(&self.crosstie, &folder)
     }
 
     /// A share of a target that is set for a million.
@@ -51,19 +65,19 @@ impl Bench {
         Target::Seconds(seconds * self.people as f64 / MILLION)
     }
 
-    fn part(&self, arguments: &[&str]) -> Cost {
+    pub fn part(&self, arguments: &[&str]) -> Cost {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.arg("part").args(arguments);
         measured(command, &self.dir).expect(0)
     }
 
-    fn row(&self, bench: &'static str, case: &str, costs: Vec<Cost>) -> Row {
+    pub fn row(&self, bench: &'static str, case: &str, costs: Vec<Cost>) -> Row {
         let row = Row::new(bench, case, self.people, costs);
         say(&format!("{bench} {case}: {:.3} s, {:.1} MB", row.seconds(), row.rss() as f64 / 1e6));
         row
     }
 
-    fn often(&self, mut work: impl FnMut(usize) -> Cost) -> Vec<Cost> {
+    pub fn often(&self, mut work: impl FnMut(usize) -> Cost) -> Vec<Cost> {
         (0..self.repeat).map(&mut work).collect()
     }
 
@@ -121,7 +135,7 @@ impl Bench {
         let place = Place::new(self.dir.join("linked"), &self.crosstie, &tenants.root, "south", self.profiled);
         // Without a match nobody is joined in this first reading, and nobody invited whose address is somebody's: all are
         // held, and the links follow.
-        place.rules(NOTHING).run(&["sync"]).expect(4);
+        place.rules(NOTHING).prepare(&["sync"]).expect(4);
         self.part(&["links", &place.folder.display().to_string(), &self.people.to_string()]);
         place.rules(BY_MAIL);
         let mut rows = Vec::new();
@@ -223,7 +237,7 @@ impl Bench {
     }
 }
 
-fn say(what: &str) {
+pub fn say(what: &str) {
     eprintln!("  {what}");
 }
 
