@@ -6,7 +6,7 @@
 //! (`10000,100000`), `--only B1,B3` picks benchmarks (B4 to B8 are run only where they are named, at the sizes of their targets), `--repeat N` says how often each is run (3), `--dir DIR` where tenants
 //! and stores lie (`target/scale`), and `--out FILE` to which file the figures are added as JSON lines (`figures.jsonl` in that
 //! folder). `--profile` lets Linux's `perf` look on and says of each run which functions have taken the time; its figures are
-//! not kept.
+//! not kept. `--peers` runs scripts of others beside us, which `benches/peers/setup` has installed.
 
 #![allow(
     clippy::unwrap_used,
@@ -31,6 +31,8 @@ mod fill;
 mod http;
 #[path = "scale/limits.rs"]
 mod limits;
+#[path = "scale/peers.rs"]
+mod peers;
 #[path = "scale/people.rs"]
 mod people;
 #[path = "scale/place.rs"]
@@ -48,8 +50,10 @@ mod writing;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use benches::Bench;
+use peers::Peers;
 
 /// What is asked for.
 struct Asked {
@@ -59,6 +63,7 @@ struct Asked {
     dir: PathBuf,
     out: Option<PathBuf>,
     profiled: bool,
+    peers: bool,
 }
 
 /// Benchmarks of so many people as one likes, which are run where none are named.
@@ -90,15 +95,23 @@ impl Asked {
     }
 }
 
-const HELP: &str = "--people N,M,…  --only B1,B2,…  --repeat N  --dir DIR  --out FILE  --profile";
+const HELP: &str = "--people N,M,…  --only B1,B2,…  --repeat N  --dir DIR  --out FILE  --profile  --peers";
 
 fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
     let dir = PathBuf::from("target/scale");
-    let mut asked = Asked { people: Vec::new(), only: Vec::new(), repeat: 3, out: None, dir, profiled: false };
+    let mut asked =
+        Asked { people: Vec::new(), only: Vec::new(), repeat: 3, out: None, dir, profiled: false, peers: false };
     while let Some(name) = arguments.next() {
-        if name == "--profile" {
-            asked.profiled = true;
-            continue;
+        match name.as_str() {
+            "--profile" => {
+                asked.profiled = true;
+                continue;
+            }
+            "--peers" => {
+                asked.peers = true;
+                continue;
+            }
+            _ => {}
         }
         let value = arguments.next().ok_or_else(|| format!("{name} wants a value\nhint: {HELP}"))?;
         let number = |text: &str| text.replace('_', "").parse::<usize>().map_err(|_| format!("{text:?} is no number"));
@@ -145,10 +158,24 @@ fn main() -> ExitCode {
     let out = asked.out.clone().unwrap_or_else(|| asked.dir.join("figures.jsonl"));
     let circumstances = figures::circumstances();
     println!("{}, commit {}", circumstances["machine"].as_str().unwrap(), circumstances["commit"].as_str().unwrap());
+    let peers = match asked.peers.then(Peers::ready).transpose() {
+        Ok(peers) => peers.map(Rc::new),
+        Err(problem) => {
+            eprintln!("{problem}");
+            return ExitCode::from(64);
+        }
+    };
     let mut all = Vec::new();
     for (people, wanted) in asked.runs() {
         let dir = std::path::absolute(asked.dir.join(people.to_string())).expect("a path");
-        let bench = Bench { people, repeat: asked.repeat, dir, crosstie: crosstie.clone(), profiled: asked.profiled };
+        let bench = Bench {
+            people,
+            repeat: asked.repeat,
+            dir,
+            crosstie: crosstie.clone(),
+            profiled: asked.profiled,
+            peers: peers.clone(),
+        };
         let rows = bench.run(&|name| wanted.iter().any(|w| w == name));
         if !asked.profiled {
             figures::keep(&rows, &out, &circumstances);

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::rc::Rc;
 
 use super::figures::{Row, Target};
+use super::peers::Peers;
 use super::people;
 use super::place::Place;
 use super::process::{Cost, measured};
@@ -21,6 +23,7 @@ pub struct Bench {
     pub dir: PathBuf,
     pub crosstie: PathBuf,
     pub profiled: bool,
+    pub peers: Option<Rc<Peers>>,
 }
 
 impl Bench {
@@ -34,6 +37,9 @@ impl Bench {
             }
             if wanted("B2") || wanted("B3") || wanted("B9") {
                 rows.extend(self.linked(&tenants, wanted));
+            }
+            if let Some(peers) = &self.peers {
+                rows.extend(self.peers(peers, &tenants, wanted));
             }
             say(&format!("the simulator held at most {}", high_water(tenants.id())));
         }
