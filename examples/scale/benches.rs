@@ -52,7 +52,7 @@ impl Bench {
         if wanted("B7") {
             rows.push(self.killed());
         }
-        for bench in ["B4", "B6", "B8"].into_iter().filter(|b| wanted(b)) {
+        for bench in ["B4", "B6", "B8", "SCHOOL"].into_iter().filter(|b| wanted(b)) {
             rows.extend(self.in_virtual_time(bench));
         }
         rows
