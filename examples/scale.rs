@@ -7,6 +7,9 @@
 //! and stores lie (`target/scale`), and `--out FILE` to which file the figures are added as JSON lines (`figures.jsonl` in that
 //! folder). `--profile` lets Linux's `perf` look on and says of each run which functions have taken the time; its figures are
 //! not kept. `--peers` runs scripts of others beside us, which `benches/peers/setup` has installed.
+//!
+//! `… -- page [FIGURES [PAGE]]` puts the newest figures of `docs/performance.jsonl` into `docs/performance.md`, and draws how they
+//! grow.
 
 #![allow(
     clippy::unwrap_used,
@@ -31,6 +34,8 @@ mod fill;
 mod http;
 #[path = "scale/limits.rs"]
 mod limits;
+#[path = "scale/page.rs"]
+mod page;
 #[path = "scale/peers.rs"]
 mod peers;
 #[path = "scale/people.rs"]
@@ -147,6 +152,12 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some(("part", rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         return part(rest);
+    }
+    if arguments.first().is_some_and(|first| first == "page") {
+        let [figures, page] = [(1, "docs/performance.jsonl"), (2, "docs/performance.md")]
+            .map(|(place, usual)| PathBuf::from(arguments.get(place).map_or(usual, String::as_str)));
+        page::write(&figures, &page);
+        return ExitCode::SUCCESS;
     }
     let (asked, crosstie) = match asked(arguments.into_iter()).and_then(|a| Ok((a, process::crosstie()?))) {
         Ok(found) => found,

@@ -140,6 +140,7 @@ pub fn circumstances() -> Value {
     let edited = !git(&["status", "--porcelain", "--untracked-files=no"]).is_empty();
     let commit = git(&["rev-parse", "--short", "HEAD"]) + if edited { "+" } else { "" };
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let memory: f64 = first("/proc/meminfo", "MemTotal").trim_end_matches(" kB").parse().unwrap_or(f64::NAN);
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     json!({
         "machine": format!("{}, {cores} cores, {}", first("/proc/cpuinfo", "model name"), first("/proc/meminfo", "MemTotal")),
