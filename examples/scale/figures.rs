@@ -143,7 +143,7 @@ pub fn circumstances() -> Value {
     let memory: f64 = first("/proc/meminfo", "MemTotal").trim_end_matches(" kB").parse().unwrap_or(f64::NAN);
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     json!({
-        "machine": format!("{}, {cores} cores, {}", first("/proc/cpuinfo", "model name"), first("/proc/meminfo", "MemTotal")),
+        "machine": format!("{}, {cores} cores, {:.0} GB", first("/proc/cpuinfo", "model name"), memory / 1e6),
         "commit": commit, "at": super::fill::now().rfc3339(),
         "command": format!("cargo run --release --example scale -- {}", arguments.join(" ")),
     })
