@@ -3,7 +3,14 @@
 //! Elements are people (pages, decisions), changes (digest) or permits (meter). Nothing here reads a file or asks a tenant: what
 //! the whole reaches is measured by `cargo run --release --example scale`. Expressions have a benchmark of their own.
 
-#![allow(clippy::expect_used, clippy::panic, missing_docs, reason = "a benchmark that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    reason = "a benchmark that cannot go on has failed"
+)]
 #![allow(dead_code, unused_crate_dependencies, reason = "people are shared with the scale benchmark")]
 
 #[path = "../examples/scale/people.rs"]

@@ -146,7 +146,7 @@ impl Bench {
         place.rules(BY_MAIL);
         let mut rows = Vec::new();
         if wanted("B2") {
-            rows.push(self.from_nothing(tenants));
+            rows.push(self.anew(tenants));
             let costs = self.often(|_| place.run(&["plan", "--offline"]).expect(0));
             let mut row = self.row("B2", "dry run, all equal, everybody considered", costs);
             (row.target, row.stored) = (self.scaled(6.0), place.stored());
@@ -166,7 +166,7 @@ impl Bench {
     }
 
     /// What a script does that holds nothing: both tenants are read from the start, and everybody is compared.
-    fn from_nothing(&self, tenants: &Tenants) -> Row {
+    fn anew(&self, tenants: &Tenants) -> Row {
         let place = Place::new(self.dir.join("nothing"), &self.crosstie, &tenants.root, "south", self.profiled);
         place.rules(BY_MAIL);
         self.row("B2", "dry run from nothing, both tenants read", self.often(|_| place.run(&["plan"]).expect(2)))
