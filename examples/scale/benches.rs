@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::rc::Rc;
 
 use super::figures::{Row, Target};
+use super::peers::Peers;
 use super::people;
 use super::place::Place;
 use super::process::{Cost, measured};
@@ -11,7 +13,7 @@ use super::tenants::{Seen, Tenants};
 
 /// Lines of a guard that lets nobody be provisioned, and how accounts are found that are there already.
 const NOTHING: &str = "provisions = { max = 0 }\n";
-const BY_MAIL: &str = "[[match]]\ntarget = \"mail\"\nsource = \"[mail]\"\n";
+pub const BY_MAIL: &str = "[[match]]\ntarget = \"mail\"\nsource = \"[mail]\"\n";
 /// The targets are set for so many.
 const MILLION: f64 = 1e6;
 
@@ -21,6 +23,7 @@ pub struct Bench {
     pub dir: PathBuf,
     pub crosstie: PathBuf,
     pub profiled: bool,
+    pub peers: Option<Rc<Peers>>,
 }
 
 impl Bench {
@@ -28,22 +31,39 @@ impl Bench {
         std::fs::create_dir_all(&self.dir).unwrap();
         let mut rows = Vec::new();
         if ["B1", "B2", "B3", "B9"].iter().any(|b| wanted(b)) {
-            let folder = self.dir.join("tenants");
-            self.part(&["people", &folder.display().to_string(), &self.people.to_string()]);
-            say("serving the tenants");
-            let tenants = Tenants::serve(&self.crosstie, &folder);
+            let tenants = self.serve();
             if wanted("B1") || wanted("B2") {
                 rows.extend(self.cold(&tenants, wanted));
             }
             if wanted("B2") || wanted("B3") || wanted("B9") {
                 rows.extend(self.linked(&tenants, wanted));
             }
+            if let Some(peers) = &self.peers {
+                rows.extend(self.peers(peers, &tenants, wanted));
+            }
             say(&format!("the simulator held at most {}", high_water(tenants.id())));
         }
         if wanted("B10") {
             rows.extend(self.log());
         }
+        if wanted("B5") {
+            rows.push(self.unlimited());
+        }
+        if wanted("B7") {
+            rows.push(self.killed());
+        }
+        for bench in ["B4", "B6", "B8", "SCHOOL"].into_iter().filter(|b| wanted(b)) {
+            rows.extend(self.in_virtual_time(bench));
+        }
         rows
+    }
+
+    /// Tenants of so many people, fresh from their files.
+    pub fn serve(&self) -> Tenants {
+        let folder = self.dir.join("tenants");
+        self.part(&["people", &folder.display().to_string(), &self.people.to_string()]);
+        say("serving the tenants");
+        Tenants::serve(&self.crosstie, &folder)
     }
 
     /// A share of a target that is set for a million.
@@ -51,19 +71,19 @@ impl Bench {
         Target::Seconds(seconds * self.people as f64 / MILLION)
     }
 
-    fn part(&self, arguments: &[&str]) -> Cost {
+    pub fn part(&self, arguments: &[&str]) -> Cost {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.arg("part").args(arguments);
         measured(command, &self.dir).expect(0)
     }
 
-    fn row(&self, bench: &'static str, case: &str, costs: Vec<Cost>) -> Row {
+    pub fn row(&self, bench: &'static str, case: &str, costs: Vec<Cost>) -> Row {
         let row = Row::new(bench, case, self.people, costs);
         say(&format!("{bench} {case}: {:.3} s, {:.1} MB", row.seconds(), row.rss() as f64 / 1e6));
         row
     }
 
-    fn often(&self, mut work: impl FnMut(usize) -> Cost) -> Vec<Cost> {
+    pub fn often(&self, mut work: impl FnMut(usize) -> Cost) -> Vec<Cost> {
         (0..self.repeat).map(&mut work).collect()
     }
 
@@ -121,11 +141,12 @@ impl Bench {
         let place = Place::new(self.dir.join("linked"), &self.crosstie, &tenants.root, "south", self.profiled);
         // Without a match nobody is joined in this first reading, and nobody invited whose address is somebody's: all are
         // held, and the links follow.
-        place.rules(NOTHING).run(&["sync"]).expect(4);
+        place.rules(NOTHING).prepare(&["sync"]).expect(4);
         self.part(&["links", &place.folder.display().to_string(), &self.people.to_string()]);
         place.rules(BY_MAIL);
         let mut rows = Vec::new();
         if wanted("B2") {
+            rows.push(self.anew(tenants));
             let costs = self.often(|_| place.run(&["plan", "--offline"]).expect(0));
             let mut row = self.row("B2", "dry run, all equal, everybody considered", costs);
             (row.target, row.stored) = (self.scaled(6.0), place.stored());
@@ -142,6 +163,13 @@ impl Bench {
             rows.push(self.resync(tenants, &place));
         }
         rows
+    }
+
+    /// What a script does that holds nothing: both tenants are read from the start, and everybody is compared.
+    fn anew(&self, tenants: &Tenants) -> Row {
+        let place = Place::new(self.dir.join("nothing"), &self.crosstie, &tenants.root, "south", self.profiled);
+        place.rules(BY_MAIL);
+        self.row("B2", "dry run from nothing, both tenants read", self.often(|_| place.run(&["plan"]).expect(2)))
     }
 
     fn few_changes(&self, tenants: &Tenants, place: &Place) -> Vec<Row> {
@@ -223,7 +251,7 @@ impl Bench {
     }
 }
 
-fn say(what: &str) {
+pub fn say(what: &str) {
     eprintln!("  {what}");
 }
 

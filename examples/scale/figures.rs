@@ -19,6 +19,8 @@ pub enum Target {
     Seconds(f64),
     /// At least so many a second.
     Rate(f64),
+    /// A value, and how great it may be.
+    Value(f64, f64),
     /// Nobody has said.
     None,
 }
@@ -38,6 +40,9 @@ pub struct Row {
     pub target: Target,
     /// The most memory that one run may hold, bytes.
     pub rss_max: Option<u64>,
+    /// Seconds that passed on a clock of their own, and what else is to be told.
+    pub virtual_seconds: Option<f64>,
+    pub said: String,
 }
 
 fn median(mut all: Vec<f64>) -> f64 {
@@ -49,6 +54,8 @@ impl Row {
     pub fn new(bench: &'static str, case: &str, people: usize, costs: Vec<Cost>) -> Self {
         let (case, items) = (case.to_owned(), people);
         Self {
+            virtual_seconds: None,
+            said: String::new(),
             bench,
             case,
             people,
@@ -77,6 +84,7 @@ impl Row {
         match self.target {
             Target::Seconds(most) => Some(self.seconds() / most),
             Target::Rate(least) => Some(least / self.rate()),
+            Target::Value(value, most) => Some(value / most),
             Target::None => None,
         }
     }
@@ -88,6 +96,7 @@ impl Row {
             Target::Seconds(most) if most < 0.1 => format!("≤ {:.1} ms", most * 1e3),
             Target::Seconds(most) => format!("≤ {most:.2} s"),
             Target::Rate(least) => format!("≥ {:.0} k/s", least / 1e3),
+            Target::Value(_, most) => format!("≤ {most}"),
             Target::None => String::new(),
         };
         let memory = self.rss_max.map(|most| format!("≤ {:.0} MB", megabytes(most)));
@@ -101,6 +110,8 @@ impl Row {
             "cpu_s": median(self.costs.iter().map(|c| c.cpu.as_secs_f64()).collect()),
             "rss_bytes": self.rss(), "per_s": self.rate(),
             "requests": self.seen.requests, "writes": self.seen.writes, "bytes": self.seen.bytes,
+            "value": match self.target { Target::Value(value, _) => json!(value), _ => Value::Null },
+            "virtual_s": self.virtual_seconds, "said": self.said,
             "database_bytes": self.stored, "target": self.target_text(),
             "of_target": self.ratio(), "of_memory_target": self.memory_ratio(),
         });
@@ -129,9 +140,10 @@ pub fn circumstances() -> Value {
     let edited = !git(&["status", "--porcelain", "--untracked-files=no"]).is_empty();
     let commit = git(&["rev-parse", "--short", "HEAD"]) + if edited { "+" } else { "" };
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let memory: f64 = first("/proc/meminfo", "MemTotal").trim_end_matches(" kB").parse().unwrap_or(f64::NAN);
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     json!({
-        "machine": format!("{}, {cores} cores, {}", first("/proc/cpuinfo", "model name"), first("/proc/meminfo", "MemTotal")),
+        "machine": format!("{}, {cores} cores, {:.0} GB", first("/proc/cpuinfo", "model name"), memory / 1e6),
         "commit": commit, "at": super::fill::now().rfc3339(),
         "command": format!("cargo run --release --example scale -- {}", arguments.join(" ")),
     })
@@ -161,6 +173,7 @@ pub fn table(rows: &[Row]) -> String {
         "db MB",
         "target",
         "of it",
+        "",
     ]);
     for row in rows {
         let walls = row.walls();
@@ -183,6 +196,7 @@ pub fn table(rows: &[Row]) -> String {
             none(format!("{:.1}", megabytes(row.stored)), row.stored == 0),
             row.target_text(),
             ratios.join(", "),
+            row.said.clone(),
         ];
         let right = |(place, text): (usize, String)| {
             let side = if (2..=10).contains(&place) { CellAlignment::Right } else { CellAlignment::Left };

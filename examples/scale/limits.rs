@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::tenants::Connection;
 
 /// What our rules ask for, as crosstie asks for it: the floors read the same pages.
-const SELECT: &str = "accountEnabled,city,companyName,country,creationType,department,displayName,employeeId,employeeType,\
+pub const SELECT: &str = "accountEnabled,city,companyName,country,creationType,department,displayName,employeeId,employeeType,\
      externalUserState,givenName,jobTitle,mail,mobilePhone,officeLocation,postalCode,preferredLanguage,streetAddress,\
      surname,userPrincipalName,userType";
 

@@ -45,13 +45,26 @@ impl Place {
         fs::write(self.folder.join("sync-rules/staff.toml"), people::rules(who, more)).unwrap();
         self
     }
-    /// Runs the program here and waits for its end.
-    pub fn run(&self, arguments: &[&str]) -> Cost {
-        let samples = self.folder.join("samples");
-        let mut command =
-            if self.profiled { profile::sampled(&self.crosstie, &samples) } else { Command::new(&self.crosstie) };
+    /// The program, called here.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        self.called(Command::new(&self.crosstie), arguments)
+    }
+    fn called(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.current_dir(&self.folder).env_remove("CROSSTIE_CONFIG").env("SCALE_SECRET", people::SECRET);
         command.arg("-q").args(arguments);
+        command
+    }
+    /// Runs it and waits for its end, without a look at where the time goes.
+    pub fn prepare(&self, arguments: &[&str]) -> Cost {
+        measured(self.command(arguments), &self.folder)
+    }
+    /// Runs the program here and waits for its end.
+    pub fn run(&self, arguments: &[&str]) -> Cost {
+        if !self.profiled {
+            return self.prepare(arguments);
+        }
+        let samples = self.folder.join("samples");
+        let command = self.called(profile::sampled(&self.crosstie, &samples), arguments);
         let cost = measured(command, &self.folder);
         if self.profiled {
             println!("\n{}: crosstie {}\n{}", self.folder.display(), arguments.join(" "), profile::told(&samples));
@@ -59,7 +72,7 @@ impl Place {
         cost
     }
     pub fn forget_store(&self) {
-        for end in ["", "-wal", "-shm", ".lock"] {
+        for end in ["", "-wal", "-shm", "-lock"] {
             let _ = fs::remove_file(self.folder.join(format!("crosstie.db{end}")));
         }
     }

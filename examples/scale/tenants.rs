@@ -92,6 +92,16 @@ impl Tenants {
             connection.ask("PATCH", &path, &[], &json!({ "jobTitle": title }).to_string());
         }
     }
+    /// Every write that was seen.
+    pub fn ledger(&self) -> Vec<Value> {
+        let body = Connection::open(&self.root).ask("GET", "/_sim/ledger", &[], "");
+        String::from_utf8(body).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+    /// The mail address of each user of the tenant.
+    pub fn addresses(&self, tenant: &str) -> Vec<String> {
+        let users = self.control("GET", &format!("tenants/{tenant}/users?top=100000000"), &Value::Null);
+        users.as_array().unwrap().iter().map(|u| u["mail"].as_str().unwrap_or_default().to_owned()).collect()
+    }
     pub fn forget_links(&self) {
         for tenant in people::TENANTS {
             self.control("POST", &format!("tenants/{tenant}/expire-links"), &Value::Null);

@@ -202,9 +202,20 @@ impl User {
     }
 }
 
+/// Stands in JSON as it is. Every byte is looked at, for a search that could end early would take longer.
+fn is_plain(text: &str) -> bool {
+    !text.bytes().fold(false, |bad, b| bad | (b < b' ') | (b == b'"') | (b == b'\\'))
+}
+
 /// The same as `shown`, written out.
 pub(super) fn write_shown(out: &mut Vec<u8>, name: &str, value: &Datum, shape: Option<Shape>) {
     let written = match value {
+        Datum::Text(text) if is_plain(text) => {
+            out.push(b'"');
+            out.extend_from_slice(text.as_bytes());
+            out.push(b'"');
+            Ok(())
+        }
         Datum::Text(text) => serde_json::to_writer(&mut *out, &**text),
         Datum::Bool(value) => serde_json::to_writer(&mut *out, value),
         other => serde_json::to_writer(&mut *out, &shown(name, Some(other), shape)),
@@ -232,5 +243,21 @@ pub(super) fn shown(name: &str, value: Option<&Datum>, shape: Option<Shape>) -> 
         (_, Some(value)) if !value.is_nothing() => value.json(),
         _ if matches!(shape, Some(Shape::Texts | Shape::Objects)) => json!([]),
         _ => Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Datum, Shape, write_shown};
+
+    #[test]
+    fn what_is_written_out_is_what_is_shown() {
+        let texts = ["", "Ada", "Zoë Løvelace", "a \"b\"", "a\\b", "tab\there", "\u{1}", "\u{7f}", "line\nend"];
+        let texts = texts.map(|text| Datum::Text(text.into()));
+        for value in texts.into_iter().chain([Datum::Null, Datum::Bool(true), Datum::Texts(["x\"y".into()].into())]) {
+            let mut out = Vec::new();
+            write_shown(&mut out, "displayName", &value, Some(Shape::Text));
+            assert_eq!(serde_json::from_slice::<serde_json::Value>(&out).unwrap(), value.json(), "{value:?}");
+        }
     }
 }

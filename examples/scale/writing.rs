@@ -1,0 +1,96 @@
+//! How fast is written where no quota holds us up, what does a killed process repeat, and what do the hours of virtual time say?
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use serde_json::Value;
+
+use super::benches::{BY_MAIL, Bench, say};
+use super::figures::{Row, Target};
+use super::place::Place;
+use super::process::measured;
+use super::tenants::Tenants;
+use super::virtual_time::Told;
+
+/// How often the process is killed.
+const KILLS: usize = 50;
+
+impl Bench {
+    /// B5: everybody is provisioned with two writes, as fast as it goes.
+    pub fn unlimited(&self) -> Row {
+        let mut seen = Default::default();
+        let mut stored = 0;
+        let costs = self.often(|_| {
+            let tenants = self.serve();
+            let place = self.empty(&tenants);
+            let cost = place.run(&["sync"]).expect(0);
+            (seen, stored) = (tenants.seen(), place.stored());
+            assert_eq!(seen.writes, 2 * self.people as u64, "two writes for each");
+            cost
+        });
+        let mut row = self.row("B5", "provision everybody, quota off", costs);
+        (row.seen, row.stored, row.items) = (seen, stored, self.people);
+        row
+    }
+
+    fn empty(&self, tenants: &Tenants) -> Place {
+        let place = Place::new(self.dir.join("writing"), &self.crosstie, &tenants.root, "void", self.profiled);
+        place.rules(BY_MAIL);
+        place
+    }
+
+    /// B7: killed again and again, and run once more.
+    pub fn killed(&self) -> Row {
+        let (tenants, mut rng) = (self.serve(), ChaCha8Rng::seed_from_u64(7));
+        let place = self.empty(&tenants);
+        let mut kills = 0;
+        while kills < KILLS {
+            let mut child = place.command(&["sync"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            // Into the start, into the reading, into the writing.
+            std::thread::sleep(Duration::from_millis(u64::from(rng.next_u32() % 400)));
+            if child.try_wait().unwrap().is_some() {
+                break;
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            kills += 1;
+        }
+        let cost = place.run(&["sync"]).expect(0);
+        place.run(&["plan"]).expect(0);
+        let mut applied: BTreeMap<String, usize> = BTreeMap::new();
+        for entry in tenants.ledger().iter().filter(|e| e["applied"] == Value::Bool(true)) {
+            *applied.entry(format!("{} {} {}", entry["method"], entry["path"], entry["body"])).or_default() += 1;
+        }
+        let repeated: usize = applied.values().map(|times| times - 1).sum();
+        let accounts = tenants.addresses("void");
+        let duplicates = accounts.len() - accounts.iter().collect::<BTreeSet<_>>().len();
+        assert_eq!((duplicates, accounts.len()), (0, self.people + 1), "one account for each, and the director");
+        let mut row = self.row("B7", &format!("killed {kills} times, then run once more"), vec![cost]);
+        // One write is under way at a time, so a kill repeats one at the most.
+        row.target = Target::Value(repeated as f64, kills as f64);
+        row.said = format!("{repeated} writes repeated, {duplicates} duplicates");
+        (row.seen, row.stored) = (tenants.seen(), place.stored());
+        row
+    }
+
+    /// B4, B6, B8: told by a process of their own.
+    pub fn in_virtual_time(&self, bench: &'static str) -> Vec<Row> {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["part", "virtual", bench, &self.people.to_string()]);
+        let cost = measured(command, &self.dir).expect(0);
+        let told = cost.said();
+        let row = |line: &str| {
+            let told: Told = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+            let mut row = Row::new(bench, &told.case, self.people, vec![cost.clone()]);
+            row.target = Target::Value(told.value, told.most);
+            row.virtual_seconds = Some(told.seconds);
+            row.said = format!("{:.0} s, {:.4}; {}", told.seconds, told.value, told.said);
+            say(&format!("{bench} {}: {}", told.case, row.said));
+            row
+        };
+        told.lines().map(row).collect()
+    }
+}
