@@ -73,7 +73,7 @@ fn items() -> Vec<DeltaItem> {
 }
 
 fn observed() -> Vec<Observed> {
-    items().into_iter().map(|item| Observed::fold(None, item)).collect()
+    items().iter().map(|item| Observed::fold(None, item)).collect()
 }
 
 fn route() -> PlannedRoute {
@@ -142,11 +142,11 @@ fn reading(criterion: &mut Criterion) {
     timed(&mut group, "page parsed", PAGE, || parse_page(black_box(&page), &wanted).expect("a page"));
     let (items, known) = (items(), observed());
     timed(&mut group, "folded, new", PAGE, || -> Vec<Observed> {
-        items.iter().map(|item| Observed::fold(None, item.clone())).collect()
+        items.iter().map(|item| Observed::fold(None, item)).collect()
     });
     timed(&mut group, "folded, told again", PAGE, || -> Vec<Observed> {
         let both = known.iter().zip(&items);
-        both.map(|(before, item)| Observed::fold(Some(before.clone()), item.clone())).collect()
+        both.map(|(before, item)| Observed::fold(Some(before.clone()), item)).collect()
     });
     // What the two above cannot do without: copies of what they take.
     timed(&mut group, "baseline: items copied", PAGE, || items.clone());
