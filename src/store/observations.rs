@@ -40,6 +40,18 @@ enum Doubt {
     LookedAt = 2,
 }
 
+/// Where news comes from.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'r> {
+    /// The answer to a write, or a look.
+    Answer,
+    /// A reading.
+    Reading(&'r Round),
+    /// The first reading of a tenant: nothing is planned before it has ended, and then everybody is marked and every key
+    /// made in the order of the index, which is many times quicker than one by one.
+    FirstReading(&'r Round),
+}
+
 struct Row {
     observed: Observed,
     round: i64,
@@ -83,7 +95,7 @@ impl Store {
         let tenant = self.tenant(tenant)?;
         self.transaction(|c| {
             let object = codec::object(&item.object);
-            let grown = self.fold(c, &tenant, &item, None, now)?;
+            let grown = self.fold(c, &tenant, &item, Source::Answer, now)?;
             resize(c, tenant.id, grown)?;
             let sql = "UPDATE observations SET suspect = 2, confirmed = 1, learned_at = ?3 \
                        WHERE tenant = ?1 AND object = ?2";
@@ -124,17 +136,20 @@ impl Store {
 
     /// Folds one item of news, keeps the keys, and marks everyone whom it concerns.
     ///
-    /// `round`: the reading that told it; `None` for the answer to a write or a look. Answers by how much that changes the
-    /// tenant's size: see [`resize`].
+    /// Answers by how much that changes the tenant's size: see [`resize`].
     pub(super) fn fold(
         &self,
         c: &Connection,
         tenant: &TenantRow,
         item: &DeltaItem,
-        round: Option<&Round>,
+        source: Source<'_>,
         now: Timestamp,
     ) -> Result<i64, StoreError> {
         let object = codec::object(&item.object);
+        let round = match source {
+            Source::Answer => None,
+            Source::Reading(round) | Source::FirstReading(round) => Some(round),
+        };
         let stored = stored(c, tenant.id, &object)?;
         let in_full_round = round.filter(|r| r.full);
         if let (Some(stored), Some(round)) = (&stored, in_full_round)
@@ -180,8 +195,10 @@ impl Store {
             return Ok(0);
         }
         let old = known.map(|k| &k.observed);
-        change_keys(c, tenant, &object, old, &row.observed)?;
-        mark(c, tenant, &object, old, &row.observed)?;
+        if !matches!(source, Source::FirstReading(_)) {
+            change_keys(c, tenant, &object, old, &row.observed)?;
+            mark(c, tenant, &object, old, &row.observed)?;
+        }
         Ok(i64::from(counts(&row.observed)) - i64::from(old.is_some_and(counts)))
     }
 }
@@ -355,19 +372,44 @@ fn change_keys(
     Ok(())
 }
 
-/// The rules ask for other attributes than before: every key of the tenant is made anew.
+/// Every key of the tenant is made anew, in the order of the index: the rules ask for other attributes than before, or the first
+/// reading has ended.
 pub(super) fn rebuild_keys(c: &Connection, tenant: i64, keyed: &BTreeSet<Attribute>) -> Result<(), StoreError> {
     c.execute("DELETE FROM keys WHERE tenant = ?1", [tenant])?;
-    let row = TenantRow { id: tenant, keyed: keyed.clone(), routes_out: Vec::new() };
+    c.execute_batch("CREATE TEMP TABLE new_keys (attribute TEXT, value TEXT, object BLOB)")?;
+    let mut insert = c.prepare("INSERT INTO new_keys (attribute, value, object) VALUES (?1, ?2, ?3)")?;
     let mut statement = c.prepare("SELECT object, presence, attributes FROM observations WHERE tenant = ?1")?;
     let mut rows = statement.query([tenant])?;
     while let Some(r) = rows.next()? {
-        let attributes: Attributes = codec::read_attributes(&r.get::<_, String>(2)?)?;
-        let key: Vec<u8> = r.get(0)?;
-        let observed =
-            Observed { object: codec::object_id(&key)?, presence: codec::read_presence(r.get(1)?)?, attributes };
-        change_keys(c, &row, &key, None, &observed)?;
+        let (object, attributes): (Vec<u8>, _) =
+            (r.get(0)?, codec::read_attributes(r.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?);
+        let presence = codec::read_presence(r.get(1)?)?;
+        let observed = Observed { object: codec::object_id(&object)?, presence, attributes };
+        for (attribute, value) in keys(&observed, keyed) {
+            insert.execute(params![attribute, value, object])?;
+        }
     }
+    let sql = "INSERT INTO keys (tenant, attribute, value, object) \
+               SELECT ?1, attribute, value, object FROM new_keys ORDER BY attribute, value, object";
+    c.execute(sql, [tenant])?;
+    drop(rows);
+    drop((insert, statement));
+    Ok(c.execute_batch("DROP TABLE new_keys")?)
+}
+
+/// A tenant was read for the first time: what [`Store::fold`] put off.
+pub(super) fn first_reading_ended(c: &Connection, tenant: &TenantRow) -> Result<(), StoreError> {
+    rebuild_keys(c, tenant.id, &tenant.keyed)?;
+    for route in &tenant.routes_out {
+        let natives = concat!(
+            "INSERT INTO unsettled (route, home) SELECT ?1, object FROM observations ",
+            "WHERE tenant = ?2 AND external = 0 ORDER BY object",
+            anew!()
+        );
+        c.execute(natives, params![route, tenant.id])?;
+    }
+    // Whoever was tied to one of these people before: on all routes of the tenant everybody is considered anew.
+    c.execute("UPDATE routes SET fingerprint = '' WHERE home = ?1 OR target = ?1", [tenant.id])?;
     Ok(())
 }
 

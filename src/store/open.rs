@@ -14,7 +14,7 @@ use super::{Store, StoreError, claims};
 use crate::model::{FileMode, Timestamp};
 
 /// `PRAGMA user_version` of the schema below. One more for every change of it, with the upgrade in [`upgrade`].
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 /// "XTIE" in ASCII: tells our files from any other SQLite database.
 const APPLICATION_ID: i64 = 0x5854_4945;
 /// Page cache: random inserts by GUID stay quick up to some million rows (64 MiB, measured in dependencies notes).
@@ -25,8 +25,15 @@ const BUSY_MILLIS: u32 = 5_000;
 const COPY_PAGES: i32 = 4_096;
 const SCHEMA: &str = include_str!("schema.sql");
 /// The step that leads to each version from the one before it.
-const UPGRADES: [(i64, &str); 3] =
-    [(2, include_str!("upgrade_2.sql")), (3, include_str!("upgrade_3.sql")), (4, include_str!("upgrade_4.sql"))];
+const UPGRADES: [(i64, &str); 4] = [
+    (2, include_str!("upgrade_2.sql")),
+    (3, include_str!("upgrade_3.sql")),
+    (4, include_str!("upgrade_4.sql")),
+    (5, include_str!("upgrade_5.sql")),
+];
+/// Pages of the write-ahead log that are carried into the file in one go. A page that a reading writes again before then is
+/// carried once: with SQLite's 1,000 it is after each page of users.
+const CHECKPOINT_PAGES: i64 = 16_384;
 
 /// What for?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,6 +213,7 @@ fn settings(c: &Connection) -> Result<(), StoreError> {
     c.pragma_update(None, "synchronous", "full")?;
     c.pragma_update(None, "foreign_keys", true)?;
     c.pragma_update(None, "cache_size", -CACHE_KIBIBYTES)?;
+    c.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     c.pragma_update(None, "temp_store", "file")?;
     c.pragma_update(None, "trusted_schema", false)?;
     // Without it a statement whose plan may hang on a bound value (there are partial indexes) is prepared anew each time.

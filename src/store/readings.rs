@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codec::{signed, unsigned};
+use super::observations::{self, Source};
 use super::{Store, StoreError};
 use crate::model::{Attribute, DeltaPage, Selection, TenantName, Then, Timestamp};
 
@@ -211,15 +212,22 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let row = self.tenant(tenant)?;
+        let first = round.full && self.readings(tenant)? == 0;
+        let source = if first { Source::FirstReading(round) } else { Source::Reading(round) };
         self.transaction(|c| {
             let mut grown = 0;
             for item in &page.items {
-                grown += self.fold(c, &row, item, Some(round), now)?;
+                grown += self.fold(c, &row, item, source, now)?;
             }
             resize(c, row.id, grown)?;
             match &page.then {
                 Then::More(link) => go_on(c, row.id, round, link),
-                Then::Done(link) => finish(c, row.id, round, link, now),
+                Then::Done(link) => {
+                    if first {
+                        observations::first_reading_ended(c, &row)?;
+                    }
+                    finish(c, row.id, round, link, now)
+                }
             }
         })
     }

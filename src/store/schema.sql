@@ -1,4 +1,4 @@
--- Version 4. Object ids are 16 bytes where they are GUIDs (see codec.rs); times are milliseconds since 1970, UTC.
+-- Version 5. Object ids are 16 bytes where they are GUIDs (see codec.rs); times are milliseconds since 1970, UTC.
 
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
 
@@ -55,7 +55,8 @@ CREATE TABLE observations (
   suspect INTEGER NOT NULL,              -- 1: has to be looked at one by one; 2: a look has shown it at learned_at
   learned_at INTEGER NOT NULL,
   PRIMARY KEY (tenant, object)
-) WITHOUT ROWID, STRICT;
+-- In the order in which they came: in that of their ids every new one would touch a page of its own.
+) STRICT;
 CREATE INDEX observations_by_manager ON observations (tenant, manager) WHERE manager IS NOT NULL;
 CREATE INDEX observations_suspect ON observations (tenant) WHERE suspect = 1;
 
@@ -92,7 +93,7 @@ CREATE TABLE links (
   baseline TEXT NOT NULL,
   since INTEGER NOT NULL,
   PRIMARY KEY (route, home)
-) WITHOUT ROWID, STRICT;
+) STRICT;
 -- Two home users never share an account, on whichever route.
 CREATE UNIQUE INDEX links_by_account ON links (target, account) WHERE account IS NOT NULL;
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::codec::{signed, unsigned};
 use super::log::{EditEntry, LogEntry, Party};
+use super::observations::Source;
 use super::{LinkChange, Store, StoreError, log, readings};
 use crate::model::{
     ActionKind, Attribute, DeltaItem, ObjectId, Origin, Outcome, Person, RouteName, RunId, TenantName, Timestamp,
@@ -148,7 +149,7 @@ impl Store {
                 spend(c, budget, record.at, 1)?;
             }
             if let Some(item) = &record.learned {
-                let grown = self.fold(c, &target, item, None, record.at)?;
+                let grown = self.fold(c, &target, item, Source::Answer, record.at)?;
                 readings::resize(c, target.id, grown)?;
             }
             self.change_link(c, &route, &record.ask.home.id, &record.link)?;

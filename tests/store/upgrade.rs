@@ -85,7 +85,7 @@ fn a_version_1_file_is_upgraded_and_keeps_everything() {
     let store = folder.write();
     drop(store);
     assert_eq!(rows(&folder), before);
-    assert_eq!(dump(&folder.path(), "PRAGMA user_version"), ["Integer(4)"]);
+    assert_eq!(dump(&folder.path(), "PRAGMA user_version"), ["Integer(5)"]);
     let store = folder.write();
     assert!(matches!(store.verify_log().unwrap(), Verified::Whole { entries: 1, .. }));
     assert_eq!(store.reading(&south()).unwrap().progress.unwrap().link, "page2");
