@@ -8,8 +8,7 @@ use super::codec::{self, signed, unsigned};
 use super::readings::{Round, resize};
 use super::{Store, StoreError, TenantRow};
 use crate::model::{
-    Attribute, Attributes, DeltaItem, News, ObjectId, Observed, Presence, Selection, Standing, TenantName, Timestamp,
-    Value, folded,
+    Attribute, DeltaItem, News, ObjectId, Observed, Presence, Selection, Standing, TenantName, Timestamp, Value, folded,
 };
 
 /// Whoever is marked already is considered anew: what was planned, held or put off was so on other facts.
