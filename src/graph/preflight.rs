@@ -197,6 +197,7 @@ const ACCESS: Asking = asking("reading cross-tenant access settings", "Policy.Re
 const USERS: Asking = Asking { body_bytes_max: PAGE_BYTES_MAX, ..asking("reading a page of users", "User.Read.All") };
 
 const ACCOUNTS: Asking = asking("looking for protected accounts", "User.Read.All");
+const NAMED_GROUPS: Asking = asking("looking for groups that rules name", "GroupMember.Read.All");
 
 /// Graph's version that tells the directory's size; v1.0 does not have it.
 const BETA: &str = "beta";
@@ -267,13 +268,22 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
         }
     }
     /// Of accounts by object id or user principal name, those of which the tenant says itself that they are not there.
-    pub async fn absent<'n>(&self, names: impl Iterator<Item = &'n str>) -> Result<Vec<&'n str>, DirectoryError> {
-        let names: Vec<&str> = names.collect();
-        let url = |name: &&str| self.origin.build(&["users", name], &[("$select", "id")]);
+    pub async fn absent_accounts<'n>(
+        &self,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Result<Vec<&'n str>, DirectoryError> {
+        self.absent(ACCOUNTS, "users", names.collect()).await
+    }
+    /// The same of groups, by object id.
+    pub async fn absent_groups<'n>(&self, ids: impl Iterator<Item = &'n str>) -> Result<Vec<&'n str>, DirectoryError> {
+        self.absent(NAMED_GROUPS, "groups", ids.collect()).await
+    }
+    async fn absent<'n>(&self, asking: Asking, set: &str, names: Vec<&'n str>) -> Result<Vec<&'n str>, DirectoryError> {
+        let url = |name: &&str| self.origin.build(&[set, name], &[("$select", "id")]);
         let urls: Result<Vec<TenantUrl>, LinkError> = names.iter().map(url).collect();
-        let urls = urls.map_err(|error| self.told(error.into(), ACCOUNTS, ""))?;
+        let urls = urls.map_err(|error| self.told(error.into(), asking, ""))?;
         let mut absent = Vec::new();
-        for (name, answer) in names.into_iter().zip(self.read_many(ACCOUNTS, &urls).await) {
+        for (name, answer) in names.into_iter().zip(self.read_many(asking, &urls).await) {
             match answer {
                 Ok(_) => {}
                 Err(error) if error.proves_absence() => absent.push(name),

@@ -185,3 +185,21 @@ fn an_entry_of_the_protected_list_that_means_nobody_is_told() {
     let checks = by_name(&place.run(&["doctor", "--format", "json"]).code(0));
     is(&checks, "south protected accounts", "ok", "1 account on the list");
 }
+
+#[test]
+fn groups_that_rules_name_are_looked_for_at_home() {
+    let (place, sim) = Place::school(40);
+    let body = json!({ "id": "2b1c0000-0000-4000-8000-000000000007", "displayName": "Everybody", "members": [] });
+    sim.control("POST", "tenants/north/groups", &body);
+    sim.control("POST", "tenants/south/groups", &body);
+    let other = "2b1c0000-0000-4000-8000-000000000009";
+    let named = format!("[[scope]]\ngroups = [{}, {other:?}]\n", body["id"]);
+    place.edit_rules("[[scope]]\n", &named);
+    let checks = by_name(&place.run(&["doctor", "--format", "json"]).code(4));
+    is(&checks, "north groups", "ok", &format!("taken for another home's: {other}"));
+    is(&checks, "west groups", "failed", &format!("none of the groups that rules name is here: {}", text(&body)));
+}
+
+fn text(group: &Value) -> &str {
+    group["id"].as_str().unwrap()
+}

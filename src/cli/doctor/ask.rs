@@ -63,13 +63,21 @@ pub(super) struct Told {
     /// Only targets are asked.
     pub(super) allow_invites_from: Option<Asked<String>>,
     /// How many accounts are protected, and which of them are not there; only asked where there are any.
-    pub(super) protected: Option<Asked<Protected>>,
+    pub(super) protected: Option<Asked<Named>>,
+    /// The same of the groups that rules of routes from here name.
+    pub(super) groups: Option<Asked<Named>>,
 }
 
-/// What became of a target's protected accounts.
-pub(super) struct Protected {
+/// What became of objects that the configuration or the rules name.
+pub(super) struct Named {
     pub(super) all: usize,
     pub(super) absent: Vec<String>,
+}
+
+impl Named {
+    fn new(all: usize, absent: &[&str]) -> Self {
+        Named { all, absent: absent.iter().map(|name| (*name).to_owned()).collect() }
+    }
 }
 
 /// Asks every tenant.
@@ -120,9 +128,15 @@ async fn one(config: &Config, name: &TenantName, reader: &Reader) -> Answers {
                 protected: match config.protected(name).count() {
                     0 => None,
                     all => {
-                        let absent = reader.absent(config.protected(name)).await;
-                        let owned = |absent: Vec<&str>| absent.into_iter().map(str::to_owned).collect();
-                        Some(absent.map(|absent| Protected { all, absent: owned(absent) }))
+                        let absent = reader.absent_accounts(config.protected(name)).await;
+                        Some(absent.map(|absent| Named::new(all, &absent)))
+                    }
+                },
+                groups: match config.home_groups(name) {
+                    groups if groups.is_empty() => None,
+                    groups => {
+                        let absent = reader.absent_groups(groups.iter().map(String::as_str)).await;
+                        Some(absent.map(|absent| Named::new(groups.len(), &absent)))
                     }
                 },
             })

@@ -1,7 +1,7 @@
 //! What does it mean, what one tenant said?
 
 use super::super::check::count;
-use super::ask::{Answers, Asked, Found, Heard, Protected, Told};
+use super::ask::{Answers, Asked, Found, Heard, Named, Told};
 use super::needs::{self, Part};
 use super::{Check, Verdict};
 use crate::config::Tenant;
@@ -35,6 +35,7 @@ pub(super) fn checks(tenant: &Tenant, part: Part, heard: &Heard) -> Vec<Check> {
     checks.push(readable("delta", "a page of what changed was read", &told.delta));
     checks.extend(told.allow_invites_from.as_ref().map(invitations));
     checks.extend(told.protected.as_ref().map(protected));
+    checks.extend(told.groups.as_ref().map(groups));
     checks.push(domains(tenant, told));
     checks.push(size(part, &told.size));
     checks.extend(clock(answers));
@@ -135,20 +136,43 @@ fn invitations(asked: &Asked<String>) -> Check {
     }
 }
 
+/// The first of them, and how many more there are.
+fn some(absent: &[String]) -> String {
+    let named: Vec<&str> = absent.iter().map(String::as_str).take(ABSENT_SHOWN).collect();
+    let more = absent.len().checked_sub(ABSENT_SHOWN).filter(|more| *more > 0);
+    named.join(", ") + &more.map(|more| format!(" and {more} more")).unwrap_or_default()
+}
+
+/// A rule set may serve several homes, each with groups of its own; a home that has none of them is not planned.
+fn groups(asked: &Asked<Named>) -> Check {
+    const NAME: &str = "groups";
+    let Named { all, absent } = match asked {
+        Ok(named) => named,
+        Err(error) => return refused(NAME, error, Verdict::Warning),
+    };
+    let missing = some(absent);
+    if absent.is_empty() {
+        Check::ok(NAME, format!("{} named by rules, none is missing", count(*all, "group")))
+    } else if absent.len() < *all {
+        Check::ok(NAME, format!("{all} named by rules; not here, and so taken for another home's: {missing}"))
+    } else {
+        let found = format!("none of the groups that rules name is here: {missing}");
+        let hint = "correct `groups` in the rules' scope: by object id, of groups of this tenant; without one its routes are not planned";
+        Check::failed(NAME, found, hint)
+    }
+}
+
 /// An entry that means nobody protects nobody: the account was deleted, or its name was changed.
-fn protected(asked: &Asked<Protected>) -> Check {
+fn protected(asked: &Asked<Named>) -> Check {
     const NAME: &str = "protected accounts";
-    let Protected { all, absent } = match asked {
-        Ok(protected) => protected,
+    let Named { all, absent } = match asked {
+        Ok(named) => named,
         Err(error) => return refused(NAME, error, Verdict::Warning),
     };
     if absent.is_empty() {
         return Check::ok(NAME, format!("{} on the list, none is missing", count(*all, "account")));
     }
-    let named: Vec<&str> = absent.iter().map(String::as_str).take(ABSENT_SHOWN).collect();
-    let more = absent.len().checked_sub(ABSENT_SHOWN).filter(|more| *more > 0);
-    let more = more.map(|more| format!(" and {more} more")).unwrap_or_default();
-    let found = format!("{} of {all} name no account of this tenant: {}{more}", absent.len(), named.join(", "));
+    let found = format!("{} of {all} name no account of this tenant: {}", absent.len(), some(absent));
     let hint = "correct `protected`, best by object id: ids stay when somebody is renamed; or take out who is gone";
     Check::warning(NAME, found, hint)
 }

@@ -1,7 +1,7 @@
 //! Does each answer get the verdict that it deserves?
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
-use super::ask::{Answers, Asked, Found, Heard, Protected, Told};
+use super::ask::{Answers, Asked, Found, Heard, Named, Told};
 use super::needs::{self, Part};
 use super::route::{self, HeardRoute};
 use super::{Check, Exit, Report, Verdict, tenant};
@@ -64,6 +64,7 @@ fn told() -> Told {
         size: Ok(Some(DirectorySize { used: 10, total: 50_000 })),
         allow_invites_from: Some(Ok("everyone".to_owned())),
         protected: None,
+        groups: None,
     }
 }
 
@@ -198,16 +199,24 @@ fn a_targets_settings_decide_about_invitations() {
 }
 
 #[test]
-fn protected_accounts_that_are_not_there_are_named() {
+fn what_is_named_and_not_there_is_told() {
     let protected = |all, absent: usize| {
         let absent = (0..absent).map(|n| format!("gone{n}@north.example")).collect();
-        examined(|t| t.protected = Some(Ok(Protected { all, absent })))
+        examined(|t| t.protected = Some(Ok(Named { all, absent })))
     };
     is(&protected(1, 0), "protected accounts", Verdict::Ok, "1 account on the list, none");
     is(&protected(12, 0), "protected accounts", Verdict::Ok, "12 accounts on the list");
     is(&protected(12, 1), "protected accounts", Verdict::Warning, "1 of 12 name no account of this tenant: gone0@");
     is(&protected(12, 10), "protected accounts", Verdict::Warning, "gone9@north.example correct");
     is(&protected(12, 12), "protected accounts", Verdict::Warning, "gone9@north.example and 2 more");
+    let groups = |all, absent: &[&str]| {
+        let absent = absent.iter().map(|id| (*id).to_owned()).collect();
+        examined(|t| t.groups = Some(Ok(Named { all, absent })))
+    };
+    is(&groups(1, &[]), "groups", Verdict::Ok, "1 group named by rules, none is missing");
+    is(&groups(2, &["g2"]), "groups", Verdict::Ok, "taken for another home's: g2");
+    is(&groups(2, &["g1", "g2"]), "groups", Verdict::Failed, "none of the groups that rules name is here: g1, g2");
+    is(&examined(|t| t.groups = Some(denied())), "groups", Verdict::Warning, "X.Read.All");
     let unread = examined(|t| t.protected = Some(denied()));
     is(&unread, "protected accounts", Verdict::Warning, "X.Read.All");
 }
