@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// What is generated stands between these two lines.
-const BEGIN: &str = "<!-- figures: made by `cargo run --release --example scale -- page` -->";
+const BEGIN: &str = "<!-- figures -->";
 const END: &str = "<!-- end of figures -->";
 const PICTURE: &str = "performance-growth.svg";
 
