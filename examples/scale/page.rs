@@ -1,7 +1,7 @@
 //! How do the figures come onto the page? Tables and a picture, made anew from the JSON lines; what people have written around
 //! them stays.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// What is generated stands between these two lines.
-const BEGIN: &str = "<!-- figures: made by `cargo run --release --example scale -- page` -->";
+const BEGIN: &str = "<!-- figures -->";
 const END: &str = "<!-- end of figures -->";
 const PICTURE: &str = "performance-growth.svg";
 
@@ -80,12 +80,44 @@ fn tables(figures: &BTreeMap<Key, Value>) -> String {
         let (name, took, memory) = (case.trim_start_matches("peer: "), told_time(line), told_memory(line));
         let _ = writeln!(out, "| {name} | {} | {took} | {memory} | {own} | {times} |", thousands(key.2));
     }
+    out += &growth(figures);
     let mut places: Vec<String> = figures.values().map(place).collect();
     places.sort();
     places.dedup();
     out + "\nMeasured:\n\n"
         + &places.concat()
         + &format!("\n![seconds over people, both axes logarithmic]({PICTURE})\n")
+}
+
+/// Seconds at each size, and by how much memory grew from the smallest to the largest.
+fn growth(figures: &BTreeMap<Key, Value>) -> String {
+    let sized = |key: &&Key| ["B1", "B2", "B3", "B9", "B10"].contains(&key.0.as_str()) && !key.1.starts_with("peer:");
+    let sizes: BTreeSet<u64> = figures.keys().filter(sized).map(|key| key.2).collect();
+    if sizes.len() < 2 {
+        return String::new();
+    }
+    let heads: Vec<String> = sizes.iter().map(|n| thousands(*n)).collect();
+    let mut out = format!(
+        "\n| seconds | | {} | memory grew by |\n|---|---|{}--:|\n",
+        heads.join(" | "),
+        "--:|".repeat(sizes.len())
+    );
+    let cases: BTreeSet<(&String, &String)> = figures.keys().filter(sized).map(|key| (&key.0, &key.1)).collect();
+    for (bench, case) in cases {
+        let lines: Vec<Option<&Value>> =
+            sizes.iter().map(|n| figures.get(&(bench.clone(), case.clone(), *n))).collect();
+        let cell = |line: &Option<&Value>| {
+            line.and_then(|l| l["wall_s"].as_f64()).map_or(String::new(), |s| format!("{s:.3}"))
+        };
+        let cells: Vec<String> = lines.iter().map(cell).collect();
+        let memory: Vec<f64> = lines.iter().flatten().filter_map(|l| l["rss_bytes"].as_f64()).collect();
+        let grew = match memory.as_slice() {
+            [first, .., last] => format!("{:.0} MB", (last - first) / 1e6),
+            _ => String::new(),
+        };
+        let _ = writeln!(out, "| {bench} | {case} | {} | {grew} |", cells.join(" | "));
+    }
+    out
 }
 
 /// Which benchmark of ours does the same as a peer's.

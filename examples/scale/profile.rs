@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Samples a second: enough for shares of some per cent in a run of a second, and some hundred MB in one of a minute.
-const SAMPLES: &str = "499";
+const SAMPLES: &str = "299";
 /// Bytes of stack that each sample keeps: whoever called whom is found in them afterwards.
 const STACK: &str = "dwarf,16384";
 /// Functions that are told.

@@ -14,7 +14,7 @@ use crosstie::rules::{Dialect, RuleSet};
 use tempfile::TempDir;
 
 /// Every document, and how many commands it shows at the least.
-const DOCS: [(&str, &str, usize); 24] = [
+const DOCS: [(&str, &str, usize); 25] = [
     ("docs/configuration.md", include_str!("../../docs/configuration.md"), 0),
     ("docs/rules.md", include_str!("../../docs/rules.md"), 0),
     ("docs/expressions.md", include_str!("../../docs/expressions.md"), 1),
@@ -39,6 +39,7 @@ const DOCS: [(&str, &str, usize); 24] = [
     ("docs/ownership.md", include_str!("../../docs/ownership.md"), 24),
     ("docs/reliability.md", include_str!("../../docs/reliability.md"), 0),
     ("docs/threat-model.md", include_str!("../../docs/threat-model.md"), 0),
+    ("docs/performance.md", include_str!("../../docs/performance.md"), 0),
 ];
 
 /// All the set-up that a machine with Rust needs. More of it would be a promise broken.
@@ -104,7 +105,9 @@ fn every_block_of_the_documentation_is_known_and_sound() {
                 // Tried by the tests below.
                 "eval" | "eval connect" | "eval mim" | "eval refused" | "console" => {}
                 "sh" if name == "README.md" => assert_eq!(inner, SET_UP, "the set-up is these two commands"),
-                "sh" if name == "docs/reliability.md" => inner.lines().for_each(|line| is_there(name, line)),
+                "sh" if ["docs/reliability.md", "docs/performance.md"].contains(&name) => {
+                    inner.lines().for_each(|line| is_there(name, line))
+                }
                 "text" => {
                     let commands =
                         inner.lines().any(|l| ["$ ", "crosstie ", "cargo "].iter().any(|c| l.starts_with(c)));
@@ -129,6 +132,7 @@ fn is_there(name: &str, command: &str) {
     let words: Vec<&str> = command.split_whitespace().collect();
     let path = match words.as_slice() {
         ["cargo", "run", "--release", "--example", example, ..] => format!("examples/{example}.rs"),
+        ["cargo", "bench", "--bench", bench, ..] => format!("benches/{bench}.rs"),
         [path] => (*path).to_owned(),
         _ => panic!("{name}: nobody checks `{command}`"),
     };
