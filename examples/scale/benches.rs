@@ -142,8 +142,8 @@ impl Bench {
         // Without a match nobody is joined in this first reading, and nobody invited whose address is somebody's: all are
         // held, and the links follow.
         place.rules(NOTHING).prepare(&["sync"]).expect(4);
-        self.part(&["links", &place.folder.display().to_string(), &self.people.to_string()]);
         place.rules(BY_MAIL);
+        self.part(&["links", &place.folder.display().to_string(), &self.people.to_string()]);
         let mut rows = Vec::new();
         if wanted("B2") {
             rows.push(self.anew(tenants));

@@ -45,7 +45,11 @@ fn open(folder: &Path) -> (Config, Store) {
 /// Everybody is tied to the account that is theirs.
 pub fn links(folder: &Path, people: usize) {
     let (config, store) = open(folder);
-    let (route, since) = (config.routes.first().expect("a route").name.clone(), now());
+    let planned = config.routes.first().expect("a route");
+    let (route, since) = (planned.name.clone(), now());
+    // They are no news: whom an edit of the rules touches is another question, and not asked here.
+    let texts: Vec<(&str, &str)> = planned.rules.iter().map(|r| (r.name.as_str(), r.text.as_str())).collect();
+    store.remember_rules(&route, &texts).expect("rules");
     let link = |n: usize| Link {
         route: route.clone(),
         home: ObjectId::new(people::home_id(n)),
