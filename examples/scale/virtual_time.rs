@@ -15,10 +15,17 @@ use bench::Bench;
 use crosstie::sim::Kind;
 use figures::{Size, TWO_WRITES, Used};
 
-/// Graph's quota of one app in one tenant, a second.
-const RATE: f64 = 20.0;
+/// Graph's quota of one app in one tenant: so many writes in any stretch of so many seconds.
+const WINDOW: (usize, usize) = (3_000, 150);
 /// Two writes a guest: the invitation, and what it cannot carry.
-const WRITES: f64 = 2.0;
+const WRITES: usize = 2;
+/// Accounts that each tenant of a larger mesh gets at the least: enough that no first burst hides how the rest is paced.
+const GUESTS: usize = 10_000;
+
+/// Seconds that nobody can undercut: a whole window at once, and the next when it has passed.
+fn bound(writes: usize) -> f64 {
+    (writes.saturating_sub(1) / WINDOW.0 * WINDOW.1).max(1) as f64
+}
 
 /// One story's outcome.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,7 +47,9 @@ pub fn tell(bench: &str, size: usize) {
             tell(paused(quota(size)));
             tell(paused(foreign(size)));
         }
-        "B6" => [2, 3, 5, 8, 12, 20].into_iter().for_each(|tenants| tell(paused(mesh(tenants, size)))),
+        "B6" => [2, 3, 5, 8, 12, 20]
+            .into_iter()
+            .for_each(|tenants| tell(paused(mesh(tenants, size.min(GUESTS.div_ceil(tenants - 1)))))),
         "B8" => tell(paused(leaver(size))),
         "SCHOOL" => school(size).into_iter().for_each(tell),
         other => panic!("no story of {other}"),
@@ -96,7 +105,7 @@ async fn mesh(tenants: usize, people: usize) -> Told {
     assert_eq!(readings, tenants, "each tenant is read once");
     let seconds = bench.clock.true_now().millis_since(bench.clock.start()) as f64 / 1e3;
     let guests = (tenants - 1) * people;
-    let bound = WRITES * guests as f64 / RATE;
+    let bound = bound(WRITES * guests);
     let invited: BTreeMap<String, u64> = bench
         .world
         .counts()
@@ -159,7 +168,7 @@ async fn first_sync(bench: &Bench, people: usize, staff: usize) -> Told {
     for region in REGIONS {
         assert_eq!(guests_of(bench, region), (REGIONS.len() - 1) * staff, "accounts in {region}");
     }
-    let bound = WRITES * ((REGIONS.len() - 1) * staff) as f64 / RATE;
+    let bound = bound(WRITES * (REGIONS.len() - 1) * staff);
     let used =
         Used { seconds, ratio: seconds / bound, refused: figures::refused(bench), fullest: figures::fullest(bench) };
     let staff = staff * REGIONS.len();
@@ -182,13 +191,13 @@ async fn normal_day(bench: &Bench, ids: &BTreeMap<&str, Vec<String>>) -> Told {
         (0..some).for_each(|n| drop(bench.staff(region, &format!("new{n:06}"))));
         for other in REGIONS.iter().filter(|other| *other != region) {
             // Two for each who comes, one for each who goes or moves.
-            *writes.entry(*other).or_insert(0) += 2 * some + some + 5 * some;
+            *writes.entry(*other).or_insert(0) += WRITES * some + some + 5 * some;
         }
     }
     let before = bench.clock.true_now();
     assert!(bench.sync().await.complete(), "somebody was left out");
     let seconds = bench.clock.true_now().millis_since(before) as f64 / 1e3;
-    let bound = writes.values().max().copied().unwrap_or(0) as f64 / RATE;
+    let bound = bound(writes.values().max().copied().unwrap_or(0));
     bench.sync().await;
     let (refused, fullest) = (figures::refused(bench), figures::fullest(bench));
     told(
