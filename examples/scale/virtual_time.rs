@@ -22,9 +22,16 @@ const WRITES: usize = 2;
 /// Accounts that each tenant of a larger mesh gets at the least: enough that no first burst hides how the rest is paced.
 const GUESTS: usize = 10_000;
 
-/// Seconds that nobody can undercut: a whole window at once, and the next when it has passed.
+/// Invitations into one tenant: so many in any stretch of so many seconds.
+const INVITATIONS: (usize, usize) = (150, 5);
+
+/// Seconds that nobody can undercut for so many writes, of which `WRITES` make a guest: whole windows of writes at once, and
+/// in the last one only as many guests as may be invited meanwhile.
 fn bound(writes: usize) -> f64 {
-    (writes.saturating_sub(1) / WINDOW.0 * WINDOW.1).max(1) as f64
+    let windows = writes.saturating_sub(1) / WINDOW.0;
+    let guests_left = (writes - windows * WINDOW.0) / WRITES;
+    let seconds = windows * WINDOW.1 + guests_left.saturating_sub(1) / INVITATIONS.0 * INVITATIONS.1;
+    seconds.max(1) as f64
 }
 
 /// One story's outcome.
