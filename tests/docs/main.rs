@@ -14,7 +14,7 @@ use crosstie::rules::{Dialect, RuleSet};
 use tempfile::TempDir;
 
 /// Every document, and how many commands it shows at the least.
-const DOCS: [(&str, &str, usize); 25] = [
+const DOCS: [(&str, &str, usize); 26] = [
     ("docs/configuration.md", include_str!("../../docs/configuration.md"), 0),
     ("docs/rules.md", include_str!("../../docs/rules.md"), 0),
     ("docs/expressions.md", include_str!("../../docs/expressions.md"), 1),
@@ -40,6 +40,7 @@ const DOCS: [(&str, &str, usize); 25] = [
     ("docs/reliability.md", include_str!("../../docs/reliability.md"), 0),
     ("docs/threat-model.md", include_str!("../../docs/threat-model.md"), 0),
     ("docs/performance.md", include_str!("../../docs/performance.md"), 0),
+    ("docs/scale.md", include_str!("../../docs/scale.md"), 0),
 ];
 
 /// All the set-up that a machine with Rust needs. More of it would be a promise broken.
