@@ -10,8 +10,7 @@ use futures_util::stream::{self, StreamExt};
 use super::{Cycle, EngineError, planned};
 use crate::config::Route;
 use crate::model::{
-    ActionKind, Former, Link, ObjectId, Observed, Origin, Outcome, Person, Presence, RouteName, RunId, Stamp,
-    TenantName, Trigger,
+    ActionKind, Former, Link, ObjectId, Observed, Origin, Outcome, Person, Presence, RouteName, RunId, Stamp, Trigger,
 };
 use crate::plan::{self, Adoption};
 use crate::ports::{Clock, DirectoryRead};
@@ -97,7 +96,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             for route in self.routes() {
                 let obstacle = readings.obstacle(&route);
                 let obstacle = if obstacle.is_none() { self.shrunken(&route.name.home)? } else { obstacle };
-                match obstacle.or(self.unanswered(&route.name.target)?) {
+                match obstacle {
                     Some(why) => drop(found.skipped.insert(route.name.clone(), why)),
                     None => drop(found.adopted.insert(route.name.clone(), Vec::new())),
                 }
@@ -116,16 +115,6 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             Ok(found)
         };
         self.unless_stopped(work).await.unwrap_or_else(|| Ok(Adoptions::default()))
-    }
-
-    /// Writes whose answers are not known may have made what is looked for.
-    fn unanswered(&self, target: &TenantName) -> Result<Option<String>, EngineError> {
-        let open = self.store.open_asks(target)?.len();
-        Ok((open > 0).then(|| {
-            format!(
-                "{open} writes into {target} were never answered\nhint: `crosstie sync` finds out what became of them"
-            )
-        }))
     }
 
     fn adopt_stamped(&self, route: &Route, leavers: bool, found: &mut Adoptions) -> Result<(), EngineError> {

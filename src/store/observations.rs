@@ -161,7 +161,10 @@ impl Store {
         let known = known.as_ref();
         let kept = || {
             let observed = known?.observed.clone();
-            Some(in_full_round.map_or_else(|| observed.clone(), |r| still_asked_for(observed.clone(), &r.selection)))
+            Some(match in_full_round {
+                Some(round) => still_asked_for(observed, &round.selection),
+                None => observed,
+            })
         };
         let after = Observed::fold(kept(), item);
         let unmentioned = in_full_round.is_some_and(|r| leaves_out(known, &item.news, &r.selection));
