@@ -163,22 +163,44 @@ async fn whoever_the_home_cannot_be_asked_about_waits_for_the_whole_plan() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_leaves_while_the_reading_goes_on_is_not_invited() {
-    let bench = large_home(RULES);
-    // One change in ten seconds: most of those who are planned wait.
-    bench.configure("[tenants.south.limits]\nwrites = 1\nwindow_seconds = 10\n");
-    bench.settings("south", |s| s.limits.app_writes = Limit::new(1, 10));
+async fn whoever_is_told_of_again_before_their_turn_is_looked_at_again() {
+    // One write for each person, and one write in so long.
+    let name_only = RULES.lines().filter(|line| !["jobTitle", "department", "manager"].iter().any(|n| line.starts_with(n)));
+    let bench = large_home(&name_only.collect::<Vec<_>>().join("\n"));
+    bench.configure("[tenants.south.limits]\nwrites = 1\nwindow_seconds = 160\n");
+    bench.settings("south", |s| s.limits.app_writes = Limit::new(1, 160));
+    let others: Vec<String> = (0..30).map(|n| bench.person("north", &format!("s{n}"), "Student", &json!({}))).collect();
     let story = async {
         bench.wait(PAGE_SECONDS + 5).await;
-        for (name, edit) in [("p01", json!({ "employeeType": "Student" })), ("p02", json!({ "jobTitle": "Dean" }))] {
-            bench.tenant("north").edit_user(&id(&bench, name), &edit).unwrap();
-        }
+        assert_eq!(invited(&bench), 1);
+        bench.tenant("north").edit_user(&id(&bench, "p01"), &json!({ "employeeType": "Student" })).unwrap();
+        bench.wait(85).await;
+        let again = |id: &String| bench.tenant("north").edit_user(id, &json!({ "employeeType": "Guest" })).unwrap();
+        others.iter().take(12).for_each(again);
+        bench.wait(75).await;
+        assert_eq!((invited(&bench), pages(&bench) < 19), (2, true), "the next one's turn has come");
+    };
+    let (report, ()) = futures_util::future::join(bench.sync(), story).await;
+    assert!(report.complete(), "{report:#?}");
+    assert_eq!(invited(&bench), PEOPLE - 1);
+    assert!(bench.guests("south", "p01@north.example").is_empty());
+    bench.assert_settled().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_invited_and_leaves_before_the_reading_ends_loses_the_account_with_the_whole_plan() {
+    let bench = large_home(RULES);
+    let story = async {
+        bench.wait(PAGE_SECONDS + 5).await;
+        assert_eq!(invited(&bench), 3);
+        bench.tenant("north").edit_user(&id(&bench, "p01"), &json!({ "employeeType": "Student" })).unwrap();
+        bench.tenant("north").edit_user(&id(&bench, "p02"), &json!({ "jobTitle": "Dean" })).unwrap();
     };
     let (report, ()) = futures_util::future::join(bench.sync(), story).await;
     assert!(report.complete(), "{report:#?}");
     assert!(bench.guests("south", "p01@north.example").is_empty());
     assert_eq!(bench.guest("south", "p02@north.example")["jobTitle"], "Dean");
-    assert_eq!(invited(&bench), PEOPLE - 1);
+    assert_eq!(invited(&bench), PEOPLE);
     bench.assert_settled().await;
 }
 
@@ -190,6 +212,45 @@ async fn a_reading_that_has_to_begin_anew_invites_nobody_twice() {
     let (report, asked) = sync(&bench, None).await;
     assert!(report.complete() && asked < pages(&bench), "{asked}: {report:#?}");
     assert_everybody_is_there(&bench).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_small_home_is_planned_as_a_whole() {
+    let bench = large_home(RULES);
+    bench.ahead_after.set(100);
+    let (_, asked) = sync(&bench, None).await;
+    assert_eq!(asked, pages(&bench));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_has_enough_to_do_is_planned_no_further_ahead() {
+    let bench = large_home(RULES);
+    (0..800).for_each(|n| drop(bench.staff("north", &format!("q{n:03}"))));
+    bench.settings("north", |s| s.page_size = 100);
+    bench.configure("[tenants.south.limits]\nwrites = 1\nwindow_seconds = 3600\n");
+    let report = bench.stopped_sync(85_000).await;
+    assert!(report.stopped && pages(&bench) >= 8, "{report:#?}");
+    let asked = bench.world.counts()["north"][&Kind::List];
+    assert!((500..=600).contains(&asked), "{asked} people were planned");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_somebody_may_have_to_leave_everybody_is_waited_for() {
+    let bench = large_home(RULES);
+    bench.tenant("south").fault(Fault { skip: 5, ..Fault::always(Effect::Hang { applied: false }) }).unwrap();
+    tokio::select! {
+        _ = bench.sync() => panic!("it came to its end"),
+        () = bench.wait(PAGE_SECONDS + 5) => {}
+    }
+    let made: Vec<_> = bench.writes().into_iter().filter(|e| e.kind == Kind::Invite && e.applied).collect();
+    assert!(!made.is_empty() && made.len() < PEOPLE);
+    bench.tenant("south").clear_faults(None).unwrap();
+    bench.tenant("north").edit_user(&id(&bench, "p00"), &json!({ "employeeType": "Student" })).unwrap();
+    bench.sync().await;
+    let kinds: Vec<Kind> = bench.writes().iter().skip(made.len()).map(|e| e.kind).collect();
+    let first = |kind| kinds.iter().position(|k| *k == kind);
+    assert!(first(Kind::Delete).unwrap() < first(Kind::Invite).unwrap(), "{kinds:?}");
+    bench.settled_sync().await;
 }
 
 /// What must hold once the next process has had its run.
