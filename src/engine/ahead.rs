@@ -32,6 +32,15 @@ pub(super) struct Ahead {
 }
 
 impl<D, C: Clock> Run<'_, D, C> {
+    /// Is this the tenant's first reading that comes to its end? Of any other nothing is planned ahead.
+    pub(super) fn is_first_reading(&self, tenant: &TenantName) -> Result<bool, EngineError> {
+        let first = self.cycle.store.reading(tenant)?.readings == 0;
+        if !first {
+            self.told.borrow_mut().remove(tenant);
+        }
+        Ok(first)
+    }
+
     /// A first reading under way has told of so many more.
     pub(super) fn paged(&self, home: &TenantName, items: usize) {
         *self.told.borrow_mut().entry(home.clone()).or_default() += items as u64;
@@ -47,7 +56,9 @@ impl<D, C: Clock> Run<'_, D, C> {
     pub(super) fn may_go_ahead(&self, route: &RouteName) -> Result<bool, EngineError> {
         let (told, Some(lanes)) = (self.told(&route.home), self.lanes.get(&route.target)) else { return Ok(false) };
         let is_resting = lanes.resting.get() || lanes.dead.get();
-        if told < self.cycle.ahead_after.max(1) || is_resting || lanes.queue.borrow().jobs().take(ENOUGH).count() == ENOUGH
+        if told < self.cycle.ahead_after.max(1)
+            || is_resting
+            || lanes.queue.borrow().jobs().take(ENOUGH).count() == ENOUGH
         {
             return Ok(false);
         }
@@ -83,9 +94,11 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         let (planned, target) = (planned(route), &route.name.target);
         let people = self.store.arrived(&route.name.home, after, CASES_AT_ONCE)?;
         let mut draft = self.blank(&planned)?;
-        self.store.together(|| people.iter().try_for_each(|(_, home)| self.consider_ahead(&planned, home, &mut draft)))?;
+        self.store
+            .together(|| people.iter().try_for_each(|(_, home)| self.consider_ahead(&planned, home, &mut draft)))?;
         let mut others = Vec::new();
-        for other in self.config.routes.iter().filter(|other| other.name.target == *target && other.name != route.name) {
+        for other in self.config.routes.iter().filter(|other| other.name.target == *target && other.name != route.name)
+        {
             let (home, target) = (self.store.reading(&other.name.home)?, self.store.reading(target)?);
             if home.readings > 0 && target.readings > 0 {
                 others.push((other, unknown(other, &home, &target).is_none()));

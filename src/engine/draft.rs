@@ -44,21 +44,25 @@ impl Drafting<'_> {
     pub(super) fn let_through(&self) -> BTreeMap<RouteName, LetThrough> {
         self.around.map(|(_, people)| people.borrow().clone()).unwrap_or_default()
     }
-    /// What jobs in the lanes claim that the plan claims too.
+    /// What jobs in the lanes claim that the plan claims too, of people who are not in the plan.
     fn claims(&self, plan: &Plan) -> Claims {
-        let (wanted, mut standing) = (claims(plan), Claims::new());
-        let Some((all, _)) = self.around.filter(|_| !wanted.is_empty()) else { return standing };
-        let planned = |whose: &Whose| {
-            let of = |r: &RoutePlan| r.route == whose.0 && r.changes.iter().any(|c| c.home.id == whose.1);
-            plan.routes.iter().any(of)
-        };
+        let mut standing = Claims::new();
+        let Some((all, _)) = self.around.filter(|_| plan::claims_anything(plan)) else { return standing };
+        if all.values().all(|lanes| lanes.queue.borrow().jobs().next().is_none() && lanes.busy.borrow().is_empty()) {
+            return standing;
+        }
+        let (mut wanted, mut planned) = (Claims::new(), BTreeSet::new());
+        for change in plan.routes.iter().flat_map(|r| &r.changes) {
+            plan::claim_of(change, &mut wanted);
+            planned.insert((&change.route, &change.home.id));
+        }
         for lanes in all.values() {
             let (queue, busy) = (lanes.queue.borrow(), lanes.busy.borrow());
             for change in queue.jobs().map(|job| &job.change).chain(busy.values()) {
                 let mut own = Claims::new();
                 plan::claim_of(change, &mut own);
                 let meets = own.keys().any(|key| wanted.contains_key(key));
-                if meets && !planned(&(change.route.clone(), change.home.id.clone())) {
+                if meets && !planned.contains(&(&change.route, &change.home.id)) {
                     plan::claim_of(change, &mut standing);
                 }
             }
@@ -88,12 +92,6 @@ impl Drafting<'_> {
             lanes.queue.borrow_mut().leave(whose);
         }
     }
-}
-
-fn claims(plan: &Plan) -> Claims {
-    let mut claims = Claims::new();
-    plan.routes.iter().flat_map(|r| &r.changes).for_each(|change| plan::claim_of(change, &mut claims));
-    claims
 }
 
 /// Totals of one route's plan: the promised summary.
@@ -207,7 +205,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     ) -> Result<(), EngineError> {
         let mut standing = drafting.claims(plan);
         // Nobody can share what nobody claims.
-        if !claims(plan).is_empty() {
+        if plan::claims_anything(plan) {
             for (route, known) in others {
                 let other = self.draft_route(route, known, drafting).await?;
                 other.changes.iter().for_each(|change| plan::claim_of(change, &mut standing));
@@ -242,6 +240,8 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         let foundation = Foundation::of(&planned);
         self.store.notice_rules(&route.name, &planned.marks(self.clock.now()))?;
         let mut draft = self.blank(&planned)?;
+        // Of the people in the draft, those who have a known account: the rest of the population is settled.
+        let mut linked = 0;
         let mut after: Option<ObjectId> = None;
         loop {
             let among = drafting.among(&route.name, self.clock.now());
@@ -250,12 +250,15 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             after = Some(last.clone());
             some.retain(|home| !drafting.is_busy(&route.name, home));
             self.store.together(|| {
-                some.iter().try_for_each(|home| self.consider(&planned, &foundation, home, known, &mut draft))
+                for home in &some {
+                    linked += u64::from(self.consider(&planned, &foundation, home, known, &mut draft)?);
+                }
+                Ok(())
             })?;
             // Others write and read meanwhile, and whoever asks us to stop is heard.
             tokio::task::yield_now().await;
         }
-        draft.settled = draft.population.saturating_sub(self.linked_among(&draft)?);
+        draft.settled = draft.population.saturating_sub(linked);
         Ok(draft)
     }
 
@@ -273,6 +276,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         Ok(known)
     }
 
+    /// Answers whether somebody with a known account is in the draft now.
     fn consider(
         &self,
         route: &PlannedRoute,
@@ -280,10 +284,12 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         home: &ObjectId,
         known: bool,
         draft: &mut RoutePlan,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let case = self.store.case(route, home, now)?;
         let considered = plan::consider(route, &case, now);
+        let link = considered.link.as_ref().or(case.link.as_ref());
+        let linked = link.is_some_and(|link| link.account().is_some());
         if let Some(link) = considered.link.as_ref().filter(|_| known) {
             self.store.remember_link(link)?;
         }
@@ -300,15 +306,19 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                 self.claim(route, &change)?;
                 draft.basis.insert(home.clone(), foundation.basis(&case));
                 draft.changes.push(change);
+                return Ok(linked);
             }
-            Decision::Hold(hold) => draft.held.push(plan::hold_of(&route.name, &case.home, hold)),
+            Decision::Hold(hold) => {
+                draft.held.push(plan::hold_of(&route.name, &case.home, hold));
+                return Ok(linked);
+            }
             Decision::Settled | Decision::Waiting(_) if !known => {}
             Decision::Settled => self.store.settle(&route.name, home)?,
             Decision::Waiting(until) => {
                 self.store.explain_unsettled(&route.name, home, "waiting", &until.rfc3339())?;
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// The next to be considered must choose other values than this change gives.
@@ -317,18 +327,6 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             self.store.claim(&change.route, &change.home.id, &attribute, &value)?;
         }
         Ok(())
-    }
-
-    /// How many of the people in the draft have a known account: the rest of the population is settled.
-    fn linked_among(&self, draft: &RoutePlan) -> Result<u64, StoreError> {
-        let mut linked = 0;
-        let changed = draft.changes.iter().map(|c| &c.home.id);
-        for home in changed.chain(draft.held.iter().map(|h| &h.home.id)) {
-            if self.store.link(&draft.route, home)?.is_some_and(|l| l.account().is_some()) {
-                linked += 1;
-            }
-        }
-        Ok(linked)
     }
 
     pub(super) fn explain(&self, plan: &RoutePlan) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use futures_util::stream::{self, StreamExt};
 
 use super::{Cycle, EngineError, planned};
-use crate::model::{Action, ActionKind, Change, Held, Hold, ObjectId, Origin, TenantName};
+use crate::model::{Action, Change, Held, Hold, ObjectId, Origin, TenantName};
 use crate::plan::{self, Plan, RoutePlan};
 use crate::ports::{Clock, DirectoryRead, Privileges};
 
@@ -29,10 +29,10 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                 continue;
             }
             self.read_domains(&route.route.home, domains).await;
-            let mut left = Vec::new();
+            let (mut left, mut unfit) = (Vec::new(), BTreeMap::new());
             for (home, account) in joins {
                 match self.unverified(route, &home, &account, domains)? {
-                    Some(hold) => hold_join(route, &home, hold),
+                    Some(hold) => drop(unfit.insert(home, hold)),
                     None => left.push((home, account)),
                 }
             }
@@ -44,9 +44,10 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             let found: Vec<_> = looks.buffer_unordered(LOOKUPS_AT_ONCE).collect().await;
             for (home, roles, account) in found {
                 if let Some(roles) = roles {
-                    hold_join(route, &home, Hold::Privileged { account, roles });
+                    unfit.insert(home, Hold::Privileged { account, roles });
                 }
             }
+            hold_joins(route, unfit);
         }
         Ok(())
     }
@@ -121,10 +122,12 @@ fn matched_account(change: &Change) -> Option<(ObjectId, ObjectId)> {
     }
 }
 
-fn hold_join(plan: &mut RoutePlan, home: &ObjectId, hold: Hold) {
-    let joins = |c: &Change| c.home.id == *home && c.action.kind() == ActionKind::Join;
-    if let Some(at) = plan.changes.iter().position(joins) {
-        let change = plan.changes.remove(at);
-        plan.held.push(Held { route: plan.route.clone(), home: change.home, hold });
-    }
+fn hold_joins(plan: &mut RoutePlan, mut unfit: BTreeMap<ObjectId, Hold>) {
+    let RoutePlan { route, changes, held, .. } = plan;
+    changes.retain(|change| {
+        let hold = matched_account(change).and_then(|(home, _)| unfit.remove(&home));
+        let Some(hold) = hold else { return true };
+        held.push(Held { route: route.clone(), home: change.home.clone(), hold });
+        false
+    });
 }

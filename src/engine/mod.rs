@@ -39,8 +39,8 @@ use crate::plan::{self, Plan, PlannedRoute, Refusal, SavedPlan, Stale};
 use crate::ports::{Clock, DirectoryError, DirectoryRead};
 use crate::store::{Ask, Door, RoutePart, Store, StoreError};
 
-pub use ahead::AHEAD_AFTER;
 pub use adopt::{Adopted, Adopting, Adoptions, NotAdopted};
+pub use ahead::AHEAD_AFTER;
 pub use budgets::{Budget, BudgetLeft, Budgets, budgets_left, longest_window_millis, write_windows};
 pub use bulkheads::{failures_allowed, probe_seconds, put_off_seconds, rest_seconds};
 pub use draft::{RouteSummary, summaries};

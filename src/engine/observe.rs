@@ -61,7 +61,8 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             return self.offline_readings();
         }
         let tenants = self.tenants();
-        for one in join_all(tenants.iter().map(|t| self.read_and_recover(t, Meanwhile::default(), BTreeSet::new))).await {
+        for one in join_all(tenants.iter().map(|t| self.read_and_recover(t, Meanwhile::default(), BTreeSet::new))).await
+        {
             self.note(one, &mut readings)?;
         }
         Ok(readings)

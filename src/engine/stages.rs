@@ -204,10 +204,7 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
             }
             self.under_way.insert(tenant.clone());
             let run = self.run;
-            let first = run.cycle.store.reading(&tenant)?.readings == 0;
-            if !first {
-                run.told.borrow_mut().remove(&tenant);
-            }
+            let first = run.is_first_reading(&tenant)?;
             self.reading.push(Box::pin(async move {
                 let (under_way, paged) = (|| run.under_way(&tenant), |items| run.paged(&tenant, items));
                 let paged: Option<&dyn Fn(usize)> = if first { Some(&paged) } else { None };
@@ -279,17 +276,16 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
     fn plan_ahead(&mut self, approved: Option<&str>) -> Result<(), EngineError> {
         for (route, sides) in self.open.iter().filter(|_| approved.is_none()) {
             let only_home = sides.iter().eq([&route.home]) && self.under_way.contains(&route.home);
-            let is_read = only_home && !self.readings.unread.contains_key(&route.target);
-            if !is_read || self.planning.contains(&route.target) || !self.run.may_go_ahead(route)? {
-                continue;
+            let ready = only_home && !self.readings.unread.contains_key(&route.target);
+            if ready && !self.planning.contains(&route.target) && self.run.may_go_ahead(route)? {
+                self.planning.insert(route.target.clone());
+                let (run, route) = (self.run, route.clone());
+                self.working.push(Box::pin(async move {
+                    let done = caught(run.go_ahead(&route)).await;
+                    let crashed = || Err(EngineError::Crashed(route.target.clone()));
+                    Happened::Staged([route.target.clone()].into(), done.unwrap_or_else(crashed))
+                }));
             }
-            self.planning.insert(route.target.clone());
-            let (run, route) = (self.run, route.clone());
-            self.working.push(Box::pin(async move {
-                let done = caught(run.go_ahead(&route)).await;
-                let crashed = || Err(EngineError::Crashed(route.target.clone()));
-                Happened::Staged([route.target.clone()].into(), done.unwrap_or_else(crashed))
-            }));
         }
         Ok(())
     }

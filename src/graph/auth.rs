@@ -27,7 +27,7 @@ use super::certificate::Certificate;
 use super::claims::Claims;
 use super::error::{GraphError, bounded};
 use super::identity::ManagedIdentity;
-use super::origin::{GraphOrigin, TenantUrl};
+use super::origin::{GraphOrigin, GraphPath};
 use super::retry::{Verdict, retry_after};
 use super::transport::{Limits, Transport, TransportError, TransportErrorKind};
 
@@ -102,10 +102,10 @@ type EntraClient = oauth2::Client<
     BasicRevocationErrorResponse,
 >;
 
-/// A token for one tenant. Cannot be read, printed or sent elsewhere.
+/// A token for one tenant, and the only address that it is ever put to. Cannot be read, printed or sent elsewhere.
 #[derive(Clone)]
 pub(super) struct Token {
-    tenant: TenantName,
+    origin: Arc<GraphOrigin>,
     serial: u64,
     header: HeaderValue,
     claims: Option<Claims>,
@@ -119,14 +119,14 @@ struct Minted {
 }
 
 impl Token {
-    /// Addresses a request to `url` and attaches the token, both at once: it is nowhere without the address that it is for, and
-    /// there is no other way to get it.
-    pub(super) fn authorize(&self, url: &TenantUrl, mut request: Request<Bytes>) -> Result<Request<Bytes>, GraphError> {
-        if url.tenant() != &self.tenant {
-            let what = "a token of another tenant was refused before use";
-            return Err(TokenError::ours("WrongTenant", what, None).into());
-        }
-        *request.uri_mut() = url.as_str().parse().map_err(|_| GraphError::NotAsked("an unusable address"))?;
+    /// Addresses a request to `path` of the token's own origin and attaches the token, both at once. Nobody else can say where
+    /// a token goes: a path names no host, and there is no other way to get the token out.
+    pub(super) fn authorize(
+        &self,
+        path: &GraphPath,
+        mut request: Request<Bytes>,
+    ) -> Result<Request<Bytes>, GraphError> {
+        *request.uri_mut() = self.origin.url(path).parse().map_err(|_| GraphError::NotAsked("an unusable address"))?;
         request.headers_mut().insert(header::AUTHORIZATION, self.header.clone());
         Ok(request)
     }
@@ -138,7 +138,7 @@ impl Token {
 }
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Token({}, [redacted])", self.tenant)
+        write!(f, "Token({}, [redacted])", self.origin.root())
     }
 }
 
@@ -178,6 +178,8 @@ pub(super) struct TokenSource {
     client_id: String,
     proof: Proof,
     endpoint: TokenUrl,
+    /// Where its tokens go, and nowhere else.
+    origin: Arc<GraphOrigin>,
     scope: String,
     audience: String,
     /// Held across a request on purpose: whoever comes meanwhile waits for the one answer.
@@ -201,7 +203,9 @@ const LIMITS: Limits = Limits { body_bytes_max: 256 * 1024, deadline: Duration::
 /// A service account's token has 1 to 2 KiB.
 const ASSERTION_BYTES_MAX: u64 = 64 * 1024;
 impl TokenSource {
-    pub(super) fn new(tenant: &crate::config::Tenant, proof: Proof, origin: &GraphOrigin) -> Result<Self, GraphError> {
+    pub(super) fn new(tenant: &crate::config::Tenant, proof: Proof) -> Result<Self, GraphError> {
+        let unusable = || GraphError::Setup(format!("{}: the graph root is not a usable address", tenant.name));
+        let origin = GraphOrigin::new(&tenant.graph).ok_or_else(unusable)?;
         let endpoint = token_endpoint(&tenant.authority, &tenant.id)
             .ok_or_else(|| GraphError::Setup(format!("{}: the authority is not a usable address", tenant.name)))?;
         Ok(Self {
@@ -212,11 +216,17 @@ impl TokenSource {
             endpoint,
             scope: format!("{}/.default", origin.root()),
             audience: origin.root().to_owned(),
+            origin: Arc::new(origin),
             state: tokio::sync::Mutex::default(),
             failures: AtomicU64::new(0),
             refused: AtomicBool::new(false),
             shown: Mutex::default(),
         })
+    }
+
+    /// The tenant's Graph.
+    pub(super) fn origin(&self) -> &GraphOrigin {
+        &self.origin
     }
 
     /// The text without the token, see [`without`].
@@ -246,7 +256,7 @@ impl TokenSource {
         match self.mint(transport, asked_at).await {
             Ok(Minted { header, claims, lifetime_seconds }) => {
                 state.serial += 1;
-                let token = Token { tenant: self.tenant.clone(), serial: state.serial, header, claims };
+                let token = Token { origin: Arc::clone(&self.origin), serial: state.serial, header, claims };
                 let margin = RENEW_BEFORE_SECONDS.min(lifetime_seconds / 2);
                 *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
                 state.held = Some((token.clone(), asked_at.plus_seconds(lifetime_seconds - margin)));
@@ -450,25 +460,25 @@ mod tests {
     use bytes::Bytes;
     use http::{HeaderValue, Request, header};
 
-    use super::super::origin::GraphOrigin;
-    use super::{GraphError, Token};
+    use super::super::origin::{Collection, GraphOrigin};
+    use super::{Arc, Token};
 
     #[test]
     fn a_token_and_its_address_are_attached_together_or_not_at_all() {
-        let address = |tenant: &str| {
-            // One Graph serves both: the host alone tells nothing.
-            let origin = GraphOrigin::new(tenant.into(), &"https://graph.example".parse().unwrap()).unwrap();
-            origin.build(&["users"], &[]).unwrap()
-        };
+        let origin = |root: &str| Arc::new(GraphOrigin::new(&root.parse().unwrap()).unwrap());
+        let (own, other) = (origin("https://graph.example"), origin("https://evil.example/deep/"));
         let header = HeaderValue::from_static("Bearer xyz");
-        let token = Token { tenant: "north".into(), serial: 1, header: header.clone(), claims: None };
+        let token = Token { origin: own, serial: 1, header: header.clone(), claims: None };
         let mut request = Request::new(Bytes::new());
         *request.uri_mut() = "https://elsewhere.example/".parse().unwrap();
-        let sent = token.authorize(&address("north"), request).unwrap();
+        // Neither the request's own address nor the origin that a path was built or admitted by has a say.
+        let sent = token.authorize(&other.build(&["users"], &[]).unwrap(), request).unwrap();
         assert_eq!(sent.uri(), "https://graph.example/v1.0/users", "wherever it was to go before");
+        let link =
+            other.admit("https://evil.example/deep/v1.0/users/delta?$skiptoken=@a", Collection::UsersDelta).unwrap();
+        let sent = token.authorize(&link, Request::new(Bytes::new())).unwrap();
+        assert_eq!(sent.uri(), "https://graph.example/v1.0/users/delta?$skiptoken=@a");
         assert_eq!(sent.headers()[header::AUTHORIZATION], header);
-        let refused = token.authorize(&address("south"), Request::new(Bytes::new())).unwrap_err();
-        assert!(matches!(&refused, GraphError::Token(error) if error.code == "WrongTenant"), "{refused:?}");
-        assert_eq!(format!("{token:?}"), "Token(north, [redacted])");
+        assert_eq!(format!("{token:?}"), "Token(https://graph.example, [redacted])");
     }
 }

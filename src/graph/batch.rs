@@ -7,7 +7,7 @@ use crate::ports::{Clock, DirectoryError};
 use super::client::{Call, GraphClient};
 use super::error::{Answer, Asking, GraphError};
 use super::load::{resource_units_text, throttle_text};
-use super::origin::TenantUrl;
+use super::origin::GraphPath;
 use super::retry::retry_after_text;
 use super::transport::Transport;
 use super::units::read_units;
@@ -21,7 +21,7 @@ pub(super) type Item = Result<(Bytes, String), DirectoryError>;
 
 impl<T: Transport, C: Clock> GraphClient<T, C> {
     /// Reads each address, in the order asked. One alone is asked plainly.
-    pub(super) async fn read_many(&self, asking: Asking, urls: &[TenantUrl]) -> Vec<Item> {
+    pub(super) async fn read_many(&self, asking: Asking, urls: &[GraphPath]) -> Vec<Item> {
         if let [url] = urls {
             return vec![self.read(asking, url.clone()).await];
         }
@@ -33,7 +33,7 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
             // The longest wish of any item; a throttled item speaks for the tenant.
             let mut wish: Option<DirectoryError> = None;
             for chunk in open.chunks(BATCH_ITEMS_MAX) {
-                let chunk_urls: Vec<&TenantUrl> = chunk.iter().map(|at| &urls[*at]).collect();
+                let chunk_urls: Vec<&GraphPath> = chunk.iter().map(|at| &urls[*at]).collect();
                 for (at, item) in chunk.iter().zip(self.batch_once(asking, &chunk_urls).await) {
                     if let Err(error) = &item
                         && matches!(error.retry, crate::ports::Retry::Again { .. })
@@ -56,7 +56,7 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
     }
 
     /// One batch, one try. What befalls the whole befalls each.
-    async fn batch_once(&self, asking: Asking, urls: &[&TenantUrl]) -> Vec<Item> {
+    async fn batch_once(&self, asking: Asking, urls: &[&GraphPath]) -> Vec<Item> {
         let id = self.next_id();
         let units: Vec<u32> = urls.iter().map(|url| read_units(url.as_str())).collect();
         let answer = self.post_batch(urls, units.iter().sum(), &id).await;
@@ -86,10 +86,10 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
         replies.into_iter().map(item).collect()
     }
 
-    async fn post_batch(&self, urls: &[&TenantUrl], units: u32, id: &str) -> Result<Bytes, GraphError> {
-        let body = batch_body(urls.iter().copied(), |url| self.origin.relative(url));
+    async fn post_batch(&self, urls: &[&GraphPath], units: u32, id: &str) -> Result<Bytes, GraphError> {
+        let body = batch_body(urls.iter().copied());
         let body = body.ok_or(GraphError::NotAsked("an address that a batch cannot name"))?;
-        let url = self.origin.build(&["$batch"], &[])?;
+        let url = self.origin().build(&["$batch"], &[])?;
         Ok(self.once(&Call::batch(url, body, units), id).await?.into_body())
     }
 

@@ -18,7 +18,7 @@ use super::auth::{Proof, TokenError, TokenSource};
 use super::claims::Claims;
 use super::error::{Answer, Asking, GraphError, bounded};
 use super::load;
-use super::origin::{GraphOrigin, TenantUrl};
+use super::origin::{GraphOrigin, GraphPath};
 use super::retry::{http_date, pause_until};
 use super::transport::{Limits, Transport, TransportError};
 use super::units::{Share, WRITE_UNITS, read_units};
@@ -84,7 +84,6 @@ impl fmt::Debug for RequestIds {
 /// ```
 pub struct GraphClient<T, C> {
     pub(super) name: TenantName,
-    pub(super) origin: GraphOrigin,
     pub(super) clock: C,
     pub(super) redirect_url: String,
     /// What the last answer to a write told.
@@ -99,10 +98,17 @@ pub struct GraphClient<T, C> {
     ids: RequestIds,
 }
 
+impl<T, C> GraphClient<T, C> {
+    /// Where the tenant's Graph is.
+    pub(super) fn origin(&self) -> &GraphOrigin {
+        self.tokens.origin()
+    }
+}
+
 impl<T, C> fmt::Debug for GraphClient<T, C> {
     /// Whose it is and where it leads: nothing of its credential, and nothing of a transport that may remember requests.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GraphClient({} at {})", self.name, self.origin.root())
+        write!(f, "GraphClient({} at {})", self.name, self.origin().root())
     }
 }
 
@@ -118,7 +124,7 @@ enum Kind {
 /// One request, ready but for its token.
 pub(super) struct Call {
     pub(super) method: Method,
-    pub(super) url: TenantUrl,
+    pub(super) url: GraphPath,
     pub(super) body: Option<Vec<u8>>,
     pub(super) limits: Limits,
     kind: Kind,
@@ -127,17 +133,17 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn get(url: TenantUrl, body_bytes_max: usize) -> Self {
+    pub(super) fn get(url: GraphPath, body_bytes_max: usize) -> Self {
         let limits = Limits { body_bytes_max, deadline: READ_DEADLINE };
         let units = read_units(url.as_str());
         Self { method: Method::GET, url, body: None, limits, kind: Kind::Read, units }
     }
     /// `units` is what its items cost together.
-    pub(super) fn batch(url: TenantUrl, body: Vec<u8>, units: u32) -> Self {
+    pub(super) fn batch(url: GraphPath, body: Vec<u8>, units: u32) -> Self {
         let limits = Limits { body_bytes_max: BODY_BYTES_MAX, deadline: READ_DEADLINE };
         Self { method: Method::POST, url, body: Some(body), limits, kind: Kind::Batch, units }
     }
-    pub(super) fn write(method: Method, url: TenantUrl, body: Option<Vec<u8>>) -> Self {
+    pub(super) fn write(method: Method, url: GraphPath, body: Option<Vec<u8>>) -> Self {
         let limits = Limits { body_bytes_max: BODY_BYTES_MAX, deadline: WRITE_DEADLINE };
         Self { method, url, body, limits, kind: Kind::Write, units: WRITE_UNITS }
     }
@@ -152,17 +158,14 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
         clock: C,
         ids: RequestIds,
     ) -> Result<Self, GraphError> {
-        let unusable = || GraphError::Setup(format!("{}: the graph root is not a usable address", tenant.name));
-        let origin = GraphOrigin::new(tenant.name.clone(), &tenant.graph).ok_or_else(unusable)?;
         Ok(Self {
             name: tenant.name.clone(),
-            tokens: TokenSource::new(tenant, proof, &origin)?,
+            tokens: TokenSource::new(tenant, proof)?,
             redirect_url: tenant.redirect_url.clone(),
             write_pressure: Cell::new(None),
             throttled_reads: Cell::new(0),
             clock_ahead: Cell::new(None),
             share: Share::new(tenant.limits.reads),
-            origin,
             transport,
             clock,
             ids,
@@ -306,7 +309,7 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
     }
 
     /// Reads with a few tries. Gives the id of the last one, too, for errors that are found in the body.
-    pub(super) async fn read(&self, asking: Asking, url: TenantUrl) -> Result<(Bytes, String), DirectoryError> {
+    pub(super) async fn read(&self, asking: Asking, url: GraphPath) -> Result<(Bytes, String), DirectoryError> {
         let call = Call::get(url, asking.body_bytes_max);
         let mut try_number = 1;
         loop {

@@ -47,7 +47,7 @@ pub use error::GraphError;
 pub use identity::ManagedIdentity;
 pub use load::{load_permille, resource_units, throttle};
 pub use network::HttpTransport;
-pub use origin::{Collection, GraphOrigin, LinkError, TenantUrl};
+pub use origin::{Collection, GraphOrigin, GraphPath, LinkError};
 pub use preflight::{Access, DirectorySize, Organization, Reach, VerifiedDomain};
 pub use retry::{
     Failure, Operation, RETRY_AFTER_MILLIS_MAX, TRIES_MAX, Verdict, judge, judge_transport, pause_until, retry_after,

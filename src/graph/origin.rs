@@ -4,9 +4,7 @@
 //! them (a `starts_with` on the host, a redirect, another port), so the rule is equality of scheme, host and port, a path
 //! compared segment by segment, and a short list of collections that may be followed at all.
 
-use url::Url;
-
-use crate::model::TenantName;
+use url::{Position, Url};
 
 /// A watermark of a large tenant has a few KiB; front doors refuse request lines beyond 16 to 32 KiB anyway.
 const LINK_BYTES_MAX: usize = 32 * 1024;
@@ -54,37 +52,34 @@ pub enum Collection {
 /// Scheme, host, port and root path of one tenant's Graph.
 #[derive(Clone, Debug)]
 pub struct GraphOrigin {
-    tenant: TenantName,
     /// Without a trailing slash in its path, query or fragment.
     root: Url,
 }
 
-/// An address that was built for, or checked against, one tenant. The only thing that a token can be shown to.
+/// What to ask of a tenant's Graph: path and query from the version on, with a leading slash. It names no host, so that no
+/// token can be led away with it: a token puts its own tenant's origin before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TenantUrl {
-    tenant: TenantName,
-    url: Url,
-}
+pub struct GraphPath(String);
 
-impl TenantUrl {
-    /// Whose it is.
-    pub fn tenant(&self) -> &TenantName {
-        &self.tenant
-    }
-    /// The whole address.
+impl GraphPath {
+    /// `/v1.0/users?$top=1`
     pub fn as_str(&self) -> &str {
-        self.url.as_str()
+        &self.0
+    }
+    /// As an item of a batch names it: below the version, with a leading slash.
+    pub fn below_version(&self) -> Option<&str> {
+        self.0.strip_prefix('/')?.strip_prefix(VERSION).filter(|rest| rest.starts_with('/'))
     }
 }
 
 impl GraphOrigin {
     /// `root` is Graph's root without the version; `None` where it cannot have a path, a query or user information.
-    pub fn new(tenant: TenantName, root: &Url) -> Option<Self> {
+    pub fn new(root: &Url) -> Option<Self> {
         let plain = root.has_host() && root.username().is_empty() && root.password().is_none();
         if root.cannot_be_a_base() || !plain || root.query().is_some() || root.fragment().is_some() {
             return None;
         }
-        Some(Self { tenant, root: root.clone() })
+        Some(Self { root: root.clone() })
     }
 
     /// `https://graph.microsoft.com`, without a trailing slash: what scopes and `@odata.id` are made from.
@@ -92,8 +87,13 @@ impl GraphOrigin {
         self.root.as_str().trim_end_matches('/')
     }
 
-    /// Builds the address of `segments` below the version; `query` is a list of option and value, values not encoded.
-    pub fn build(&self, segments: &[&str], query: &[(&str, &str)]) -> Result<TenantUrl, LinkError> {
+    /// The whole address of `path`.
+    pub fn url(&self, path: &GraphPath) -> String {
+        format!("{}{}", self.root(), path.0)
+    }
+
+    /// Builds the path of `segments` below the version; `query` is a list of option and value, values not encoded.
+    pub fn build(&self, segments: &[&str], query: &[(&str, &str)]) -> Result<GraphPath, LinkError> {
         self.build_in(VERSION, segments, query)
     }
 
@@ -103,7 +103,7 @@ impl GraphOrigin {
         version: &str,
         segments: &[&str],
         query: &[(&str, &str)],
-    ) -> Result<TenantUrl, LinkError> {
+    ) -> Result<GraphPath, LinkError> {
         let mut url = self.root.clone();
         {
             let mut path = url.path_segments_mut().map_err(|()| LinkError::NotAnAddress)?;
@@ -120,11 +120,17 @@ impl GraphOrigin {
             let pairs: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
             url.set_query(Some(&pairs.join("&")));
         }
-        Ok(TenantUrl { tenant: self.tenant.clone(), url })
+        self.path(&url).ok_or(LinkError::NotAnAddress)
+    }
+
+    /// What follows the root in an address below it.
+    fn path(&self, url: &Url) -> Option<GraphPath> {
+        let rest = url[Position::BeforePath..].strip_prefix(self.root.path().trim_end_matches('/'))?;
+        Some(GraphPath(rest.to_owned()))
     }
 
     /// Admits a link that an answer or the store gave, where it continues `collection` of this very tenant.
-    pub fn admit(&self, link: &str, collection: Collection) -> Result<TenantUrl, LinkError> {
+    pub fn admit(&self, link: &str, collection: Collection) -> Result<GraphPath, LinkError> {
         if link.len() > LINK_BYTES_MAX {
             return Err(LinkError::TooLong);
         }
@@ -147,13 +153,7 @@ impl GraphOrigin {
         if !continues(&below, collection) {
             return Err(LinkError::ForeignPath);
         }
-        Ok(TenantUrl { tenant: self.tenant.clone(), url })
-    }
-
-    /// The address as an item of a batch names it: below the version, with a leading slash.
-    pub fn relative<'u>(&self, url: &'u TenantUrl) -> Option<&'u str> {
-        let prefix = format!("{}/{VERSION}", self.root());
-        url.as_str().strip_prefix(&prefix).filter(|rest| rest.starts_with('/'))
+        self.path(&url).ok_or(LinkError::ForeignPath)
     }
 
     /// The path's segments after `{root path}/v1.0/`, percent-decoded one by one.

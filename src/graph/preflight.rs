@@ -12,7 +12,7 @@ use crate::ports::{Clock, DirectoryError};
 use super::claims::Claims;
 use super::client::{BODY_BYTES_MAX, Call, GraphClient, PAGE_BYTES_MAX};
 use super::error::{Asking, GraphError};
-use super::origin::{LinkError, TenantUrl};
+use super::origin::{GraphPath, LinkError};
 use super::retry::Operation;
 use super::transport::Transport;
 use super::wire::{PageError, Plan};
@@ -216,12 +216,12 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
     /// What the tenant is.
     pub async fn organization(&self) -> Result<Organization, DirectoryError> {
         let query = [("$select", "id,verifiedDomains")];
-        let list: List<Organization> = self.ask(ORGANIZATION, self.origin.build(&["organization"], &query)).await?;
+        let list: List<Organization> = self.ask(ORGANIZATION, self.origin().build(&["organization"], &query)).await?;
         self.only(list, ORGANIZATION)
     }
     /// The same where something hangs on it: tried again like every reading.
     pub(super) async fn organization_for_sure(&self) -> Result<Organization, DirectoryError> {
-        let url = self.origin.build(&["organization"], &[("$select", "id,verifiedDomains")]);
+        let url = self.origin().build(&["organization"], &[("$select", "id,verifiedDomains")]);
         let url = url.map_err(|error| self.told(error.into(), ORGANIZATION, ""))?;
         let (body, id) = self.read(ORGANIZATION, url).await?;
         let list = serde_json::from_slice(&body);
@@ -232,24 +232,24 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
     /// How large the directory is; `None` where the tenant does not tell.
     pub async fn directory_size(&self) -> Result<Option<DirectorySize>, DirectoryError> {
         let query = [("$select", "id,directorySizeQuota")];
-        let list = self.ask(SIZE, self.origin.build_in(BETA, &["organization"], &query)).await?;
+        let list = self.ask(SIZE, self.origin().build_in(BETA, &["organization"], &query)).await?;
         self.only(list, SIZE).map(|sized: Sized| sized.directory_size_quota)
     }
     /// `allowInvitesFrom` of the authorization policy.
     pub async fn allow_invites_from(&self) -> Result<String, DirectoryError> {
-        let url = self.origin.build(&["policies", "authorizationPolicy"], &[]);
+        let url = self.origin().build(&["policies", "authorizationPolicy"], &[]);
         self.ask(INVITATIONS, url).await.map(|policy: Authorization| policy.allow_invites_from)
     }
     /// Other clouds that B2B collaboration is open to, by Microsoft's names of them.
     pub async fn allowed_clouds(&self) -> Result<Vec<String>, DirectoryError> {
-        let policy: AccessPolicy = self.ask(ACCESS, self.origin.build(&ACCESS_POLICY, &[])).await?;
+        let policy: AccessPolicy = self.ask(ACCESS, self.origin().build(&ACCESS_POLICY, &[])).await?;
         Ok(policy.allowed_cloud_endpoints)
     }
     /// What the tenant allows the tenant of that id, its settings for all others included.
     pub async fn access_of(&self, partner: &str) -> Result<Access, DirectoryError> {
         let [policies, policy] = ACCESS_POLICY;
-        let all: AccessBody = self.ask(ACCESS, self.origin.build(&[policies, policy, "default"], &[])).await?;
-        let url = self.origin.build(&[policies, policy, "partners", partner], &[]);
+        let all: AccessBody = self.ask(ACCESS, self.origin().build(&[policies, policy, "default"], &[])).await?;
+        let url = self.origin().build(&[policies, policy, "partners", partner], &[]);
         let own = match self.ask::<AccessBody>(ACCESS, url).await {
             Ok(own) => own.into(),
             Err(error) if error.is_not_found() => Access::default(),
@@ -260,7 +260,7 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
     /// May the tenant of that id write people into this one by Microsoft's own cross-tenant synchronization?
     pub async fn allows_sync_from(&self, partner: &str) -> Result<bool, DirectoryError> {
         let [policies, policy] = ACCESS_POLICY;
-        let url = self.origin.build(&[policies, policy, "partners", partner, "identitySynchronization"], &[]);
+        let url = self.origin().build(&[policies, policy, "partners", partner, "identitySynchronization"], &[]);
         match self.ask::<Synchronization>(ACCESS, url).await {
             Ok(told) => Ok(told.user_sync_inbound.is_some_and(|sync| sync.is_sync_allowed)),
             Err(error) if error.is_not_found() => Ok(false),
@@ -279,8 +279,8 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
         self.absent(NAMED_GROUPS, "groups", ids.collect()).await
     }
     async fn absent<'n>(&self, asking: Asking, set: &str, names: Vec<&'n str>) -> Result<Vec<&'n str>, DirectoryError> {
-        let url = |name: &&str| self.origin.build(&[set, name], &[("$select", "id")]);
-        let urls: Result<Vec<TenantUrl>, LinkError> = names.iter().map(url).collect();
+        let url = |name: &&str| self.origin().build(&[set, name], &[("$select", "id")]);
+        let urls: Result<Vec<GraphPath>, LinkError> = names.iter().map(url).collect();
         let urls = urls.map_err(|error| self.told(error.into(), asking, ""))?;
         let mut absent = Vec::new();
         for (name, answer) in names.into_iter().zip(self.read_many(asking, &urls).await) {
@@ -295,14 +295,14 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
     /// Reads one user with these attributes: whether the listing of users answers at all.
     pub async fn users_readable(&self, selection: &Selection) -> Result<(), DirectoryError> {
         let select = Plan::new(selection).select();
-        let url = self.origin.build(&["users"], &[("$select", &select), ("$top", "1")]);
+        let url = self.origin().build(&["users"], &[("$select", &select), ("$top", "1")]);
         self.ask(USERS, url).await.map(|_: List<serde::de::IgnoredAny>| ())
     }
 
     async fn ask<B: DeserializeOwned>(
         &self,
         asking: Asking,
-        url: Result<TenantUrl, LinkError>,
+        url: Result<GraphPath, LinkError>,
     ) -> Result<B, DirectoryError> {
         let id = self.next_id();
         let asked = async {

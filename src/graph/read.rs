@@ -7,7 +7,7 @@ use crate::ports::{Clock, DirectoryError, DirectoryRead, Look, MemberOf, Pressur
 
 use super::client::{BODY_BYTES_MAX, GraphClient, PAGE_BYTES_MAX, short};
 use super::error::{Asking, GraphError};
-use super::origin::{Collection, TenantUrl};
+use super::origin::{Collection, GraphPath};
 use super::retry::Operation;
 use super::transport::Transport;
 use super::wire::{Member, PageError, Plan, parse_look, parse_page, parse_users, read_members};
@@ -46,8 +46,10 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
     async fn delta_page(&self, selection: &Selection, from: &Cursor) -> Result<DeltaPage, DirectoryError> {
         let plan = Plan::new(selection);
         let (asking, url) = match from {
-            Cursor::Start => (READ_USERS, self.origin.build(&["users", "delta"], &[("$select", &plan.select_delta())])),
-            Cursor::Link(link) => (READ_ON, self.origin.admit(link, Collection::UsersDelta)),
+            Cursor::Start => {
+                (READ_USERS, self.origin().build(&["users", "delta"], &[("$select", &plan.select_delta())]))
+            }
+            Cursor::Link(link) => (READ_ON, self.origin().admit(link, Collection::UsersDelta)),
         };
         let url = url.map_err(|error| self.told(error.into(), asking, ""))?;
         let (body, id) = self.read(asking, url.clone()).await?;
@@ -55,7 +57,7 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
         let then = match (page.next, page.delta) {
             (Some(next), None) => self.next_page(&next, Collection::UsersDelta, &url).map(|_| Then::More(next)),
             (None, Some(delta)) => {
-                self.origin.admit(&delta, Collection::UsersDelta).map(|_| Then::Done(delta)).map_err(Into::into)
+                self.origin().admit(&delta, Collection::UsersDelta).map(|_| Then::Done(delta)).map_err(Into::into)
             }
             (None, None) => Err(PageError::new("neither a nextLink nor a deltaLink").into()),
             (Some(_), Some(_)) => Err(PageError::new("both a nextLink and a deltaLink").into()),
@@ -71,7 +73,7 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
         if plan.asks_manager() {
             query.push(("$expand", "manager($select=id)"));
         }
-        let first = self.look_each(objects, |id| self.origin.build(&["users", id], &query)).await;
+        let first = self.look_each(objects, |id| self.origin().build(&["users", id], &query)).await;
         let mut looks: Vec<Result<Look, DirectoryError>> = Vec::with_capacity(objects.len());
         let mut missing = Vec::new();
         for (at, (object, answer)) in objects.iter().zip(first).enumerate() {
@@ -84,7 +86,7 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
             looks.push(look);
         }
         let ids: Vec<ObjectId> = missing.iter().map(|at| objects[*at].clone()).collect();
-        let second = self.look_each(&ids, |id| self.origin.build(&["directory", "deletedItems", id], &[])).await;
+        let second = self.look_each(&ids, |id| self.origin().build(&["directory", "deletedItems", id], &[])).await;
         for (at, answer) in missing.into_iter().zip(second) {
             looks[at] = match answer {
                 Ok(_) => Ok(Look::Removed(Removal::Soft)),
@@ -127,7 +129,7 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
 
     async fn group_members(&self, group: &str) -> Result<Vec<ObjectId>, DirectoryError> {
         let query = [("$select", "id"), ("$top", LISTING_TOP)];
-        let first = self.origin.build(&["groups", group, "transitiveMembers"], &query);
+        let first = self.origin().build(&["groups", group, "transitiveMembers"], &query);
         let members = self.listing(MEMBERS, first, Collection::GroupMembers).await?;
         // Devices, contacts and nested groups are members too. A tenant that leaves the kind out has been asked for
         // people only.
@@ -143,7 +145,7 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
             MemberOf::Group(id) => ("groups", id, Collection::GroupMemberships),
         };
         let query = [("$select", "id,displayName"), ("$top", LISTING_TOP)];
-        let memberships = self.listing(GROUPS, self.origin.build(&[set, id, "memberOf"], &query), collection).await?;
+        let memberships = self.listing(GROUPS, self.origin().build(&[set, id, "memberOf"], &query), collection).await?;
         // Administrative units and directory roles are memberships too. Without the permission to read a group Graph
         // tells its id alone.
         let is_group = |m: &Member| m.kind.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case(GROUP));
@@ -153,7 +155,7 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
 
     async fn privileges(&self, user: &ObjectId) -> Result<Privileges, DirectoryError> {
         let query = [("$select", "id,displayName,isAssignableToRole")];
-        let memberships = |relation: &str| self.origin.build(&["users", user.as_str(), relation], &query);
+        let memberships = |relation: &str| self.origin().build(&["users", user.as_str(), relation], &query);
         let transitive = self.listing(ROLES, memberships("transitiveMemberOf"), Collection::Memberships).await;
         let held = match transitive {
             Err(error) if is_unknown_relation(&error) => {
@@ -187,8 +189,8 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
 
 impl<T: Transport, C: Clock> GraphClient<T, C> {
     /// Admits a link to the next page, which must not be the page itself.
-    fn next_page(&self, link: &str, collection: Collection, this: &TenantUrl) -> Result<TenantUrl, GraphError> {
-        let next = self.origin.admit(link, collection)?;
+    fn next_page(&self, link: &str, collection: Collection, this: &GraphPath) -> Result<GraphPath, GraphError> {
+        let next = self.origin().admit(link, collection)?;
         if next == *this {
             return Err(PageError::new("its nextLink leads back to itself").into());
         }
@@ -199,10 +201,10 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
     async fn look_each(
         &self,
         objects: &[ObjectId],
-        address: impl Fn(&str) -> Result<TenantUrl, super::origin::LinkError>,
+        address: impl Fn(&str) -> Result<GraphPath, super::origin::LinkError>,
     ) -> Vec<super::batch::Item> {
         let addresses: Vec<_> = objects.iter().map(|object| address(object.as_str())).collect();
-        let usable: Vec<TenantUrl> = addresses.iter().filter_map(|url| url.as_ref().ok().cloned()).collect();
+        let usable: Vec<GraphPath> = addresses.iter().filter_map(|url| url.as_ref().ok().cloned()).collect();
         let mut answers = self.read_many(LOOK, &usable).await.into_iter();
         let unasked = || Err(self.told(GraphError::NotAsked("an object that was not asked about"), LOOK, ""));
         let answer = |url: Result<_, super::origin::LinkError>| match url {
@@ -222,7 +224,7 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
 
     async fn search(&self, plan: &Plan, filter: &str) -> Result<BTreeMap<ObjectId, Edits>, DirectoryError> {
         let select = plan.select();
-        let first = self.origin.build(&["users"], &[("$filter", filter), ("$select", &select)]);
+        let first = self.origin().build(&["users"], &[("$filter", filter), ("$select", &select)]);
         let mut url = first.map_err(|error| self.told(error.into(), SEARCH, ""))?;
         let mut found = BTreeMap::new();
         for _ in 0..SEARCH_PAGES_MAX {
@@ -243,7 +245,7 @@ impl<T: Transport, C: Clock> GraphClient<T, C> {
     async fn listing(
         &self,
         asking: Asking,
-        first: Result<TenantUrl, super::origin::LinkError>,
+        first: Result<GraphPath, super::origin::LinkError>,
         collection: Collection,
     ) -> Result<Vec<Member>, DirectoryError> {
         let mut url = first.map_err(|error| self.told(error.into(), asking, ""))?;

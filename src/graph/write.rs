@@ -99,7 +99,7 @@ impl<T: Transport, C: Clock> GraphWriter<T, C> {
     }
 
     fn call(&self, write: &Write) -> Result<Call, GraphError> {
-        let origin = &self.client.origin;
+        let origin = self.client.origin();
         let user = |account: &ObjectId| origin.build(&["users", account.as_str()], &[]);
         let (method, url, body) = match write {
             Write::Invite(invitation) => {
@@ -116,7 +116,7 @@ impl<T: Transport, C: Clock> GraphWriter<T, C> {
             Write::SetManager { account, manager } => {
                 let url = origin.build(&["users", account.as_str(), "manager", "$ref"], &[])?;
                 match manager {
-                    Some(manager) => (Method::PUT, url, Some(manager_body(user(manager)?.as_str()))),
+                    Some(manager) => (Method::PUT, url, Some(manager_body(&origin.url(&user(manager)?)))),
                     None => (Method::DELETE, url, None),
                 }
             }

@@ -16,34 +16,53 @@ pub fn claim_of(change: &Change, claims: &mut Claims) {
     }
 }
 
+/// Does anybody in the plan claim anything?
+pub fn claims_anything(plan: &Plan) -> bool {
+    plan.routes.iter().flat_map(|r| &r.changes).any(|change| claim(&change.action).is_some())
+}
+
 /// Holds everyone who would provision the same address, or join the same account, in the same target: which of them is
 /// meant cannot be known, and whoever came first would get the other's access.
 ///
 /// `standing`: what people claim who are not in the plan. Answers those of them whose claim somebody in the plan shares.
 pub fn hold_shared(plan: &mut Plan, standing: &Claims) -> BTreeSet<(RouteName, ObjectId)> {
-    let mut claims = Claims::new();
-    plan.routes.iter().flat_map(|r| &r.changes).for_each(|change| claim_of(change, &mut claims));
-    let mut met = BTreeSet::new();
-    for (key, all) in &mut claims {
-        for (route, person) in standing.get(key).into_iter().flatten() {
-            if all.insert((route.clone(), person.clone())) {
-                met.insert((route.clone(), person.id.clone()));
-            }
-        }
-    }
+    let (mut sharers, met) = shared(plan, standing);
     for route in &mut plan.routes {
-        let (target, name) = (route.route.target.clone(), route.route.clone());
-        let held = &mut route.held;
+        let (name, held) = (route.route.clone(), &mut route.held);
         route.changes.retain(|change| {
-            let Some(claim) = claim(&change.action) else { return true };
-            let Some(all) = claims.get(&(target.clone(), claim)).filter(|all| all.len() > 1) else { return true };
-            let others = all.iter().filter(|(r, p)| *r != name || p.id != change.home.id).map(|(_, p)| p.clone());
-            let hold = Hold::SharedWith(others.collect());
-            held.push(Held { route: name.clone(), home: change.home.clone(), hold });
+            let Some(others) = sharers.remove(&(name.clone(), change.home.id.clone())) else { return true };
+            held.push(Held { route: name.clone(), home: change.home.clone(), hold: Hold::SharedWith(others) });
             false
         });
     }
     met
+}
+
+/// Those in the plan whose claim others share, with these others; and those of the others who are not in the plan.
+type Shared = (BTreeMap<(RouteName, ObjectId), Vec<Person>>, BTreeSet<(RouteName, ObjectId)>);
+
+fn shared(plan: &Plan, standing: &Claims) -> Shared {
+    // A first plan has a claim for each of its people, and next to nobody who shares one: nothing is copied for those.
+    let mut claims: BTreeMap<(&TenantName, String), Vec<(&RouteName, &Person)>> = BTreeMap::new();
+    for change in plan.routes.iter().flat_map(|r| &r.changes) {
+        if let Some(claim) = claim(&change.action) {
+            claims.entry((&change.route.target, claim)).or_default().push((&change.route, &change.home));
+        }
+    }
+    let (mut sharers, mut met) = Shared::default();
+    for ((target, claim), own) in claims {
+        let mut all: BTreeSet<(&RouteName, &Person)> = own.iter().copied().collect();
+        for (route, person) in standing.get(&(target.clone(), claim)).into_iter().flatten() {
+            if all.insert((route, person)) {
+                met.insert((route.clone(), person.id.clone()));
+            }
+        }
+        for (route, person) in own.into_iter().filter(|_| all.len() > 1) {
+            let others = all.iter().filter(|(r, p)| (*r, &p.id) != (route, &person.id)).map(|(_, p)| (*p).clone());
+            sharers.insert((route.clone(), person.id.clone()), others.collect());
+        }
+    }
+    (sharers, met)
 }
 
 fn claim(action: &Action) -> Option<String> {

@@ -29,7 +29,7 @@ use crate::rules::RuleSet;
 
 pub use adopt::{Adoption, adoption};
 pub use ahead::invites_singly;
-pub use conflict::{Claims, claim_of, hold_shared};
+pub use conflict::{Claims, claim_of, claims_anything, hold_shared};
 pub use decide::Decision;
 pub use differ::{Difference, differences, judgement};
 pub use digest::{Foundation, change_line, digest, digest_of_routes, held_line, plan_line, undo_basis};

@@ -101,12 +101,7 @@ impl Store {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn arrived(
-        &self,
-        tenant: &TenantName,
-        after: i64,
-        at_most: u32,
-    ) -> Result<Vec<(i64, ObjectId)>, StoreError> {
+    pub fn arrived(&self, tenant: &TenantName, after: i64, at_most: u32) -> Result<Vec<(i64, ObjectId)>, StoreError> {
         // Not by the tenant's index, which has them in another order.
         let sql = "SELECT o.rowid, o.object FROM observations o NOT INDEXED WHERE o.rowid > ?2 AND o.tenant = ?1 \
                    AND o.external = 0 AND o.presence = 0 AND o.suspect = 0 \

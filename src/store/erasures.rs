@@ -386,7 +386,7 @@ impl Store {
     ///
     /// # Errors
     /// SQLite's; one that cannot be read.
-    pub fn tombstones(&self) -> Result<Vec<Tombstone>, StoreError> {
+    pub(super) fn tombstones(&self) -> Result<Vec<Tombstone>, StoreError> {
         let mut statement = self.connection.prepare("SELECT body, hash FROM log WHERE home = ?1 ORDER BY seq")?;
         let rows = statement.query_map([NO_TENANT], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)))?;
         let mut tombstones = Vec::new();
@@ -401,7 +401,7 @@ impl Store {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn taken_out(&self) -> Result<TakenOut, StoreError> {
+    pub(super) fn taken_out(&self) -> Result<TakenOut, StoreError> {
         let mut taken = TakenOut::default();
         let mut statement = self.connection.prepare("SELECT body, seq FROM log WHERE home = ?1 ORDER BY seq")?;
         let mut rows = statement.query(params![NO_TENANT])?;

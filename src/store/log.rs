@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::codec::{signed, unsigned};
-use super::erasures::{self, Item, NO_TENANT, THERE_AGAIN};
+use super::erasures::{self, Item, NO_TENANT, THERE_AGAIN, TakenOut, Tombstone};
 use super::filter::{Filter, passes, sql_of};
 use super::{Store, StoreError, run_facts};
 use crate::model::{ActionKind, Attribute, ObjectId, RouteName, Timestamp, Trigger, Value, WriteError};
@@ -313,37 +313,58 @@ impl Store {
     /// # Errors
     /// SQLite's. A broken chain is an answer, not an error.
     pub fn verify_log(&self) -> Result<Verified, StoreError> {
+        Ok(self.walk_log()?.0)
+    }
+
+    /// Walks the whole chain. Answers also what tombstones say, and of a whole chain the tombstones.
+    ///
+    /// # Errors
+    /// SQLite's. A broken chain is an answer, not an error.
+    pub fn walk_log(&self) -> Result<(Verified, TakenOut, Vec<Tombstone>), StoreError> {
         // One moment of the file: entries and the record of their end are read apart, and a sync may write in between.
         let _moment = self.connection.unchecked_transaction()?;
+        // What a tombstone says comes after the entries that it speaks of. Where there is none, as nearly always, one walk does.
+        let (nothing, mut met) = (TakenOut::default(), false);
+        let verified = self.walk(&nothing, &mut met)?;
+        if !met && matches!(verified, Verified::Whole { .. }) {
+            return Ok((verified, nothing, Vec::new()));
+        }
         let taken_out = self.taken_out()?;
+        let verified = self.walk(&taken_out, &mut met)?;
+        let is_whole = matches!(verified, Verified::Whole { .. });
+        Ok((verified, taken_out, if is_whole { self.tombstones()? } else { Vec::new() }))
+    }
+
+    /// `met`: there is a tombstone.
+    fn walk(&self, taken_out: &TakenOut, met: &mut bool) -> Result<Verified, StoreError> {
+        let broken = |seq, what: String| Ok(Verified::Broken { seq, what });
         let mut statement = self.connection.prepare(&format!("SELECT {COLUMNS} FROM log ORDER BY seq"))?;
         let mut rows = statement.query([])?;
         let (mut entries, mut head) = taken_out.beginning().unwrap_or((0, GENESIS.to_owned()));
         let mut facts = run_facts::Checked::new(&self.connection);
         while let Some(row) = rows.next()? {
             let seq = unsigned(row.get(0)?);
+            *met |= row.get_ref(3)?.as_str().is_ok_and(|home| home == NO_TENANT);
             if taken_out.holds(seq) {
-                return Ok(Verified::Broken { seq, what: THERE_AGAIN.to_owned() });
+                return broken(seq, THERE_AGAIN.to_owned());
             }
             if seq != entries + 1 {
-                let what = format!("entry {} is missing", entries + 1);
-                return Ok(Verified::Broken { seq: entries + 1, what });
+                return broken(entries + 1, format!("entry {} is missing", entries + 1));
             }
             match taken_out.fault(row, &head)? {
                 Some(None) => {
                     (entries, head) = (seq, row.get(8)?);
                     continue;
                 }
-                Some(Some(what)) => return Ok(Verified::Broken { seq, what }),
+                Some(Some(what)) => return broken(seq, what),
                 None => {}
             }
             if let Some(what) = fault(row, &head, &mut facts)? {
-                return Ok(Verified::Broken { seq, what });
+                return broken(seq, what);
             }
             entries = seq;
             head = row.get(8)?;
         }
-        let broken = |seq, what: String| Ok(Verified::Broken { seq, what });
         match Self::meta(&self.connection, HEAD)?.as_deref().map(parse_head) {
             None if entries > 0 => broken(entries, "the record of the log's end is missing".to_owned()),
             Some(None) => broken(entries, "the record of the log's end is no such record".to_owned()),

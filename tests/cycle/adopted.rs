@@ -88,6 +88,33 @@ async fn a_lost_store_is_made_again_without_duplicates_and_without_deletes() {
     assert!(bench.guests("south", "p2@north.example").is_empty());
 }
 
+/// Half of a run is done, and somebody adopts before the next one: what became of its open questions is found out, and an
+/// account that it made is nobody's find.
+#[tokio::test(start_paused = true)]
+async fn an_adoption_right_after_a_killed_run_takes_nobody_twice() {
+    let (mut lost, mut exchange) = (0, 0);
+    loop {
+        exchange += 1;
+        let bench = stamped(&["north", "south"], RULES);
+        let people: Vec<String> = (0..3).map(|n| bench.staff("north", &format!("p{n}"))).collect();
+        let ended = bench.killed_sync(exchange).await.is_some();
+        let open = bench.store(Mode::Write).open_asks(&"south".into()).unwrap().len();
+        lost += usize::from(open > 0);
+        let found = adopt(&bench, &Adopting::default()).await.unwrap();
+        assert!(found.is_whole() && found.count() == 0, "killed at {exchange}: {found:#?}");
+        assert!(bench.sync().await.complete(), "killed at {exchange}");
+        for n in 0..people.len() {
+            assert_eq!(bench.guests("south", &format!("p{n}@north.example")).len(), 1, "killed at {exchange}");
+        }
+        assert_eq!(bench.plan().await.plan.routes.iter().map(|route| route.changes.len()).sum::<usize>(), 0);
+        bench.assert_log_covers_ledger();
+        if ended {
+            break;
+        }
+    }
+    assert!(lost > 2, "kills left questions open {lost} times");
+}
+
 /// What a stamp alone does not decide.
 #[tokio::test(start_paused = true)]
 async fn what_is_doubtful_is_refused_with_the_reason() {

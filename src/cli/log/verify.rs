@@ -9,7 +9,7 @@ use crate::cli::heads::Head;
 use crate::cli::output::complain;
 use crate::cli::{Exit, Output, keys, plan_file, render, session};
 use crate::config::Config;
-use crate::store::{Store, StoreError, TakenOut, Verified};
+use crate::store::{Store, StoreError, TakenOut, Tombstone, Verified};
 
 /// Twenty years of a run every five minutes.
 const BYTES_MAX: u64 = 1 << 30;
@@ -17,13 +17,13 @@ const BYTES_MAX: u64 = 1 << 30;
 pub(super) fn run(config: &Config, store: &Store, heads: Option<&Path>, out: &mut Output) -> Result<Exit, Exit> {
     // Read first: what cannot be read is a usage error, whatever the log is like.
     let known = heads.map(|path| read(path).map(|heads| (path, heads))).transpose()?;
-    let exit = verify(store, out)?;
+    let (verified, taken_out, stones) = store.walk_log().map_err(session::failed)?;
+    let exit = tell(&verified, out);
     if exit != Exit::Done {
         return Ok(exit);
     }
     let trusted = keys::trusted(config);
-    let taken_out = store.taken_out().map_err(session::failed)?;
-    let exit = tombstones(store, &taken_out, &trusted, out)?;
+    let exit = tombstones(&stones, &taken_out, &trusted, out)?;
     let Some((path, heads)) = known.filter(|_| exit != Exit::Failed) else { return Ok(exit) };
     for (line, head) in &heads {
         if let Some(what) = fault(store, head, &taken_out, &trusted).map_err(session::failed)? {
@@ -46,23 +46,27 @@ pub(super) fn run(config: &Config, store: &Store, heads: Option<&Path>, out: &mu
 }
 
 pub(in crate::cli) fn verify(store: &Store, out: &mut Output) -> Result<Exit, Exit> {
-    match store.verify_log().map_err(session::failed)? {
+    Ok(tell(&store.verify_log().map_err(session::failed)?, out))
+}
+
+fn tell(verified: &Verified, out: &mut Output) -> Exit {
+    match verified {
         Verified::Whole { entries, head } => {
             out.line(format_args!("the change log is whole: {entries} entries, head {head}"));
-            Ok(Exit::Done)
+            Exit::Done
         }
         Verified::Broken { seq, what } => {
             complain(format_args!(
                 "the change log is broken at entry {seq}: {what}\nhint: entries before it can be trusted; compare with a \
                  backup or an exported copy"
             ));
-            Ok(Exit::Failed)
+            Exit::Failed
         }
     }
 }
 
 /// Says what was taken out of a whole log, and whether somebody who may stands for it.
-fn tombstones(store: &Store, taken_out: &TakenOut, trusted: &[String], out: &mut Output) -> Result<Exit, Exit> {
+fn tombstones(stones: &[Tombstone], taken_out: &TakenOut, trusted: &[String], out: &mut Output) -> Result<Exit, Exit> {
     let mut exit = Exit::Done;
     if let Some(until) = &taken_out.until {
         out.line(format_args!("entries 1 to {} were taken out, as the log itself says", until.seq));
@@ -70,9 +74,9 @@ fn tombstones(store: &Store, taken_out: &TakenOut, trusted: &[String], out: &mut
     if !taken_out.entries.is_empty() {
         out.line(format_args!("the texts of {} entries were erased, as the log itself says", taken_out.entries.len()));
     }
-    for tombstone in store.tombstones().map_err(session::failed)? {
+    for tombstone in stones {
         let message = tombstone.message().map_err(session::failed)?;
-        let (seq, said) = (tombstone.seq, lines::in_words(&tombstone));
+        let (seq, said) = (tombstone.seq, lines::in_words(tombstone));
         match (&tombstone.key, &tombstone.signature) {
             (Some(key), Some(signature)) if !keys::has_signed(key, &message, signature) => {
                 complain(format_args!("entry {seq} bears a signature that is not over what it says: {said}"));

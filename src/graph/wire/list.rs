@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::graph::error::{GraphError, error_inside};
 use crate::graph::load::{SCOPE, UNITS};
-use crate::graph::origin::TenantUrl;
+use crate::graph::origin::GraphPath;
 
 use super::{Object, PageError, json_error, utf8};
 
@@ -74,13 +74,10 @@ struct BatchRequests<'a> {
 }
 
 /// A batch of readings, numbered from 1. `None` where an address is not below the version.
-pub(in crate::graph) fn batch_body<'u>(
-    urls: impl Iterator<Item = &'u TenantUrl>,
-    relative: impl Fn(&'u TenantUrl) -> Option<&'u str>,
-) -> Option<Vec<u8>> {
+pub(in crate::graph) fn batch_body<'u>(urls: impl Iterator<Item = &'u GraphPath>) -> Option<Vec<u8>> {
     let requests = urls
         .enumerate()
-        .map(|(at, url)| Some(BatchRequest { id: (at + 1).to_string(), method: "GET", url: relative(url)? }))
+        .map(|(at, url)| Some(BatchRequest { id: (at + 1).to_string(), method: "GET", url: url.below_version()? }))
         .collect::<Option<Vec<_>>>()?;
     serde_json::to_vec(&BatchRequests { requests }).ok()
 }

@@ -93,7 +93,7 @@ fn read(path: &std::path::Path, text: &str) -> bool {
     assert!(config.tenants.len() >= 2 && !config.routes.is_empty());
     for (name, tenant) in &config.tenants {
         assert_eq!(name, &tenant.name);
-        assert!(GraphOrigin::new(name.clone(), &tenant.graph).is_some(), "{name}: {}", tenant.graph);
+        assert!(GraphOrigin::new(&tenant.graph).is_some(), "{name}: {}", tenant.graph);
         for address in [&tenant.graph, &tenant.authority] {
             let host = address.host_str().unwrap_or_default();
             let loopback = matches!(host, "localhost" | "[::1]") || host.starts_with("127.");
