@@ -288,6 +288,7 @@ fn drafted(config: &Config, store: &Store) -> Drafted {
         clock: &Frozen,
         directories: &directories,
         focus: Focus { offline: true, ..Focus::default() },
+        ahead_after: crosstie::engine::AHEAD_AFTER,
         request_ids: &String::new,
         watch: &|_| {},
         stop,

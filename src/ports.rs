@@ -222,7 +222,7 @@ pub trait DirectoryRead {
         selection: &Selection,
         objects: &[ObjectId],
     ) -> impl Future<Output = Vec<Result<Look, DirectoryError>>>;
-    /// Users that hold this address as mail, other mail or invited user principal name, with the selected attributes.
+    /// Users that hold this address as mail, other mail or user principal name, invited or own, with the selected attributes.
     fn find_by_address(
         &self,
         selection: &Selection,

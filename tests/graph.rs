@@ -252,12 +252,13 @@ async fn addresses_are_searched_quoted_and_encoded() {
     let uri = &house.uris()[0];
     assert!(uri.contains("mail%20eq%20%27o%27%27x%2B1@a.b%27%20or%20otherMails/any(x:x%20eq%20"), "{uri}");
     assert!(uri.contains("startsWith(userPrincipalName,%27o%27%27x%2B1_a.b%23EXT%23%27)"), "{uri}");
+    assert!(uri.contains("userPrincipalName%20eq%20%27o%27%27x%2B1@a.b%27"), "{uri}");
 
     let refused = || answer(400, &error("Request_UnsupportedQuery", "Unsupported Query."));
     let one = |user: &str| answer(200, &format!(r#"{{"value":[{{"id":"{user}"}}]}}"#));
-    let house = House::new([refused(), one("g"), one("h"), refused()]);
+    let house = House::new([refused(), one("g"), one("h"), refused(), one("i")]);
     let users = house.writer.find_by_address(&selection(&[]), "a@b.c").await.unwrap();
-    assert_eq!(users.len(), 2);
+    assert_eq!(users.len(), 3);
     let next = |to: &str| answer(200, &format!(r#"{{"value":[],"@odata.nextLink":"{to}"}}"#));
     for bad in ["https://evil.example/v1.0/users?x", "https://graph.example/v1.0/groups?x"] {
         assert!(House::new([next(bad)]).writer.find_by_address(&selection(&[]), "a@b.c").await.is_err());

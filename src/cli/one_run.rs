@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::session::{self, Reader};
 use super::{Exit, Global, chronicle, identity, outcome};
 use crate::config::Config;
-use crate::engine::{Cycle, EngineError, Focus, Report, longest_window_millis};
+use crate::engine::{AHEAD_AFTER, Cycle, EngineError, Focus, Report, longest_window_millis};
 use crate::graph::RequestIds;
 use crate::model::{RunId, TenantName, Trigger};
 use crate::notify::Bell;
@@ -62,6 +62,7 @@ pub(super) async fn one_run<D, T>(
             clock: &clock,
             directories: &directories,
             focus,
+            ahead_after: AHEAD_AFTER,
             request_ids: &|| ids.next_id(),
             watch: &|event| {
                 progress.hear(&event);

@@ -20,7 +20,9 @@ use super::service::Service;
 use super::session::{Order, Signals};
 use super::{Exit, Global, Output, identity, outcome, output, session};
 use crate::config::{self, Config, delayed};
-use crate::engine::{Cycle, EngineError, Event, Focus, Report, longest_window_millis, pause_seconds, standing};
+use crate::engine::{
+    AHEAD_AFTER, Cycle, EngineError, Event, Focus, Report, longest_window_millis, pause_seconds, standing,
+};
 use crate::graph::RequestIds;
 use crate::model::{RouteName, TenantName, Timestamp, Trigger};
 use crate::notify::Bell;
@@ -359,6 +361,7 @@ impl Keeper<'_> {
             clock: &self.clock,
             directories: &ready.directories,
             focus,
+            ahead_after: AHEAD_AFTER,
             request_ids: &|| String::new(),
             watch,
             stop,

@@ -19,7 +19,7 @@ use super::output::{complain, in_the_log, say};
 use super::progress::Progress;
 use super::{Exit, Global};
 use crate::config::{self, Config, Credential, SecretError, Tenant};
-use crate::engine::{Budgets, Cycle, EngineError, Focus};
+use crate::engine::{AHEAD_AFTER, Budgets, Cycle, EngineError, Focus};
 use crate::graph::{Certificate, GraphClient, GraphError, HttpTransport, ManagedIdentity, Proof, RequestIds};
 use crate::model::{Attribute, RouteName, TenantName};
 use crate::ports::Clock;
@@ -331,6 +331,7 @@ pub(super) async fn looking<T>(
             clock: &clock,
             directories: &directories,
             focus,
+            ahead_after: AHEAD_AFTER,
             request_ids: &|| ids.next_id(),
             watch: &|event| progress.hear(&event),
             stop: stop.clone(),

@@ -1,6 +1,6 @@
 //! How does one cycle go?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -123,8 +123,9 @@ fn told(result: Result<Report, EngineError>, run: RunId, verb: &str, approved: O
 }
 
 fn show(report: &Report, verb: &str, out: &mut Output) {
-    let mut routes: Vec<_> = report.drafted.plan.routes.iter().map(|r| &r.route).collect();
-    routes.sort();
+    let planned = report.drafted.plan.routes.iter().map(|r| &r.route);
+    // What was made ahead of a plan is told of also where that never came.
+    let routes: BTreeSet<_> = planned.chain(report.applied.keys().map(|(route, _)| route)).collect();
     for route in routes {
         out.line(format_args!("{route}: {}", what_came_of(report, route)));
     }
@@ -190,16 +191,19 @@ fn failures(report: &Report) {
 
 /// What came of one route, in a few words.
 fn what_came_of(report: &Report, route: &RouteName) -> String {
-    if report.drafted.refusals.iter().any(|r| r.route == *route) {
-        return "refused by the guard, nothing was written".to_owned();
-    }
+    let is_refused = report.drafted.refusals.iter().any(|r| r.route == *route);
     let made = |kind: ActionKind| report.applied.get(&(route.clone(), kind)).map(|n| format!("{n} {kind}"));
     let mut words: Vec<String> = ActionKind::ALL.into_iter().filter_map(made).collect();
     let failed = report.failed.iter().filter(|f| f.route == *route).count();
     if failed > 0 {
         words.push(format!("{failed} failed"));
     }
-    if words.is_empty() { "nothing to do".to_owned() } else { words.join(", ") }
+    match (is_refused, words.is_empty()) {
+        (true, true) => "refused by the guard, nothing was written".to_owned(),
+        (true, false) => format!("{}; the rest was refused by the guard", words.join(", ")),
+        (false, true) => "nothing to do".to_owned(),
+        (false, false) => words.join(", "),
+    }
 }
 
 fn exit(report: &Report, approved: Option<&str>) -> Exit {

@@ -180,18 +180,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                 drafted.skipped.insert(route.name.clone(), why);
             }
         }
-        let mut standing = drafting.claims(&drafted.plan);
-        // Nobody can share what nobody claims.
-        if plan::claims_anything(&drafted.plan) {
-            for (route, known) in others {
-                let other = self.draft_route(route, known, &drafting).await?;
-                other.changes.iter().for_each(|change| plan::claim_of(change, &mut standing));
-            }
-        }
-        for (route, home) in plan::hold_shared(&mut drafted.plan, &standing) {
-            drafting.withdraw(&(route.clone(), home.clone()));
-            self.store.unsettle(&route, &home)?;
-        }
+        self.hold_shared(&mut drafted.plan, others, &drafting).await?;
         drafted.user_known = self.keep_the_user(&mut drafted.plan)?;
         if !self.focus.offline {
             self.hold_unfit_joins(&mut drafted.plan, &drafted.readings.domains).await?;
@@ -207,23 +196,50 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         Ok(drafted)
     }
 
+    /// Holds whoever claims what somebody else claims too, in this plan, in the lanes, or on one of the `others`.
+    pub(super) async fn hold_shared(
+        &self,
+        plan: &mut Plan,
+        others: Vec<(&Route, bool)>,
+        drafting: &Drafting<'_>,
+    ) -> Result<(), EngineError> {
+        let mut standing = drafting.claims(plan);
+        // Nobody can share what nobody claims.
+        if plan::claims_anything(plan) {
+            for (route, known) in others {
+                let other = self.draft_route(route, known, drafting).await?;
+                other.changes.iter().for_each(|change| plan::claim_of(change, &mut standing));
+            }
+        }
+        for (route, home) in plan::hold_shared(plan, &standing) {
+            drafting.withdraw(&(route.clone(), home.clone()));
+            self.store.unsettle(&route, &home)?;
+        }
+        Ok(())
+    }
+
+    /// The plan of a route with nobody in it.
+    pub(super) fn blank(&self, planned: &PlannedRoute) -> Result<RoutePlan, StoreError> {
+        Ok(RoutePlan {
+            route: planned.name.clone(),
+            fingerprint: planned.fingerprint(),
+            changes: Vec::new(),
+            held: Vec::new(),
+            settled: 0,
+            population: self.store.population(&planned.name)?,
+            awaited: BTreeMap::new(),
+            still_provisioning: BTreeSet::new(),
+            basis: BTreeMap::new(),
+        })
+    }
+
     /// `known`: all that the rules need is. Drafted without, it is as if nobody had a value, or nobody were in a group: good
     /// for what it claims and for nothing else, so nothing of it is remembered.
     async fn draft_route(&self, route: &Route, known: bool, drafting: &Drafting<'_>) -> Result<RoutePlan, EngineError> {
         let planned = planned(route);
         let foundation = Foundation::of(&planned);
         self.store.notice_rules(&route.name, &planned.marks(self.clock.now()))?;
-        let mut draft = RoutePlan {
-            route: route.name.clone(),
-            fingerprint: planned.fingerprint(),
-            changes: Vec::new(),
-            held: Vec::new(),
-            settled: 0,
-            population: self.store.population(&route.name)?,
-            awaited: BTreeMap::new(),
-            still_provisioning: BTreeSet::new(),
-            basis: BTreeMap::new(),
-        };
+        let mut draft = self.blank(&planned)?;
         // Of the people in the draft, those who have a known account: the rest of the population is settled.
         let mut linked = 0;
         let mut after: Option<ObjectId> = None;
@@ -327,7 +343,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
 
 /// What the rules need to know and no reading has asked for; `None` where nothing is missing. After a reading to the end
 /// nothing is: this is for plans that are made without one.
-fn unknown(route: &Route, home_reading: &Reading, target_reading: &Reading) -> Option<String> {
+pub(super) fn unknown(route: &Route, home_reading: &Reading, target_reading: &Reading) -> Option<String> {
     let name = &route.name;
     let lack = |reading: &Reading, needed: Selection| reading.selection.lacks(&needed);
     let sides = [

@@ -287,6 +287,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             clock: self.clock,
             directories: self.directories,
             focus: Focus { user: None, offline: true, ..self.focus.clone() },
+            ahead_after: self.ahead_after,
             request_ids: self.request_ids,
             watch: self.watch,
             stop: self.stop.clone(),

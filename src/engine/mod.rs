@@ -1,6 +1,7 @@
 //! In which order does it all happen? Observe, draft, guard, apply: doors and decisions meet here, none is taken.
 
 mod adopt;
+mod ahead;
 mod answers;
 mod apply;
 mod budgets;
@@ -39,6 +40,7 @@ use crate::ports::{Clock, DirectoryError, DirectoryRead};
 use crate::store::{Ask, Door, RoutePart, Store, StoreError};
 
 pub use adopt::{Adopted, Adopting, Adoptions, NotAdopted};
+pub use ahead::AHEAD_AFTER;
 pub use budgets::{Budget, BudgetLeft, Budgets, budgets_left, longest_window_millis, write_windows};
 pub use bulkheads::{failures_allowed, probe_seconds, put_off_seconds, rest_seconds};
 pub use draft::{RouteSummary, summaries};
@@ -207,6 +209,8 @@ pub struct Cycle<'a, D, C> {
     pub directories: &'a BTreeMap<TenantName, D>,
     /// Which part of the work.
     pub focus: Focus,
+    /// So many people has a tenant's first reading told of before anybody is invited ahead of its end: [`AHEAD_AFTER`].
+    pub ahead_after: u64,
     /// Makes `client-request-id`s.
     pub request_ids: &'a dyn Fn() -> String,
     /// Hears of progress.

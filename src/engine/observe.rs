@@ -35,6 +35,15 @@ impl Ended {
     }
 }
 
+/// What goes on while a tenant is read.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Meanwhile<'x> {
+    /// Into which something may be written.
+    pub(super) lanes: Option<&'x Lanes>,
+    /// Hears after each page but the last how many items it had.
+    pub(super) paged: Option<&'x dyn Fn(usize)>,
+}
+
 /// Where a reading begins.
 struct Start {
     round: Round,
@@ -52,14 +61,15 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             return self.offline_readings();
         }
         let tenants = self.tenants();
-        for one in join_all(tenants.iter().map(|t| self.read_and_recover(t, None, BTreeSet::new))).await {
+        for one in join_all(tenants.iter().map(|t| self.read_and_recover(t, Meanwhile::default(), BTreeSet::new))).await
+        {
             self.note(one, &mut readings)?;
         }
         Ok(readings)
     }
 
-    /// Reads one tenant to its end: users, those in doubt, groups. `lanes`: into which something may be written meanwhile.
-    pub(super) async fn read(&self, tenant: &TenantName, lanes: Option<&Lanes>) -> Ended {
+    /// Reads one tenant to its end: users, those in doubt, groups.
+    pub(super) async fn read(&self, tenant: &TenantName, meanwhile: Meanwhile<'_>) -> Ended {
         let mut anew_for = BTreeSet::new();
         let read = async {
             let start = self.resume(tenant)?;
@@ -67,7 +77,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             if !anew_for.is_empty() {
                 (self.watch)(Event::Anew { tenant, attributes: &anew_for });
             }
-            let doubtful = self.observe(tenant, start, lanes).await?;
+            let doubtful = self.observe(tenant, start, meanwhile).await?;
             Ok((doubtful, self.observe_groups(tenant).await?))
         };
         let result = match (read.await, self.keep_units(tenant)) {
@@ -117,7 +127,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     }
 
     /// One reading; answers how many users stay in doubt.
-    async fn observe(&self, tenant: &TenantName, start: Start, lanes: Option<&Lanes>) -> Result<u64, EngineError> {
+    async fn observe(&self, tenant: &TenantName, start: Start, meanwhile: Meanwhile<'_>) -> Result<u64, EngineError> {
         let directory = self.door(tenant)?;
         let Start { mut round, mut cursor, .. } = start;
         let (mut resets, mut seen) = (0, BTreeSet::new());
@@ -125,7 +135,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             match directory.delta_page(&round.selection, &cursor).await {
                 Ok(page) => {
                     let (tenant_name, items) = (tenant, page.items.len());
-                    if let Some(lanes) = lanes {
+                    if let Some(lanes) = meanwhile.lanes {
                         self.note_who_appears(tenant, &page, lanes)?;
                     }
                     self.store.record_page(tenant, &round, &page, self.clock.now())?;
@@ -134,7 +144,14 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                     (self.watch)(Event::Page { tenant: tenant_name, items });
                     match page.then {
                         Then::Done(_) => break,
-                        Then::More(link) if seen.insert(fingerprint(&link)) => cursor = Cursor::Link(link),
+                        Then::More(link) if seen.insert(fingerprint(&link)) => {
+                            cursor = Cursor::Link(link);
+                            if let Some(paged) = meanwhile.paged {
+                                paged(items);
+                                // Pages may come without any wait between them.
+                                tokio::task::yield_now().await;
+                            }
+                        }
                         Then::More(_) => {
                             let what = "a nextLink leads back to a page of the same reading".to_owned();
                             return Err(EngineError::Reading { tenant: tenant.clone(), what });

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::lanes::Lanes;
-use super::observe::Ended;
+use super::observe::{Ended, Meanwhile};
 use super::{Budgets, Cycle, EngineError, Event, steps};
 use crate::model::{
     ActionKind, Attribute, DeltaItem, Edits, News, ObjectId, Observed, Outcome, Presence, REDACTED, Selection,
@@ -27,10 +26,10 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     pub(super) async fn read_and_recover(
         &self,
         tenant: &TenantName,
-        lanes: Option<&Lanes>,
+        meanwhile: Meanwhile<'_>,
         under_way: impl FnOnce() -> BTreeSet<i64>,
     ) -> Ended {
-        let mut ended = self.read(tenant, lanes).await;
+        let mut ended = self.read(tenant, meanwhile).await;
         if ended.result.is_ok()
             && let Err(error) = self.recover(tenant, &under_way()).await
         {

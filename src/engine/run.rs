@@ -9,6 +9,7 @@ use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 
+use super::ahead::Ahead;
 use super::apply::Worker;
 use super::lanes::{self, Job, Lanes, Undone, Whose};
 use super::{Budget, Budgets, Cycle, EngineError, Report};
@@ -71,6 +72,10 @@ pub(super) struct Run<'r, D, C> {
     pub(super) let_go: RefCell<BTreeSet<Whose>>,
     /// Routes for which the schedule has come due while the run was under way.
     pub(super) polled: RefCell<BTreeSet<RouteName>>,
+    /// How many people each first reading under way has told of.
+    pub(super) told: RefCell<BTreeMap<TenantName, u64>>,
+    /// How far routes are planned ahead of such a reading; `None`: everything of the route waits for its end.
+    pub(super) ahead: RefCell<BTreeMap<RouteName, Option<Ahead>>>,
 }
 
 impl<'r, D, C: Clock> Run<'r, D, C> {
@@ -127,6 +132,8 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
             later: RefCell::default(),
             let_go: RefCell::default(),
             polled: RefCell::default(),
+            told: RefCell::default(),
+            ahead: RefCell::default(),
         })
     }
 

@@ -8,7 +8,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use super::draft::Drafting;
 use super::follow::ROUNDS_MAX;
 use super::lanes;
-use super::observe::Ended;
+use super::observe::{Ended, Meanwhile};
 use super::run::{Run, caught};
 use super::schedule::Tick;
 use super::{Cycle, Drafted, EngineError, Event, Readings, Report};
@@ -115,6 +115,7 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
                 self.open.entry(route).or_default();
             }
             self.plan_what_is_ready(approved);
+            self.plan_ahead(approved)?;
             self.follow_where_idle();
             let tick = if self.run.polls { self.run.cycle.next_tick()? } else { None };
             if self.run.cycle.stopped() || self.is_over() {
@@ -203,9 +204,12 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
             }
             self.under_way.insert(tenant.clone());
             let run = self.run;
+            let first = run.is_first_reading(&tenant)?;
             self.reading.push(Box::pin(async move {
-                let under_way = || run.under_way(&tenant);
-                let read = run.cycle.read_and_recover(&tenant, run.lanes.get(&tenant), under_way);
+                let (under_way, paged) = (|| run.under_way(&tenant), |items| run.paged(&tenant, items));
+                let paged: Option<&dyn Fn(usize)> = if first { Some(&paged) } else { None };
+                let meanwhile = Meanwhile { lanes: run.lanes.get(&tenant), paged };
+                let read = run.cycle.read_and_recover(&tenant, meanwhile, under_way);
                 caught(read).await.unwrap_or_else(|| Ended::crashed(tenant.clone()))
             }));
         }
@@ -266,6 +270,24 @@ impl<'f, D: DirectoryWrite, C: Clock> Feeder<'f, D, C> {
                 Happened::Staged(targets, staged.unwrap_or_else(crashed))
             }));
         }
+    }
+
+    /// Begins plans of people whom a first reading has told of so far. What is approved is the plan as a whole.
+    fn plan_ahead(&mut self, approved: Option<&str>) -> Result<(), EngineError> {
+        for (route, sides) in self.open.iter().filter(|_| approved.is_none()) {
+            let only_home = sides.iter().eq([&route.home]) && self.under_way.contains(&route.home);
+            let ready = only_home && !self.readings.unread.contains_key(&route.target);
+            if ready && !self.planning.contains(&route.target) && self.run.may_go_ahead(route)? {
+                self.planning.insert(route.target.clone());
+                let (run, route) = (self.run, route.clone());
+                self.working.push(Box::pin(async move {
+                    let done = caught(run.go_ahead(&route)).await;
+                    let crashed = || Err(EngineError::Crashed(route.target.clone()));
+                    Happened::Staged([route.target.clone()].into(), done.unwrap_or_else(crashed))
+                }));
+            }
+        }
+        Ok(())
     }
 
     /// What follows from the changes that were made: references to accounts that came to be.

@@ -108,7 +108,8 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
         let mail = format!("mail eq '{quoted}'");
         let other = format!("otherMails/any(x:x eq '{quoted}')");
         let invited = format!("startsWith(userPrincipalName,'{prefix}#EXT#')");
-        match self.search(&plan, &format!("{mail} or {other} or {invited}")).await {
+        let named = format!("userPrincipalName eq '{quoted}'");
+        match self.search(&plan, &format!("{mail} or {other} or {invited} or {named}")).await {
             Ok(users) => return Ok(users.into_iter().collect()),
             Err(error) if error.status == Some(400) => {}
             Err(error) => return Err(error),
@@ -116,7 +117,7 @@ impl<T: Transport, C: Clock> DirectoryRead for GraphClient<T, C> {
         // Some clouds refuse the combination: one by one then. Every directory indexes mail; what it cannot search beside
         // that, it was not asked about in the combination either.
         let mut found = self.search(&plan, &mail).await?;
-        for filter in [invited, other] {
+        for filter in [invited, other, named] {
             match self.search(&plan, &filter).await {
                 Ok(users) => found.extend(users),
                 Err(error) if error.status == Some(400) => {}

@@ -1,6 +1,7 @@
 //! What should change? Pure, one user of one route at a time: same case in, same decision out.
 
 mod adopt;
+mod ahead;
 mod conflict;
 mod decide;
 mod differ;
@@ -27,6 +28,7 @@ use crate::model::{
 use crate::rules::RuleSet;
 
 pub use adopt::{Adoption, adoption};
+pub use ahead::invites_singly;
 pub use conflict::{Claims, claim_of, claims_anything, hold_shared};
 pub use decide::Decision;
 pub use differ::{Difference, differences, judgement};

@@ -96,6 +96,25 @@ impl Store {
         objects(statement.query(params![self.tenant(tenant)?.id, after, at_most])?)
     }
 
+    /// The next of a tenant's own people whom the full round under way has told of, in the order in which they came, after
+    /// `after`: where each of them stands in that order, and who.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn arrived(&self, tenant: &TenantName, after: i64, at_most: u32) -> Result<Vec<(i64, ObjectId)>, StoreError> {
+        // Not by the tenant's index, which has them in another order.
+        let sql = "SELECT o.rowid, o.object FROM observations o NOT INDEXED WHERE o.rowid > ?2 AND o.tenant = ?1 \
+                   AND o.external = 0 AND o.presence = 0 AND o.suspect = 0 \
+                   AND o.round = (SELECT round FROM tenants WHERE id = ?1) ORDER BY o.rowid LIMIT ?3";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params![self.tenant(tenant)?.id, after, at_most])?;
+        let mut people = Vec::new();
+        while let Some(row) = rows.next()? {
+            people.push((row.get(0)?, codec::object_id(&row.get::<_, Vec<u8>>(1)?)?));
+        }
+        Ok(people)
+    }
+
     /// Runs `work` in one transaction.
     ///
     /// # Errors

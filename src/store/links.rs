@@ -54,6 +54,15 @@ impl Store {
         Ok(self.link_counts(self.route(route)?)?.iter().sum())
     }
 
+    /// Has anybody on the route a link, also one whose account is not known yet?
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn has_links(&self, route: &RouteName) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM links WHERE route = ?1)";
+        Ok(self.connection.prepare_cached(sql)?.query_row([self.route(route)?], |r| r.get(0))?)
+    }
+
     /// Is the account some home user's, on whichever route into the tenant?
     ///
     /// # Errors

@@ -46,8 +46,8 @@ pub(super) enum Source<'r> {
     Answer,
     /// A reading.
     Reading(&'r Round),
-    /// The first reading of a tenant: nothing is planned before it has ended, and then everybody is marked and every key
-    /// made in the order of the index, which is many times quicker than one by one.
+    /// The first reading of a tenant: once it has ended everybody is marked and every key made in the order of the index,
+    /// which is many times quicker than one by one.
     FirstReading(&'r Round),
 }
 
@@ -197,8 +197,12 @@ impl Store {
             return Ok(0);
         }
         let old = known.map(|k| &k.observed);
-        if !matches!(source, Source::FirstReading(_)) {
+        let first = matches!(source, Source::FirstReading(_));
+        if !first {
             change_keys(c, tenant, &object, old, &row.observed)?;
+        }
+        // Whoever a first reading tells of twice may be planned already.
+        if !first || old.is_some() {
             mark(c, tenant, &object, old, &row.observed)?;
         }
         Ok(i64::from(counts(&row.observed)) - i64::from(old.is_some_and(counts)))

@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crosstie::config::{self, Config, Credential};
-use crosstie::engine::{Cycle, Drafted, EngineError, Event, Explained, Focus, Notice, Report};
+use crosstie::engine::{AHEAD_AFTER, Cycle, Drafted, EngineError, Event, Explained, Focus, Notice, Report};
 use crosstie::graph::{GraphClient, GraphWriter, Proof, RequestIds, RouterTransport};
 use crosstie::model::{Attribute, TenantName, Timestamp, Trigger};
 use crosstie::ports::{Clock, DirectoryWrite};
@@ -166,6 +166,8 @@ pub(crate) struct Bench {
     pub(crate) transport: Wire,
     /// Makes each process draw other request ids.
     processes: RefCell<u64>,
+    /// So many people has a first reading told of before anybody is invited ahead of its end.
+    pub(crate) ahead_after: Cell<u64>,
 }
 
 /// What a process told that kept a schedule.
@@ -251,6 +253,7 @@ impl Bench {
             clock,
             folder,
             processes: RefCell::new(0),
+            ahead_after: Cell::new(AHEAD_AFTER),
         };
         std::fs::write(bench.file("crosstie.toml"), text + topology).unwrap();
         for (name, rules) in rules {
@@ -335,6 +338,7 @@ impl Bench {
             clock: &self.clock,
             directories: &directories,
             focus,
+            ahead_after: self.ahead_after.get(),
             request_ids: &|| ids.next_id(),
             watch: &|_| {},
             stop,
@@ -374,6 +378,7 @@ impl Bench {
                     clock: &self.clock,
                     directories: &directories,
                     focus: Focus::default(),
+                    ahead_after: self.ahead_after.get(),
                     request_ids: &|| ids.next_id(),
                     watch: &watch,
                     stop: stop.clone(),
@@ -522,6 +527,7 @@ impl Bench {
             clock: &self.clock,
             directories: &readers,
             focus,
+            ahead_after: self.ahead_after.get(),
             request_ids: &String::new,
             watch: &|_| {},
             stop,
@@ -543,6 +549,7 @@ impl Bench {
             clock: &self.clock,
             directories: &readers,
             focus,
+            ahead_after: self.ahead_after.get(),
             request_ids: &String::new,
             watch: &|_| {},
             stop,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test that calls them")]
 
 mod adopted;
+mod ahead;
 mod bench;
 mod crashes;
 mod endurance;

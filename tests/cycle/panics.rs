@@ -186,6 +186,7 @@ async fn a_plan_that_gives_up_ends_its_run_and_never_the_process() {
         clock: &bench.clock,
         directories: &directories,
         focus: Focus::default(),
+        ahead_after: crosstie::engine::AHEAD_AFTER,
         request_ids: &|| "id".to_owned(),
         watch: &|event| assert!(!matches!(event, Event::Applying { .. }), "as the test wants it"),
         stop,

@@ -69,6 +69,30 @@ fn a_full_round_forgets_the_watermark_and_nobody() {
     assert_eq!(store.reading(&north()).unwrap().link.as_deref(), Some("next"));
 }
 
+#[test]
+fn whom_a_round_has_told_of_comes_in_that_order_and_nobody_else_does() {
+    let store = memory();
+    let first = round(&store, &north(), true);
+    let ada = |n| seen(&guid(n), &[("mail", "a@x")]);
+    let guest = seen(&guid(8), &[("userPrincipalName", "g_x#EXT#@north.example")]);
+    let gone = removed(&guid(1), Removal::Changed);
+    store.record_page(&north(), &first, &more(vec![ada(3), guest, ada(1)], "page2"), NOW).unwrap();
+    read(&store, &south(), true, vec![ada(9)], NOW);
+    store.record_page(&north(), &first, &more(vec![ada(2), ada(3), gone], "page3"), NOW).unwrap();
+    let told = |after, at_most| {
+        let people = store.arrived(&north(), after, at_most).unwrap();
+        (people.iter().map(|(_, who)| who.clone()).collect::<Vec<_>>(), people.last().map(|(place, _)| *place))
+    };
+    let (first_one, place) = told(0, 1);
+    assert_eq!((first_one, told(0, 9).0), (vec![guid(3)], vec![guid(3), guid(2)]));
+    assert_eq!(told(place.unwrap(), 9).0, [guid(2)]);
+    // Another round begins: whom it has not told of yet is nobody's to plan.
+    let second = round(&store, &north(), true);
+    assert!(told(0, 9).0.is_empty());
+    store.record_page(&north(), &second, &more(vec![ada(2)], "page2"), NOW).unwrap();
+    assert_eq!(told(0, 9).0, [guid(2)]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
