@@ -105,22 +105,31 @@ impl<D, C: Clock> Cycle<'_, D, C> {
     }
 }
 
-/// The latest of these entries, which begin with the latest, if together they had left the account as is asked.
+/// It may have happened, or not.
+fn is_unknown(entry: &LogEntry) -> bool {
+    entry.outcome == "unknown"
+}
+
+/// The latest of these entries, which begin with the latest, if together they had left the account as is asked, or may have.
 fn left_so(ask: &Ask, entries: &[LogEntry]) -> Option<String> {
     if matches!(ask.kind, AskKind::Delete | AskKind::Restore) {
         let is_end = |e: &&LogEntry| matches!(e.action, ActionKind::Delete | ActionKind::Restore);
-        let last = entries.iter().find(is_end)?;
-        let same = (ask.kind == AskKind::Delete) == (last.action == ActionKind::Delete);
-        return same.then(|| last.request_id.clone());
+        let same = |e: &LogEntry| (ask.kind == AskKind::Delete) == (e.action == ActionKind::Delete);
+        let last = entries.iter().filter(is_end).find(|e| same(e) || !is_unknown(e))?;
+        return same(last).then(|| last.request_id.clone());
     }
     let (mut open, mut last) = (ask.edits.clone(), None);
     for entry in entries {
         for (attribute, edit) in &entry.edits {
-            let Some((_, after)) = open.remove(attribute) else { continue };
+            let Some((_, after)) = open.get(attribute) else { continue };
             let hidden = edit.after.as_ref().and_then(Value::as_text) == Some(REDACTED);
-            if !hidden && edit.after != after {
+            if !hidden && edit.after != *after {
+                if is_unknown(entry) {
+                    continue;
+                }
                 return None;
             }
+            open.remove(attribute);
             last.get_or_insert_with(|| entry.request_id.clone());
         }
         if open.is_empty() {
@@ -136,8 +145,9 @@ fn unanswered() -> WriteError {
 }
 
 fn as_before(earlier: &str) -> WriteError {
-    let message =
-        format!("no answer came; the account is as asked, and as request {earlier} had left it shortly before");
+    let message = format!(
+        "no answer came; the account is as asked, and as request {earlier} shortly before had left it, or may have"
+    );
     WriteError { code: "Unanswered".to_owned(), message }
 }
 

@@ -9,14 +9,14 @@ use super::{LogEntry, Store, StoreError};
 use crate::model::{ObjectId, Timestamp};
 
 impl Store {
-    /// What was applied to the account since the lag allowance before this instant, the latest first: readings may not
-    /// have shown it yet.
+    /// What was applied to the account, or may have been, since the lag allowance before this instant, the latest first:
+    /// readings may not have shown it yet.
     ///
     /// # Errors
     /// SQLite's, and entries that cannot be read.
     pub fn written_lately(&self, target: &str, account: &ObjectId, at: Timestamp) -> Result<Vec<LogEntry>, StoreError> {
         let since = at.0.saturating_sub(LAG_ALLOWANCE_SECONDS * 1_000);
-        let sql = "SELECT at, body FROM log WHERE target = ?1 AND outcome = 'applied' ORDER BY seq DESC";
+        let sql = "SELECT at, body FROM log WHERE target = ?1 AND outcome IN ('applied', 'unknown') ORDER BY seq DESC";
         let mut statement = self.connection.prepare_cached(sql)?;
         let (mut rows, mut found) = (statement.query(params![target])?, Vec::new());
         while let Some(row) = rows.next()? {

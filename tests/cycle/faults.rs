@@ -390,6 +390,43 @@ async fn a_dry_run_finds_out_what_became_of_a_lost_invitation() {
     assert!(bench.plan().await.plan.is_empty());
 }
 
+/// A kill took the answer to a delete, and looks lagged behind it. Asked again, it met nobody, and another kill took that answer
+/// too: then the account was gone, and the log said `applied` of the second one.
+#[tokio::test(start_paused = true)]
+async fn of_two_deletes_that_were_never_answered_the_one_that_met_nobody_is_not_called_applied() {
+    let mut met_nobody = 0;
+    'first: for first in 1.. {
+        for second in 1.. {
+            let bench = Bench::mesh(&["north", "south"], RULES);
+            let ada = bench.staff("north", "ada");
+            bench.settled_sync().await;
+            bench.tenant("north").soft_delete(&ada).unwrap();
+            bench.settings("south", |s| {
+                s.lag.reads = true;
+                (s.lag.min_millis, s.lag.max_millis) = (60_000, 60_001);
+            });
+            if bench.killed_sync(first).await.is_some() {
+                break 'first;
+            }
+            if deletes(&bench) == 0 {
+                break;
+            }
+            if bench.killed_sync(second).await.is_some() {
+                break;
+            }
+            bench.wait(120).await;
+            bench.sync().await;
+            bench.assert_log_covers_ledger();
+            met_nobody += usize::from(bench.writes().iter().any(|e| e.kind == Kind::Delete && e.status == 404));
+            bench.settings("south", |s| s.lag = crosstie::sim::Lag::default());
+            bench.sync().await;
+            assert!(bench.guests("south", "ada@north.example").is_empty());
+            assert!(bench.plan().await.plan.is_empty());
+        }
+    }
+    assert!(met_nobody > 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn asked_to_stop_it_ends_within_five_seconds_and_the_next_run_goes_on() {
     for (kind, delay) in [(Kind::Invite, 20_000), (Kind::Invite, 2_000), (Kind::Delta, 60_000)] {
