@@ -197,12 +197,11 @@ impl Store {
             return Ok(0);
         }
         let old = known.map(|k| &k.observed);
-        let first = matches!(source, Source::FirstReading(_));
-        if !first {
+        if !matches!(source, Source::FirstReading(_)) {
             change_keys(c, tenant, &object, old, &row.observed)?;
-        }
-        // Whoever a first reading tells of twice may be planned already.
-        if !first || old.is_some() {
+            mark(c, tenant, &object, old, &row.observed)?;
+        } else if old.is_some() {
+            // Told of twice, and perhaps planned in between.
             mark(c, tenant, &object, old, &row.observed)?;
         }
         Ok(i64::from(counts(&row.observed)) - i64::from(old.is_some_and(counts)))
