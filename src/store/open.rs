@@ -185,13 +185,18 @@ fn open_quietly(path: &Path) -> Result<Connection, StoreError> {
     let access = if busy { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
     let connection = Connection::open_with_flags(path, access).map_err(named)?;
     connection.busy_timeout(std::time::Duration::from_millis(u64::from(BUSY_MILLIS))).map_err(named)?;
-    if busy {
-        return Ok(connection);
+    if !busy {
+        connection.pragma_update(None, "query_only", true).map_err(named)?;
     }
-    connection.pragma_update(None, "query_only", true).map_err(named)?;
     let readable = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
     match readable.map_err(|e| e.sqlite_error_code()) {
-        Err(Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) => open_untouchable(path),
+        Err(Some(ErrorCode::ReadOnly)) if busy => {
+            // Somebody died in the middle of a change that was not in a write-ahead log, and to take it back is to write. Our
+            // only one of that kind is the first of a new file: then there is nothing in it yet, whichever way one reads it.
+            let untouched = open_untouchable(path)?;
+            Ok(if is_blank(&untouched) { untouched } else { connection })
+        }
+        Err(Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) if !busy => open_untouchable(path),
         // Whatever else is wrong is said by whoever reads it first.
         _ => Ok(connection),
     }

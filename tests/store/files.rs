@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crosstie::store::{Mode, Store, StoreError};
+use crosstie::store::{Mode, Store, StoreError, Writer};
 
 use super::bench::*;
 
@@ -133,6 +133,43 @@ fn a_log_that_a_killed_process_left_is_read_and_stays_as_it_is() {
     }
     let store = left.write();
     assert!(store.observed(&north(), &guid(1)).unwrap().is_some());
+}
+
+/// The first change of a new file, which turns its write-ahead log on, is in a rollback journal. Who only reads may not take it
+/// back, and who wants to write reads first.
+#[test]
+fn a_file_whose_maker_was_killed_before_it_had_a_log_is_an_empty_store_and_becomes_one() {
+    // The header of SQLite's file format, 3: nothing was in the file before, so that no page is to be put back.
+    let mut header = vec![0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+    for number in [0_u32, 0x1234_5678, 0, 512, 4_096] {
+        header.extend(number.to_be_bytes());
+    }
+    header.resize(512, 0);
+    let journal = |folder: &Folder| folder.folder.path().join("crosstie.db-journal");
+    let folder = Folder::new();
+    folder.sql().pragma_update(None, "journal_mode", "wal").unwrap();
+    std::fs::write(journal(&folder), &header).unwrap();
+    let before = files(&folder);
+    assert_eq!(before.len(), 2, "the file and its journal");
+    for mode in [Mode::Look, Mode::Copy] {
+        let store = Store::open(&folder.path(), mode).unwrap();
+        store.get_to_know(&setups(&["mail"]), &[route()]).unwrap();
+        assert_eq!(store.population(&route()).unwrap(), 0);
+        drop(store);
+        assert_eq!(files(&folder), before, "{mode:?}");
+    }
+    assert!(Store::open_beside(&folder.path()).unwrap().is_none());
+    let (user, host, verb) = ("ada".to_owned(), "vm7".to_owned(), "sync".to_owned());
+    let writer = Writer { user, host, pid: 1, boot: None, verb, takes_over: false };
+    drop(Store::open_as(&folder.path(), &writer, NOW).unwrap());
+    assert!(!journal(&folder).exists());
+    // One that has something in it is not taken for an empty one.
+    let folder = Folder::new();
+    drop(set_up(folder.write()));
+    std::fs::write(journal(&folder), &header).unwrap();
+    for mode in [Mode::Look, Mode::Copy] {
+        refused(&folder.path(), mode);
+    }
 }
 
 #[test]
