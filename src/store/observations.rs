@@ -47,7 +47,8 @@ pub(super) enum Source<'r> {
     /// A reading.
     Reading(&'r Round),
     /// The first reading of a tenant: once it has ended everybody is marked and every key made in the order of the index,
-    /// which is many times quicker than one by one.
+    /// which is many times quicker than one by one. Only whoever it tells of twice is marked at once: they may have been
+    /// planned in between.
     FirstReading(&'r Round),
 }
 
@@ -201,7 +202,6 @@ impl Store {
             change_keys(c, tenant, &object, old, &row.observed)?;
             mark(c, tenant, &object, old, &row.observed)?;
         } else if old.is_some() {
-            // Told of twice, and perhaps planned in between.
             mark(c, tenant, &object, old, &row.observed)?;
         }
         Ok(i64::from(counts(&row.observed)) - i64::from(old.is_some_and(counts)))

@@ -70,7 +70,10 @@ async fn the_first_invitation_leaves_before_the_last_page_is_asked_for() {
     let (report, asked) = sync(&bench, None).await;
     assert!(report.complete(), "{report:#?}");
     assert!(asked < 3 && pages(&bench) >= 4, "of {} pages {asked} had been asked for", pages(&bench));
-    assert_eq!(report.applied[&(crosstie::model::RouteName::parse("north->south").unwrap(), ActionKind::Provision)], PEOPLE as u64);
+    assert_eq!(
+        report.applied[&(crosstie::model::RouteName::parse("north->south").unwrap(), ActionKind::Provision)],
+        PEOPLE as u64
+    );
     let (report, boss) = (bench.guest("south", ADDRESS), bench.guest("south", "p11@north.example"));
     assert_eq!(report["manager"], boss["id"], "references follow once everybody is read");
     assert_everybody_is_there(&bench).await;
@@ -94,7 +97,8 @@ async fn a_schedule_begins_before_the_last_page_too() {
 async fn whatever_hangs_on_everybody_waits_for_everybody() {
     let found_by = |source: &str| RULES.replace("source = \"[mail]\"", source);
     let mapped = |line: &str| RULES.replace("[attributes]", &format!("[attributes]\n{line}"));
-    let everyone = "[approval]\nrequired_above = 100\napprovers = [\"ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"]\n";
+    let everyone =
+        "[approval]\nrequired_above = 100\napprovers = [\"ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"]\n";
     let waits = [
         (format!("{RULES}[guard]\nprovisions = {{ max = 100 }}\n"), ""),
         (format!("{RULES}[guard.day]\nprovisions = {{ max = 100 }}\n"), ""),
@@ -139,7 +143,10 @@ async fn an_address_that_somebody_on_a_later_page_has_too_is_nobodys() {
     // As mail, and as the sign-in name of somebody without any.
     for rival in [json!({ "mail": ADDRESS }), json!({ "mail": null, "userPrincipalName": ADDRESS })] {
         let bench = large_home(RULES);
-        bench.tenant("north").edit_user(&id(&bench, "p00"), &json!({ "userPrincipalName": "other@north.example" })).unwrap();
+        bench
+            .tenant("north")
+            .edit_user(&id(&bench, "p00"), &json!({ "userPrincipalName": "other@north.example" }))
+            .unwrap();
         bench.tenant("north").edit_user(&id(&bench, "p11"), &rival).unwrap();
         let planned = bench.plan().await;
         let (report, _) = sync(&bench, None).await;
@@ -165,7 +172,8 @@ async fn whoever_the_home_cannot_be_asked_about_waits_for_the_whole_plan() {
 #[tokio::test(start_paused = true)]
 async fn whoever_is_told_of_again_before_their_turn_is_looked_at_again() {
     // One write for each person, and one write in so long.
-    let name_only = RULES.lines().filter(|line| !["jobTitle", "department", "manager"].iter().any(|n| line.starts_with(n)));
+    let name_only =
+        RULES.lines().filter(|line| !["jobTitle", "department", "manager"].iter().any(|n| line.starts_with(n)));
     let bench = large_home(&name_only.collect::<Vec<_>>().join("\n"));
     bench.configure("[tenants.south.limits]\nwrites = 1\nwindow_seconds = 160\n");
     bench.settings("south", |s| s.limits.app_writes = Limit::new(1, 160));
