@@ -47,7 +47,8 @@ pub(super) enum Source<'r> {
     /// A reading.
     Reading(&'r Round),
     /// The first reading of a tenant: once it has ended everybody is marked and every key made in the order of the index,
-    /// which is many times quicker than one by one.
+    /// which is many times quicker than one by one. Only whoever it tells of twice is marked at once: they may have been
+    /// planned in between.
     FirstReading(&'r Round),
 }
 
@@ -197,12 +198,10 @@ impl Store {
             return Ok(0);
         }
         let old = known.map(|k| &k.observed);
-        let first = matches!(source, Source::FirstReading(_));
-        if !first {
+        if !matches!(source, Source::FirstReading(_)) {
             change_keys(c, tenant, &object, old, &row.observed)?;
-        }
-        // Whoever a first reading tells of twice may be planned already.
-        if !first || old.is_some() {
+            mark(c, tenant, &object, old, &row.observed)?;
+        } else if old.is_some() {
             mark(c, tenant, &object, old, &row.observed)?;
         }
         Ok(i64::from(counts(&row.observed)) - i64::from(old.is_some_and(counts)))

@@ -75,7 +75,7 @@ fn whom_a_round_has_told_of_comes_in_that_order_and_nobody_else_does() {
     let first = round(&store, &north(), true);
     let ada = |n| seen(&guid(n), &[("mail", "a@x")]);
     let guest = seen(&guid(8), &[("userPrincipalName", "g_x#EXT#@north.example")]);
-    let gone = removed(&guid(1), Removal::Changed);
+    let gone = removed(&guid(1), Removal::Soft);
     store.record_page(&north(), &first, &more(vec![ada(3), guest, ada(1)], "page2"), NOW).unwrap();
     read(&store, &south(), true, vec![ada(9)], NOW);
     store.record_page(&north(), &first, &more(vec![ada(2), ada(3), gone], "page3"), NOW).unwrap();
