@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 #![allow(unreachable_pub, reason = "modules of a test")]
 
+mod adopting;
 mod attributes;
+mod differing;
 mod ends;
 mod explain;
 mod guard;
@@ -16,5 +18,6 @@ mod rehearsal;
 mod saved;
 mod table;
 mod undo;
+mod unique;
 mod verdicts;
 mod world;
