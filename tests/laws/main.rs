@@ -14,6 +14,7 @@ mod impact;
 mod interpreter;
 mod ledger;
 mod memory;
+mod nouns;
 mod owners;
 mod plans;
 mod rehearsal;
