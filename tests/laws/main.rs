@@ -23,4 +23,5 @@ mod table;
 mod undo;
 mod unique;
 mod verdicts;
+mod words;
 mod world;
