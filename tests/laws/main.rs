@@ -5,6 +5,7 @@
 
 mod adopting;
 mod attributes;
+mod details;
 mod differing;
 mod ends;
 mod explain;
