@@ -23,6 +23,7 @@ displayName = "[displayName]"
 jobTitle = { expression = "[jobTitle]", apply = "on-change" }
 city = { expression = "[city]", when_empty = "keep" }
 usageLocation = { expression = '"GB"', apply = "create" }
+mailNickname = 'SelectUniqueValue([displayName], Append([displayName], "1"))'
 department = 'Switch([department], [department], "Hidden", IgnoreObjectFlow)'
 [leavers]
 disabled = "disable"
@@ -82,6 +83,8 @@ fn whoever_has_no_account_has_a_reason() {
     let blocked = told(&[("accountEnabled", "false")], ada());
     assert_eq!(blocked, [&[scope("disabled")][..], &none(" (scope is \"disabled\")")].concat());
     assert_eq!(told(&[("department", "Hidden")], ada()), none(" (IgnoreObjectFlow)"));
+    let blocked = told(&[("department", "Hidden"), ("accountEnabled", "false")], ada());
+    assert_eq!(blocked, [&[scope("disabled")][..], &none(" (scope is \"disabled\")")].concat(), "that comes first");
     let held = told(&[("displayName", "")], Expectation { held: Some("needs one".to_owned()), ..ada() });
     assert_eq!(held, none(" (held: displayName: no value, and every account needs one)"));
     let other = Expectation { held: Some("taken".to_owned()), ..Expectation::default() };
@@ -128,6 +131,10 @@ fn an_attribute_is_compared_in_what_the_test_names_of_it() {
     let create = ["displayName", "apply = \"create\"", "apply = \"always\""];
     assert_eq!(told(&[], valued("displayName", None, Some(Apply::Create))), [create]);
     assert_eq!(told(&[], valued("city", Some(""), None)), [["city", "\"\" (no value)", "kept as it is"]]);
+    // In an empty target every choice is free.
+    let nickname = |value, apply| told(&[], valued("mailNickname", value, apply));
+    assert_eq!(nickname(Some("Ada"), Some(Apply::Create)), [[""; 3]; 0]);
+    assert_eq!(nickname(Some("Ada1"), None), [["mailNickname", "\"Ada1\"", "\"Ada\""]]);
     let unmade = ["state", "\"Kent\"", "kept as it is (nothing in [attributes] makes it)"];
     assert_eq!(told(&[], valued("state", Some("Kent"), None)), [unmade]);
 }
@@ -138,7 +145,12 @@ fn what_is_kept_is_not_written_and_exactly_means_nothing_else() {
     let expect = Expectation { kept: kept(&["city", "displayName", "state", "userType"]), ..Expectation::default() };
     assert_eq!(told(&[], expect), [["displayName", "kept as it is", "\"Ada\""]]);
     let expect = Expectation { exactly: true, kept: kept(&["city"]), ..valued("jobTitle", Some(""), None) };
-    let others = [("department", "\"Maths\""), ("displayName", "\"Ada\""), ("usageLocation", "\"GB\"")];
+    let others = [
+        ("department", "\"Maths\""),
+        ("displayName", "\"Ada\""),
+        ("mailNickname", "\"Ada\""),
+        ("usageLocation", "\"GB\""),
+    ];
     assert_eq!(told(&[], expect), others.map(|(name, value)| [name, "not written (`exactly`)", value]));
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crosstie::model::{
     ActionKind, Attribute, Attributes, DeltaItem, Edit, Edits, Former, News, Observed, Presence, Protected, REDACTED,
-    Removal, RouteName, Selection, Timestamp, Value, Why, redacted,
+    Removal, RouteName, Selection, Stamp, Stamping, Timestamp, Value, Why, redacted,
 };
 use crosstie::plan;
 use proptest::prelude::*;
@@ -161,4 +161,26 @@ fn an_invitation_leaves_marks() {
     assert_eq!((blank.marks_of_an_invitation().count(), blank.user_principal_name()), (0, "ada@south.example"));
     let edits = Edits::from([("mail".into(), Edit::Clear)]);
     assert!(!crosstie::model::edited(attributes(&[("mail", "a")]), &edits).contains_key("mail"));
+}
+
+/// A stamp names the home and the user, ignoring case; a text without both is somebody else's.
+#[test]
+fn a_stamp_reads_back_as_whose_it_is() {
+    let stamping = Stamping { attribute: "extensionAttribute15".into(), home: "T-1".into() };
+    let read = |text: &str| stamping.read(&present("a", &[("extensionAttribute15", text)]));
+    let of = |tenant: &str, home: &str| Stamp::Of { tenant: tenant.to_owned(), home: home.into() };
+    assert_eq!(stamping.value(&"ada".into()), format!("{}ada", stamping.prefix()).as_str().into());
+    assert_eq!(read(stamping.value(&"ada".into()).as_text().unwrap()), of("t-1", "ada"));
+    assert_eq!(read(" crosstie:v1:T-2:eve "), of("t-2", "eve"));
+    assert_eq!(read(""), Stamp::None);
+    for foreign in
+        ["crosstie:v1:", "crosstie:v1::ada", "crosstie:v1:t-1:", "crosstie:v1:t-1", "crosstie:v2:t-1:ada", "x"]
+    {
+        assert_eq!(read(foreign), Stamp::Foreign, "{foreign}");
+    }
+    let names = |stamp: &Stamp| stamping.names(stamp, &"ADA".into());
+    assert!(names(&of("t-1", "ada")));
+    assert!(![of("t-2", "ada"), of("t-1", "eve"), Stamp::None, Stamp::Foreign].iter().any(names));
+    let said = [Stamp::None, of("t-1", "ada"), Stamp::Foreign].map(|stamp| stamp.to_string());
+    assert_eq!(said, ["no stamp", "the stamp of user ada of tenant t-1", "a text that is no stamp of crosstie"]);
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crosstie::model::{Action, Attribute, Attributes, Change, Edit, Edits, Link, Observed, Origin, Value, Why};
+use crosstie::model::{
+    Action, ActionKind, Attribute, Attributes, Change, Edit, Edits, Hold, Link, Observed, Origin, Value, Why,
+};
 use crosstie::plan::{self, Answer, Answers, Case, Decision, PlannedRoute};
 
 use super::world::{NOW, attributes, known, present, route, route_name};
@@ -39,13 +41,17 @@ fn a_value_is_looked_up_for_whoever_is_being_made() {
     assert_eq!(asked(Some(&link)), choices, "the attributes of an invited account come after it");
 }
 
-/// What follows where `Smith` is somebody else's.
-fn written(rung: Vec<Answer>, link: Option<Link>, account: Option<Observed>) -> Attributes {
-    let taken = BTreeMap::from([(nickname(), BTreeSet::from(["smith".to_owned()]))]);
+fn decided(taken: &[&str], rung: Vec<Answer>, link: Option<Link>, account: Option<Observed>) -> Decision {
+    let taken = BTreeMap::from([(nickname(), taken.iter().map(|name| (*name).to_owned()).collect())]);
     let answers = Answers { rungs: vec![rung], unique: taken, ..Answers::default() };
     let case = Case { home: home(), member_of: BTreeSet::new(), link, account, answers, readings: 1 };
     let route: PlannedRoute = route(&[("staff", RULES)]);
-    let Decision::Do(change) = plan::consider(&route, &case, NOW).decision else { return Attributes::new() };
+    plan::consider(&route, &case, NOW).decision
+}
+
+/// What follows where `Smith` is somebody else's.
+fn written(rung: Vec<Answer>, link: Option<Link>, account: Option<Observed>) -> Attributes {
+    let Decision::Do(change) = decided(&["smith"], rung, link, account) else { return Attributes::new() };
     let sets = |(attribute, edit): (Attribute, Edit)| edit.value().map(|value| (attribute, value.clone()));
     match change.action {
         Action::Provision { wanted, .. } => wanted,
@@ -62,6 +68,15 @@ fn it_is_chosen_while_an_account_is_made_and_a_joined_one_keeps_its_own() {
     assert_eq!(written(Vec::new(), None, None).get("mailNickname"), chosen.as_ref());
     let joined = written(vec![Answer { account: account.clone(), taken: false }], None, None);
     assert_eq!((joined.get("mailNickname"), joined.get("jobTitle")), (None, Some(&"Dev".into())));
+    // Whoever keeps an own one is in nobody's way, also where every choice is taken.
+    let all = ["smith", "smith1"];
+    let joins = decided(&all, vec![Answer { account: account.clone(), taken: false }], None, None);
+    assert!(matches!(&joins, Decision::Do(change) if change.action.kind() == ActionKind::Join), "{joins:?}");
+    let held = decided(&all, Vec::new(), None, None);
+    assert!(
+        matches!(&held, Decision::Hold(Hold::Unmappable { attribute, .. }) if *attribute == nickname()),
+        "{held:?}"
+    );
     let mut link = known("account", Origin::Provisioned);
     link.initialised = false;
     assert_eq!(written(Vec::new(), Some(link), Some(account)).get("mailNickname"), chosen.as_ref());
