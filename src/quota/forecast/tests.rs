@@ -275,3 +275,12 @@ fn only_invitations_wait_for_the_window_of_invitations() {
     let done = forecast(NOW, Meter::new(&[APP]), vec![two]);
     assert_eq!(done[0][0].millis_since(NOW), 1_000 + BUCKET_MILLIS);
 }
+
+#[test]
+fn what_is_under_way_takes_its_room() {
+    let mut writes = Meter::new(&[ten_seconds(2)]);
+    assert_eq!(writes.ask(NOW, Urgency::Urgent), Permit::Granted);
+    let waits = Target { writes, ..target(&[], &[load(Urgency::Urgent, 2, 0)]) };
+    let done = forecast(NOW, Meter::new(&[APP]), vec![waits]);
+    assert_eq!(done[0][0].millis_since(NOW), 10_000 + BUCKET_MILLIS);
+}
