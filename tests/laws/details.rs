@@ -6,7 +6,7 @@ use crosstie::model::{Link, Observed, Origin, Stamping, Value};
 use crosstie::plan::explain::{AttributeSeen, Explanation, Fate, Given};
 use crosstie::plan::{Answer, Answers, Case, PlannedRoute, Resolved, explain};
 
-use super::world::{BOSS, GROUP, NOW, known, present, route};
+use super::world::{BOSS, GROUP, NOW, asked, known, present, route};
 
 const RULES: &str = r#"
 account = "member"
@@ -170,6 +170,20 @@ fn attributes_that_nothing_is_compared_with() {
     assert_eq!(whole(&[], ours, blocked), nothing("not yet: the account is unblocked first"));
     let leaving = whole(&[("accountEnabled", "false")], link(), Some(account(&[])));
     assert_eq!(leaving, nothing("nothing is written: the user is leaving"));
+    // Asked for, found, and blocked at home by now: it is linked, and ends.
+    let found = {
+        let case = Case {
+            home: present("home", &[("displayName", "Ada"), ("accountEnabled", "false")]),
+            member_of: BTreeSet::new(),
+            link: Some(asked("ada@north.example", 0)),
+            account: None,
+            answers: Answers { address: vec![Answer { account: account(&[]), taken: false }], ..Answers::default() },
+            readings: 1,
+        };
+        let told = explain(&route(&[("staff", RULES)]), &case, NOW);
+        (seen(&told, "employeeId").fate, seen(&told, "employeeId").says.clone())
+    };
+    assert_eq!(found, nothing("nothing is written: the user is leaving"));
     let nobody = whole(&[("accountEnabled", "false")], None, None);
     assert_eq!(nobody, nothing("nothing is written: there is no account to keep in step"));
 }

@@ -7,6 +7,7 @@ mod adopting;
 mod attributes;
 mod details;
 mod differing;
+mod edits;
 mod ends;
 mod explain;
 mod foundations;

@@ -343,3 +343,23 @@ fn a_draw_depends_on_the_person_and_the_attribute() {
     assert_eq!(drawn("ada"), drawn("ada"));
     assert_eq!(drawn("ada").union(&drawn("eve")).count(), 4);
 }
+
+/// That a block is never lifted by an edit holds of blocks, and of no other truth.
+#[test]
+fn any_other_truth_is_written() {
+    let rules = "[attributes]\nshowInAddressList = '\"True\"'\naccountEnabled = '\"True\"'\n";
+    let has = [("showInAddressList", "false"), ("accountEnabled", "false")];
+    let shown = Edits::from([("showInAddressList".into(), Edit::Set(Value::Bool(true)))]);
+    assert_eq!(edits(&mut linked(rules, &[], &has)), shown);
+}
+
+/// Since when somebody is leaving is remembered where there is a grace period to count.
+#[test]
+fn a_leaver_is_remembered_where_there_is_a_grace_period() {
+    let since = |days: u32| {
+        let scope = "[[scope]]\nall = [{ attribute = \"city\", operator = \"IS NOT NULL\" }]\n";
+        let rules = format!("{scope}[leavers]\nout_of_scope = \"delete\"\ngrace_days = {days}\n");
+        linked(&rules, &[], &[]).consider().link.and_then(|link| link.leaving_since)
+    };
+    assert_eq!([since(0), since(1)], [None, Some(NOW)]);
+}
