@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use crosstie::model::{Attribute, Attributes, Timestamp, Value};
 use crosstie::rules::{
-    AccountKind, Apply, Diagnostic, Expression, Inputs, LeaverAction, Operator, Output, RuleSet, Source, WhenEmpty,
+    AccountKind, Apply, Diagnostic, Expression, Inputs, LeaverAction, Limit, Operator, Output, RuleSet, Source,
+    WhenEmpty, is_guid,
 };
 
 fn user(json: &str) -> Attributes {
@@ -445,4 +446,61 @@ fn values_are_fitted_to_the_type_that_graph_has() {
     assert_eq!(fit("accountEnabled", "False".into()), Ok(Value::Bool(false)));
     assert!(is_clearable(&"city".into()) && !is_clearable(&"displayName".into()));
     assert!(!is_clearable(&"accountEnabled".into()));
+}
+
+/// What a guard says of one run holds of a day where nothing else is said, but for updates in all.
+#[test]
+fn a_day_follows_the_run_where_nothing_is_said() {
+    let guard = |day: &str| {
+        let run = "[attributes]\njobTitle = '[jobTitle]'\n[guard]\ndeletes = { max = 1 }\ndisables = { max = 2 }\n\
+                   updates = { max = 3 }\nprovisions = { max = 4 }\npromotions = { max = 5 }\n\
+                   [guard.attributes]\njobTitle = { max = 6 }\n";
+        parse(&format!("{run}{day}")).guard
+    };
+    for day in ["", "[guard.day]\n"] {
+        let guard = guard(day);
+        let same = [guard.deletes, guard.disables, guard.provisions, guard.promotions];
+        assert_eq!([guard.day.deletes, guard.day.disables, guard.day.provisions, guard.day.promotions], same);
+        assert_eq!((guard.day.updates, &guard.day.attributes), (Limit::default(), &guard.attributes));
+    }
+    let own = guard(
+        "[guard.day]\ndeletes = { max = 7 }\nupdates = { max = 8 }\n[guard.day.attributes]\njobTitle = { max = 9 }\n",
+    );
+    assert_eq!([own.day.deletes.max, own.day.updates.max, own.deletes.max], [Some(7), Some(8), Some(1)]);
+    assert_eq!(own.day.attributes.values().map(|limit| limit.max).collect::<Vec<_>>(), [Some(9)]);
+}
+
+#[test]
+fn a_group_is_named_by_a_guid() {
+    assert!(is_guid("6f1c0d3e-0000-4000-8000-00000000000A"));
+    for other in [
+        "",
+        "staff",
+        "6f1c0d3e-0000-4000-8000-0000000000",
+        "6f1c0d3e-0000-4000-8000-00000000000g",
+        "6f1c0d3e-0000-4000-80000-0000000000a",
+        "6f1c0d3e-0000-4000-8000-00000000000a-",
+        "6f1c0d3e00004000800000000000000a",
+    ] {
+        assert!(!is_guid(other), "{other:?}");
+    }
+    let scope = |group: &str| RuleSet::parse("staff", &format!("[[scope]]\ngroups = [\"{group}\"]\n"));
+    let faults = scope("Staff").unwrap_err();
+    assert!(faults.iter().any(|fault| fault.message == "a group is named by its object id"), "{faults:#?}");
+    assert!(scope("6F1C0D3E-0000-4000-8000-00000000000a").is_ok());
+}
+
+/// No part of an expression gives more than its bound, and all parts together no more than theirs.
+#[test]
+fn an_evaluation_has_a_budget() {
+    let long = format!(r#"{{ "city": "{}", "state": "{}" }}"#, "a".repeat(60_000), "b".repeat(6_000));
+    assert_eq!(text("[city]", &long).len(), 60_000);
+    assert_eq!(evaluate("Append([city], [state])", &long), Err("Append: the result is too long".to_owned()));
+    let endless = format!(r#"{{ "city": "{}" }}"#, "a".repeat(70_000));
+    assert_eq!(evaluate("[city]", &endless), Err("the result is too long".to_owned()));
+    // Each link reads and makes 60,000 bytes three times: twenty-eight of them are more than four mebibytes.
+    let chain =
+        |n: usize| (0..n).fold("\"\"".to_owned(), |inner, _| format!("Left(Append(ToUpper([city]), {inner}), 1)"));
+    assert!(evaluate(&chain(10), &long).is_ok());
+    assert_eq!(evaluate(&chain(28), &long), Err("the result is too long".to_owned()));
 }
