@@ -504,3 +504,73 @@ fn an_evaluation_has_a_budget() {
     assert!(evaluate(&chain(10), &long).is_ok());
     assert_eq!(evaluate(&chain(28), &long), Err("the result is too long".to_owned()));
 }
+
+/// The letters that stand for a whole format, in the culture that all tenants share.
+#[test]
+fn standard_formats_of_dates() {
+    let user = r#"{ "d": "2026-11-28T15:04:05.1234567Z", "m": "2026-11-28T00:30:00.0000000Z", "n": "2026-11-28T12:30:00.0000000Z" }"#;
+    let formatted =
+        |attribute: &str, format: &str| text(&format!("FormatDateTime([{attribute}], , \"o\", \"{format}\")"), user);
+    let cases = [
+        ("d", "11/28/2026"),
+        ("D", "Saturday, November 28, 2026"),
+        ("f", "Saturday, November 28, 2026 3:04 PM"),
+        ("F", "Saturday, November 28, 2026 3:04:05 PM"),
+        ("U", "Saturday, November 28, 2026 3:04:05 PM"),
+        ("g", "11/28/2026 3:04 PM"),
+        ("G", "11/28/2026 3:04:05 PM"),
+        ("m", "November 28"),
+        ("M", "November 28"),
+        ("o", "2026-11-28T15:04:05.1234567Z"),
+        ("r", "Sat, 28 Nov 2026 15:04:05 GMT"),
+        ("s", "2026-11-28T15:04:05"),
+        ("t", "3:04 PM"),
+        ("T", "3:04:05 PM"),
+        ("u", "2026-11-28 15:04:05Z"),
+        ("y", "November 2026"),
+        ("Y", "November 2026"),
+        ("yyyy gg", "2026 A.D."),
+    ];
+    for (format, expected) in cases {
+        assert_eq!(formatted("d", format), expected, "{format}");
+    }
+    assert_eq!([formatted("m", "h:mm t"), formatted("m", "hh tt")], ["12:30 A", "12 AM"]);
+    assert_eq!([formatted("n", "h:mm t"), formatted("n", "hh tt")], ["12:30 P", "12 PM"]);
+}
+
+/// Instants of other zones and with parts of a second.
+#[test]
+fn dates_are_read_with_their_zone_and_fraction() {
+    let read = |date: &str| text("NumFromDate([d])", &format!(r#"{{ "d": "{date}" }}"#));
+    for (date, expected) in [
+        ("2026-11-28T15:04:05+08:30", "2026-11-28T06:34:05Z"),
+        ("2026-11-28T15:04:05-0330", "2026-11-28T18:34:05Z"),
+        ("2026-11-28T15:04:05+8", "2026-11-28T07:04:05Z"),
+        ("2026-11-28T15:04:05+14:00", "2026-11-28T01:04:05Z"),
+        ("2026-11-28T15:04:05.5Z", "2026-11-28T15:04:05.500000000Z"),
+    ] {
+        assert_eq!(read(date), read(expected), "{date}");
+        assert!(!read(date).starts_with("Err"), "{date}: {}", read(date));
+    }
+    let (second, later) = (read("2026-11-28T15:04:05Z"), read("2026-11-28T15:04:05.1234567Z"));
+    assert_eq!(later.parse::<i64>().expect(&later) - second.parse::<i64>().expect(&second), 1_234_567, "ticks");
+    for fault in ["2026-11-28T15:04:05+14:01", "2026-11-28T15:04:05+08:60", "2026-11-28T15:04:05."] {
+        assert!(read(fault).starts_with("Err"), "{fault}: {}", read(fault));
+    }
+}
+
+/// What is often written in the habit of another language has a hint.
+#[test]
+fn a_sign_that_is_none_of_ours_has_a_hint() {
+    let hint = |source: &str| Expression::parse(source).expect_err(source).hint.unwrap_or_default();
+    for (source, part) in [
+        ("\u{201c}text\u{201d}", "straight double quotes"),
+        ("'text'", "straight double quotes"),
+        ("[a] != [b]", "Not("),
+        ("Append([a]; [b])", "separated by commas"),
+        ("[a] + [b]", "Append(a, b)"),
+        ("a]", "written as [name]"),
+    ] {
+        assert!(hint(source).contains(part), "{source}: {:?}", hint(source));
+    }
+}

@@ -63,7 +63,7 @@ fn a_basis_is_another_one_exactly_where_something_relevant_is() {
     let mut others: Vec<String> = laws.iter().flat_map(|name| [home(name), account(name)]).collect();
     others.extend(["jobTitle", "employeeId"].iter().flat_map(|name| [home(name), account(name)]));
     others.push(account("extensionAttribute15"));
-    others.push(basis(&|case| drop(case.member_of.insert(GROUP.to_owned()))));
+    others.push(basis(&|case| case.member_of.extend([GROUP.to_owned()])));
     others.push(basis(&|case| case.home.presence = Presence::SoftDeleted));
     others.push(basis(&|case| case.account = None));
     others.push(basis(&|case| case.link = None));

@@ -165,7 +165,7 @@ fn an_account_that_bears_anothers_stamp_is_not_written_and_a_foreign_text_is_not
     assert_eq!(every_write(&bearing(stamping().value(&"HOME".into()))).map(held), [const { None }; 4]);
     let of = Stamp::Of { tenant: stamping().home.to_string(), home: "another".into() };
     let anothers = every_write(&bearing(stamping().value(&"another".into()))).map(held);
-    assert_eq!(anothers, [const { () }; 4].map(|()| Some(stamped(of.clone()))));
+    assert_eq!(anothers, std::array::from_fn(|_| Some(stamped(of.clone()))));
     // It keeps nobody's access alive.
     let foreign = every_write(&bearing("payroll 17".into())).map(held);
     assert_eq!(foreign, [Some(stamped(Stamp::Foreign)), None, None, None]);
