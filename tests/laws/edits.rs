@@ -75,6 +75,15 @@ fn a_new_rule_set_for_others_touches_nobody_else() {
     assert_eq!(goes, [("others rule set".to_owned(), Touch::Leaves)]);
 }
 
+/// One scope lets them go; that of the others never meant them.
+#[test]
+fn a_scope_that_takes_nobody_here_touches_nobody_here() {
+    let [maths, art, dance, music] = ["Maths", "Art", "Dance", "Music"].map(|department| of(department, ""));
+    let (old, new) = ([("staff", maths.as_str()), ("others", &dance)], [("staff", art.as_str()), ("others", &music)]);
+    let leaves = touches(&old, &new, &case(home(&[("department", "Maths")]), linked_by("staff")));
+    assert_eq!(leaves, [("staff scope".to_owned(), Touch::Leaves)]);
+}
+
 /// The same rule set takes them, blocked as they are, and now it means the blocked as well.
 #[test]
 fn whether_a_block_counts_is_a_touch() {
@@ -104,7 +113,9 @@ fn the_order_touches_accounts_that_are_treated_otherwise() {
     let (mail, id) = (rung("mail"), rung("employeeId"));
     let asked = Some(Link { rules: "gone".to_owned(), ..asked("ada@north.example", 0) });
     let (old, new) = ([("a", mail.as_str()), ("b", id.as_str())], [("b", id.as_str()), ("a", mail.as_str())]);
-    assert_eq!(touches(&old, &new, &case(art(), asked)), touched("b, a order"));
+    assert_eq!(touches(&old, &new, &case(art(), asked.clone())), touched("b, a order"));
+    let alike = [("a", mail.as_str()), ("b", mail.as_str())];
+    assert_eq!(touches(&alike, &[alike[1], alike[0]], &case(art(), asked)), [], "whoever speaks looks for the same");
 }
 
 /// Who is blocked is kept in step only where the account is blocked too, and nobody blocked gets one.
