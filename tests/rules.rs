@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use crosstie::model::{Attribute, Attributes, Timestamp, Value};
 use crosstie::rules::{
-    AccountKind, Apply, Diagnostic, Expression, Inputs, LeaverAction, Operator, Output, RuleSet, Source, WhenEmpty,
+    AccountKind, Apply, Diagnostic, Expression, Inputs, LeaverAction, Limit, Operator, Output, RuleSet, Source,
+    WhenEmpty, is_guid,
 };
 
 fn user(json: &str) -> Attributes {
@@ -445,4 +446,131 @@ fn values_are_fitted_to_the_type_that_graph_has() {
     assert_eq!(fit("accountEnabled", "False".into()), Ok(Value::Bool(false)));
     assert!(is_clearable(&"city".into()) && !is_clearable(&"displayName".into()));
     assert!(!is_clearable(&"accountEnabled".into()));
+}
+
+/// What a guard says of one run holds of a day where nothing else is said, but for updates in all.
+#[test]
+fn a_day_follows_the_run_where_nothing_is_said() {
+    let guard = |day: &str| {
+        let run = "[attributes]\njobTitle = '[jobTitle]'\n[guard]\ndeletes = { max = 1 }\ndisables = { max = 2 }\n\
+                   updates = { max = 3 }\nprovisions = { max = 4 }\npromotions = { max = 5 }\n\
+                   [guard.attributes]\njobTitle = { max = 6 }\n";
+        parse(&format!("{run}{day}")).guard
+    };
+    for day in ["", "[guard.day]\n"] {
+        let guard = guard(day);
+        let same = [guard.deletes, guard.disables, guard.provisions, guard.promotions];
+        assert_eq!([guard.day.deletes, guard.day.disables, guard.day.provisions, guard.day.promotions], same);
+        assert_eq!((guard.day.updates, &guard.day.attributes), (Limit::default(), &guard.attributes));
+    }
+    let own = guard(
+        "[guard.day]\ndeletes = { max = 7 }\nupdates = { max = 8 }\n[guard.day.attributes]\njobTitle = { max = 9 }\n",
+    );
+    assert_eq!([own.day.deletes.max, own.day.updates.max, own.deletes.max], [Some(7), Some(8), Some(1)]);
+    assert_eq!(own.day.attributes.values().map(|limit| limit.max).collect::<Vec<_>>(), [Some(9)]);
+}
+
+#[test]
+fn a_group_is_named_by_a_guid() {
+    assert!(is_guid("6f1c0d3e-0000-4000-8000-00000000000A"));
+    for other in [
+        "",
+        "staff",
+        "6f1c0d3e-0000-4000-8000-0000000000",
+        "6f1c0d3e-0000-4000-8000-00000000000g",
+        "6f1c0d3e-0000-4000-80000-0000000000a",
+        "6f1c0d3e-0000-4000-8000-00000000000a-",
+        "6f1c0d3e00004000800000000000000a",
+    ] {
+        assert!(!is_guid(other), "{other:?}");
+    }
+    let scope = |group: &str| RuleSet::parse("staff", &format!("[[scope]]\ngroups = [\"{group}\"]\n"));
+    let faults = scope("Staff").unwrap_err();
+    assert!(faults.iter().any(|fault| fault.message == "a group is named by its object id"), "{faults:#?}");
+    assert!(scope("6F1C0D3E-0000-4000-8000-00000000000a").is_ok());
+}
+
+/// No part of an expression gives more than its bound, and all parts together no more than theirs.
+#[test]
+fn an_evaluation_has_a_budget() {
+    let long = format!(r#"{{ "city": "{}", "state": "{}" }}"#, "a".repeat(60_000), "b".repeat(6_000));
+    assert_eq!(text("[city]", &long).len(), 60_000);
+    assert_eq!(evaluate("Append([city], [state])", &long), Err("Append: the result is too long".to_owned()));
+    let endless = format!(r#"{{ "city": "{}" }}"#, "a".repeat(70_000));
+    assert_eq!(evaluate("[city]", &endless), Err("the result is too long".to_owned()));
+    // Each link reads and makes 60,000 bytes three times: twenty-eight of them are more than four mebibytes.
+    let chain =
+        |n: usize| (0..n).fold("\"\"".to_owned(), |inner, _| format!("Left(Append(ToUpper([city]), {inner}), 1)"));
+    assert!(evaluate(&chain(10), &long).is_ok());
+    assert_eq!(evaluate(&chain(28), &long), Err("the result is too long".to_owned()));
+}
+
+/// The letters that stand for a whole format, in the culture that all tenants share.
+#[test]
+fn standard_formats_of_dates() {
+    let user = r#"{ "d": "2026-11-28T15:04:05.1234567Z", "m": "2026-11-28T00:30:00.0000000Z", "n": "2026-11-28T12:30:00.0000000Z" }"#;
+    let formatted =
+        |attribute: &str, format: &str| text(&format!("FormatDateTime([{attribute}], , \"o\", \"{format}\")"), user);
+    let cases = [
+        ("d", "11/28/2026"),
+        ("D", "Saturday, November 28, 2026"),
+        ("f", "Saturday, November 28, 2026 3:04 PM"),
+        ("F", "Saturday, November 28, 2026 3:04:05 PM"),
+        ("U", "Saturday, November 28, 2026 3:04:05 PM"),
+        ("g", "11/28/2026 3:04 PM"),
+        ("G", "11/28/2026 3:04:05 PM"),
+        ("m", "November 28"),
+        ("M", "November 28"),
+        ("o", "2026-11-28T15:04:05.1234567Z"),
+        ("r", "Sat, 28 Nov 2026 15:04:05 GMT"),
+        ("s", "2026-11-28T15:04:05"),
+        ("t", "3:04 PM"),
+        ("T", "3:04:05 PM"),
+        ("u", "2026-11-28 15:04:05Z"),
+        ("y", "November 2026"),
+        ("Y", "November 2026"),
+        ("yyyy gg", "2026 A.D."),
+    ];
+    for (format, expected) in cases {
+        assert_eq!(formatted("d", format), expected, "{format}");
+    }
+    assert_eq!([formatted("m", "h:mm t"), formatted("m", "hh tt")], ["12:30 A", "12 AM"]);
+    assert_eq!([formatted("n", "h:mm t"), formatted("n", "hh tt")], ["12:30 P", "12 PM"]);
+}
+
+/// Instants of other zones and with parts of a second.
+#[test]
+fn dates_are_read_with_their_zone_and_fraction() {
+    let read = |date: &str| text("NumFromDate([d])", &format!(r#"{{ "d": "{date}" }}"#));
+    for (date, expected) in [
+        ("2026-11-28T15:04:05+08:30", "2026-11-28T06:34:05Z"),
+        ("2026-11-28T15:04:05-0330", "2026-11-28T18:34:05Z"),
+        ("2026-11-28T15:04:05+8", "2026-11-28T07:04:05Z"),
+        ("2026-11-28T15:04:05+14:00", "2026-11-28T01:04:05Z"),
+        ("2026-11-28T15:04:05.5Z", "2026-11-28T15:04:05.500000000Z"),
+    ] {
+        assert_eq!(read(date), read(expected), "{date}");
+        assert!(!read(date).starts_with("Err"), "{date}: {}", read(date));
+    }
+    let (second, later) = (read("2026-11-28T15:04:05Z"), read("2026-11-28T15:04:05.1234567Z"));
+    assert_eq!(later.parse::<i64>().expect(&later) - second.parse::<i64>().expect(&second), 1_234_567, "ticks");
+    for fault in ["2026-11-28T15:04:05+14:01", "2026-11-28T15:04:05+08:60", "2026-11-28T15:04:05."] {
+        assert!(read(fault).starts_with("Err"), "{fault}: {}", read(fault));
+    }
+}
+
+/// What is often written in the habit of another language has a hint.
+#[test]
+fn a_sign_that_is_none_of_ours_has_a_hint() {
+    let hint = |source: &str| Expression::parse(source).expect_err(source).hint.unwrap_or_default();
+    for (source, part) in [
+        ("\u{201c}text\u{201d}", "straight double quotes"),
+        ("'text'", "straight double quotes"),
+        ("[a] != [b]", "Not("),
+        ("Append([a]; [b])", "separated by commas"),
+        ("[a] + [b]", "Append(a, b)"),
+        ("a]", "written as [name]"),
+    ] {
+        assert!(hint(source).contains(part), "{source}: {:?}", hint(source));
+    }
 }

@@ -58,7 +58,7 @@ pub fn rehearse(route: &PlannedRoute, test: &TestCase) -> Rehearsal {
     let Question { rungs, unique, .. } = question(route, &home, &member_of, None, now);
     // Nothing is taken in an empty target.
     let unique = unique.into_keys().map(|attribute| (attribute, BTreeSet::new())).collect();
-    let answers = Answers { rungs: vec![Vec::new(); rungs.len()], references, unique, ..Answers::default() };
+    let answers = Answers { references, unique, ..Answers::default() };
     let wanted = judged.rules.map(|rules| mapping::wanted(rules, &home, &answers, true, now));
     let verdict = judged.verdict;
     let case = Case { home, member_of, link: None, account: None, answers, readings: 0 };

@@ -202,4 +202,48 @@ mod tests {
         learned.crowded(START, &Crowding { told: 990, own: 500, explained: 500, share: 700 });
         assert_eq!(learned.most(START), Some(1_440));
     }
+
+    #[test]
+    fn each_bound_is_where_it_is_said_to_be() {
+        let mut learned = Learned::new(ENTRA);
+        learned.refused(START, 3);
+        learned.refused(START.plus_millis(BLIP_MILLIS - 1), 3);
+        assert_eq!(learned.most(START), Some(1_500), "one blip");
+        learned.refused(START.plus_millis(BLIP_MILLIS), 3);
+        assert_eq!(learned.most(START.plus_millis(BLIP_MILLIS)), Some(750), "and the next");
+
+        let word = |told, own| Crowding { told, own, explained: own, share: 1_000 };
+        let mut learned = Learned::new(ENTRA);
+        learned.crowded(START, &word(900, 100));
+        assert_eq!(learned.most(START), Some(510), "the first word that counts");
+        // The same word again changes nothing, and holds nothing back.
+        learned.crowded(START.plus_seconds(100), &word(900, 100));
+        assert_eq!(learned.most(START.plus_seconds(149)), Some(510));
+        assert_eq!(learned.most(START.plus_seconds(150)), Some(540));
+
+        let mut learned = Learned::new(ENTRA);
+        learned.refused(START, 2_100);
+        let at = |windows: u64| START.plus_seconds(150 * windows);
+        let most = [11, 12, 13].map(|n| learned.most(at(n)));
+        assert_eq!(most, [Some(2_068), Some(2_098), Some(2_158)], "twelve windows below what was refused");
+
+        let hundred = Window { writes_max: 100, millis: 150_000 };
+        let mut learned = Learned::new(hundred);
+        learned.refused(START, 70);
+        let grown: Vec<_> = (12..18).map(|n| learned.most(at(n))).collect();
+        let doubling = [Some(70), Some(72), Some(76), Some(84), None, None];
+        assert_eq!(grown, doubling, "what is whole again is not learned any more");
+    }
+
+    #[test]
+    fn what_was_learned_is_resumed_for_the_same_window_and_not_from_a_clock_that_was_ahead() {
+        let mut learned = Learned::new(ENTRA);
+        learned.refused(START, 2_100);
+        let most = |window, now| learned.clone().resumed(window, now).most(now);
+        assert_eq!(most(ENTRA, START), Some(1_995));
+        assert_eq!(most(ENTRA, START.plus_seconds(10)), Some(1_995));
+        assert_eq!(most(ENTRA, Timestamp(START.0 - 1)), None, "it was learned later than now");
+        let other = Window { writes_max: 2_100, ..ENTRA };
+        assert_eq!(learned.clone().resumed(other, START), Learned::new(other));
+    }
 }

@@ -317,4 +317,53 @@ mod tests {
         assert_eq!(granted(Some(99), Timestamp(30_000)), 3, "the window itself");
         assert_eq!(granted(None, Timestamp(40_000)), 3);
     }
+
+    #[test]
+    fn a_meter_tells_how_full_its_windows_are() {
+        let mut meter =
+            Meter::new(&[Window { writes_max: 4, millis: 1_000 }, Window { writes_max: 10, millis: 4_000 }]);
+        let start = Timestamp(10_000);
+        let told = |meter: &mut Meter, at| {
+            let left = meter.left(at).iter().map(|(_, left)| *left).collect::<Vec<_>>();
+            (left, meter.filled(at), meter.fullest(at), meter.used(at))
+        };
+        assert_eq!(told(&mut meter, start), (vec![4, 10], 0, 0, 0));
+        assert_eq!(meter.ask(start, Urgency::Ordinary), Permit::Granted);
+        assert_eq!(meter.look(start, Urgency::Ordinary), Permit::Granted, "a look takes nothing");
+        assert_eq!(told(&mut meter, start), (vec![3, 9], 250, 250, 1), "one that is under way counts");
+        meter.answered(start);
+        assert_eq!(meter.ask(start, Urgency::Ordinary), Permit::Granted);
+        assert_eq!(told(&mut meter, start), (vec![2, 8], 500, 500, 2), "and so does one that was answered");
+        meter.answered(start);
+        assert_eq!(told(&mut meter, start.plus_millis(1_250)), (vec![4, 8], 0, 200, 0));
+        let mut none = Meter::new(&[]);
+        assert_eq!(told(&mut none, start), (vec![], 0, 0, 0));
+        assert_eq!(none.look(start, Urgency::Ordinary), Permit::Granted);
+    }
+
+    #[test]
+    fn only_the_first_window_is_squeezed() {
+        let mut meter = Meter::new(&SMALL);
+        meter.squeeze(Some(1));
+        for second in 0..4 {
+            let at = Timestamp(10_000 + second * 1_250);
+            assert_eq!(meter.ask(at, Urgency::Urgent), Permit::Granted, "{second}");
+            meter.answered(at);
+            assert!(matches!(meter.look(at, Urgency::Urgent), Permit::WaitUntil(_)), "{second}");
+        }
+    }
+
+    /// An hour of Graph's writes is kept in no more entries than it has buckets, and a bucket without writes says nothing.
+    #[test]
+    fn writes_of_one_bucket_are_one_entry() {
+        let (mut meter, at) = (Meter::new(&SMALL), Timestamp(10_000));
+        for _ in 0..3 {
+            meter.answered(at);
+        }
+        meter.answered(Timestamp(9_000));
+        assert_eq!(meter.ledgers[0].spent, [(Meter::bucket(at), 4)], "and the later bucket is the safe one");
+        let mut resumed = Meter::new(&SMALL);
+        resumed.remember(at, [(Timestamp(9_500), 0), (Timestamp(99_000), 1)]);
+        assert_eq!(resumed.ledgers[0].spent, [(Meter::bucket(at), 1)], "nothing was spent later than now");
+    }
 }

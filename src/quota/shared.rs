@@ -180,6 +180,46 @@ mod tests {
         assert_eq!((app.used("a", later), app.used("b", later), app.meter().used(later)), (0, 1, 1));
     }
 
+    /// One write ahead is no lead, two are one; whoever is let by says so by waiting, and not by what is under way.
+    #[test]
+    fn whoever_is_ahead_lets_go_first_who_waits() {
+        let start = Timestamp(10_000);
+        let app = |ahead: usize| {
+            let mut app = AppBudget::new(Window { writes_max: 100, millis: 3_000 });
+            app.wants("b", start);
+            (0..ahead).for_each(|_| app.take("a", start));
+            app
+        };
+        let after_you = Permit::WaitUntil(start.plus_millis(AFTER_YOU_MILLIS));
+        assert_eq!(app(1).look("a", start, Urgency::Ordinary), Permit::Granted);
+        assert_eq!(app(2).look("a", start, Urgency::Ordinary), after_you);
+        assert_eq!(app(2).look("a", start, Urgency::Urgent), Permit::Granted, "a leaver waits for nobody's joiner");
+        assert_eq!(app(2).look("b", start, Urgency::Ordinary), Permit::Granted);
+        let later = start.plus_millis(LEASE_MILLIS);
+        assert_eq!(app(2).look("a", later, Urgency::Ordinary), Permit::Granted, "b does not wait any more");
+        let mut both = app(3);
+        both.take("b", start);
+        assert_eq!(both.look("a", start, Urgency::Ordinary), Permit::Granted, "b has what it wanted");
+        both.wants("b", start);
+        assert_eq!(both.look("a", start, Urgency::Ordinary), after_you);
+        both.take("b", start);
+        both.wants("b", start);
+        assert_eq!(both.look("a", start, Urgency::Ordinary), Permit::Granted, "what is under way counts");
+    }
+
+    #[test]
+    fn what_was_spent_before_a_restart_is_taken_over() {
+        let (mut app, now) = (AppBudget::new(Window { writes_max: 100, millis: 3_000 }), Timestamp(10_000));
+        let spent = [(Timestamp(8_000), 2), (Timestamp(8_500), 0), (Timestamp(99_000), 5)];
+        app.remember("a", now, &spent);
+        app.remember_all(now, spent);
+        assert_eq!((app.used("a", now), app.used("b", now), app.meter().used(now)), (7, 0, 7));
+        let later = Timestamp(11_000);
+        assert_eq!((app.used("a", later), app.meter().used(later)), (5, 5));
+        let end = Meter::bucket(now).plus_millis(3_000);
+        assert_eq!((app.used("a", end), app.meter().used(end)), (0, 0), "nothing was spent later than now");
+    }
+
     #[test]
     fn a_tenant_alone_has_all_that_its_own_windows_allow() {
         let counts = contest(1, 30, |_| 0);

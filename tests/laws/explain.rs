@@ -308,3 +308,20 @@ fn hidden_values_are_hidden_in_every_part() {
         assert!(told.contains("\"Dev\""), "what is not hidden is shown: {told}");
     }
 }
+
+/// An address that is invited is made from the home's mail, and is the account's: hidden where either is.
+#[test]
+fn an_address_is_hidden_where_a_mail_is() {
+    let address = |rules: &str| {
+        let home = present("home", &[("mail", "ada@north.example"), ("employeeId", "7")]);
+        let (link, account, answers) = (None, None, plan::Answers::default());
+        let case = plan::Case { home, member_of: BTreeSet::new(), link, account, answers, readings: 1 };
+        let told = explain(&route(&[("staff", &format!("[attributes]\n{rules}\n"))]), &case, NOW);
+        let Outcome::Change(change) = told.decision.outcome else { panic!("{:?}", told.decision) };
+        (change.address, told.account.ladder.and_then(|ladder| ladder.address.value))
+    };
+    let shown = |address: &str| (Some(address.to_owned()), Some(address.to_owned()));
+    assert_eq!(address("jobTitle = '[employeeId]'"), shown("ada@north.example"));
+    assert_eq!(address("jobTitle = 'Redact([mail])'"), shown("[Redacted]"));
+    assert_eq!(address("mail = 'Redact(Append([employeeId], \"@west.example\"))'"), shown("[Redacted]"));
+}

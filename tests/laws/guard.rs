@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crosstie::model::{Action, ActionKind, Attribute, Change, Edit, Edits, Person, Value, Why};
-use crosstie::plan::{Counted, People, RoutePlan, guarded, refusals, refusals_of_a_day};
-use crosstie::rules::RuleSet;
+use crosstie::model::{Action, ActionKind, Attribute, Change, Edit, Edits, Origin, Person, RouteName, Value, Why};
+use crosstie::plan::{
+    Bound, Counted, People, Refusal, RoutePlan, asks_for_the_day, guarded, refusals, refusals_of_a_day, unsigned,
+};
+use crosstie::rules::{Limit, RuleSet};
 use proptest::prelude::*;
 
 use super::world::{attributes, route_name};
@@ -102,4 +104,131 @@ proptest! {
         }
         prop_assert!(fits(&day, &day), "{day:?}");
     }
+}
+
+fn with(person: usize, action: impl FnOnce(Edits) -> Action, edits: &[(&str, Value)]) -> Change {
+    let edits = edits.iter().map(|(name, value)| (Attribute::from(*name), Edit::Set(value.clone()))).collect();
+    Change { action: action(edits), ..change(person, 0) }
+}
+
+fn updated(edits: &[(&str, Value)]) -> Change {
+    with(1, |edits| Action::Update { account: "a1".into(), edits }, edits)
+}
+
+#[test]
+fn each_change_is_counted_as_all_that_it_is() {
+    let counted = |change: Change| -> Vec<Counted> { guarded(&plan(vec![change])).into_keys().map(|k| k.1).collect() };
+    let (kind, of) = (Counted::Kind, |name: &str| Counted::Attribute(name.into()));
+    let join = |edits: Edits| Action::Join { account: "a1".into(), edits, origin: Origin::Joined };
+    assert_eq!(counted(change(1, 0)), [kind(ActionKind::Delete)]);
+    let block = [kind(ActionKind::Disable), of("accountEnabled")];
+    assert_eq!(counted(updated(&[("accountEnabled", Value::Bool(false))])), block, "a block is a block");
+    let title = [kind(ActionKind::Update), of("jobTitle")];
+    assert_eq!(counted(updated(&[("jobTitle", "Dean".into())])), title);
+    let member = ("userType", Value::from("member"));
+    let promotion = [of("userType"), Counted::Promotion];
+    assert_eq!(counted(updated(std::slice::from_ref(&member))), [&[kind(ActionKind::Update)][..], &promotion].concat());
+    assert_eq!(counted(with(1, join, &[member])), [&[kind(ActionKind::Join)][..], &promotion].concat());
+    assert_eq!(counted(updated(&[("userType", "Guest".into())])), [kind(ActionKind::Update), of("userType")]);
+    // A manager's account came to be; another manager is an update as any other.
+    let mut manager = updated(&[("manager", "a2".into())]);
+    assert_eq!(counted(manager.clone()), []);
+    manager.before.extend(attributes(&[("manager", "a3")]));
+    assert_eq!(counted(manager), [kind(ActionKind::Update), of("manager")]);
+    // What finishes a provisioning is counted with it; that the account goes is not.
+    let mut provisioning = plan(vec![updated(&[("jobTitle", "Dean".into())]), change(2, 0)]);
+    provisioning.still_provisioning = ["p1".into(), "p2".into()].into();
+    assert_eq!(
+        guarded(&provisioning).into_keys().collect::<Vec<_>>(),
+        [("staff".to_owned(), kind(ActionKind::Delete))]
+    );
+}
+
+fn limited(guard: &str) -> Vec<Arc<RuleSet>> {
+    vec![Arc::new(RuleSet::parse("staff", &format!("[guard]\n{guard}")).unwrap().0)]
+}
+
+/// A day's limit is told of where it says something that the run's does not.
+#[test]
+fn a_limit_of_a_day_is_told_once() {
+    let rules = limited(
+        "updates = { max = 2, percent = 50 }\ndeletes = { max = 5 }\n[guard.day]\nupdates = { max = 2, percent = 50 }\ndeletes = { max = 1 }\n",
+    );
+    let told = |kind: usize, before: &People| {
+        let refused = refusals_of_a_day(&plan((0..3).map(|person| change(person, kind)).collect()), &rules, before);
+        refused.into_iter().map(|r| (r.kind, r.planned, r.limit.max, r.bound)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(3, &People::new()), [], "three updates are over the run's limit already");
+    assert_eq!(told(0, &People::new()), [(ActionKind::Delete, 3, Some(1), Bound::Day)]);
+    let before = guarded(&plan([2, 7].map(|person| change(person, 3)).to_vec()));
+    assert_eq!(told(3, &before), [(ActionKind::Update, 4, Some(2), Bound::Day)], "p2 is one person");
+}
+
+/// The last 24 hours are looked up for what is planned and limited, and for nothing else.
+#[test]
+fn the_day_is_asked_about_what_is_planned_and_limited() {
+    let rules = limited(
+        "[guard.day]\ndisables = { max = 2 }\n[guard.day.attributes]\njobTitle = { max = 2 }\ncity = { max = 2 }\n",
+    );
+    let asked = |kind| asks_for_the_day(&plan(vec![change(1, kind)]), &rules);
+    assert_eq!(asked(2), BTreeSet::from([Counted::Kind(ActionKind::Disable)]));
+    assert_eq!(asked(3), BTreeSet::from([Counted::Attribute("jobTitle".into())]));
+    assert_eq!(asked(4), BTreeSet::new());
+}
+
+/// Above so many changes in all, of every route and of the run's earlier steps, each route that has any is refused.
+#[test]
+fn changes_of_all_routes_together_ask_for_signatures() {
+    let back = RouteName { home: "south".into(), target: "north".into() };
+    let on = |route: &RouteName, changes: Vec<Change>, population| RoutePlan {
+        route: route.clone(),
+        population,
+        ..plan(changes)
+    };
+    let unlink = Change { action: Action::Unlink, ..change(9, 0) };
+    let plans = [
+        on(&route_name(), vec![change(1, 0), change(2, 3), unlink.clone()], 70),
+        on(&back, vec![change(1, 1)], 30),
+        on(&RouteName { home: "west".into(), target: "north".into() }, vec![unlink.clone()], 10),
+    ];
+    let before = |changes: Vec<Change>| BTreeMap::from([(route_name(), guarded(&plan(changes)))]);
+    assert_eq!(unsigned(&plans, &BTreeMap::new(), 3), []);
+    assert_eq!(unsigned(&plans, &before(vec![change(1, 0), unlink]), 3), [], "the same person, and nobody");
+    let told = |refused: Vec<Refusal>| -> Vec<(RouteName, u64, u64, Option<u64>)> {
+        assert!(refused.iter().all(|r| r.bound == Bound::Signatures));
+        refused.into_iter().map(|r| (r.route, r.planned, r.population, r.limit.max)).collect()
+    };
+    assert_eq!(
+        told(unsigned(&plans, &BTreeMap::new(), 2)),
+        [(route_name(), 3, 70, Some(2)), (back.clone(), 3, 30, Some(2))]
+    );
+    let four = told(unsigned(&plans, &before(vec![change(8, 0)]), 3));
+    assert_eq!(four, [(route_name(), 4, 70, Some(3)), (back, 4, 30, Some(3))]);
+}
+
+#[test]
+fn a_refusal_says_what_is_over_which_limit() {
+    let refusal = |counted, max, percent, bound| {
+        let (route, rules, kind) = (route_name(), "staff".to_owned(), ActionKind::Update);
+        Refusal { route, rules, kind, counted, planned: 7, population: 90, limit: Limit { max, percent }, bound }
+            .to_string()
+    };
+    let end = "of 90 linked; guard of rule set \"staff\" allows";
+    let update = || Counted::Kind(ActionKind::Update);
+    assert_eq!(
+        refusal(update(), Some(3), Some(5), Bound::Run),
+        format!("north->south: 7 accounts to update {end} 3 and 5 %")
+    );
+    assert_eq!(
+        refusal(Counted::Attribute("jobTitle".into()), Some(3), None, Bound::Run),
+        format!("north->south: 7 accounts to update in jobTitle {end} 3")
+    );
+    assert_eq!(
+        refusal(Counted::Promotion, None, Some(5), Bound::Day),
+        format!("north->south: 7 accounts to make members with those of the last 24 hours, {end} 5 %")
+    );
+    assert_eq!(
+        refusal(update(), Some(3), None, Bound::Signatures),
+        "north->south: 7 changes in all; above 3 [approval] asks for a signed plan file"
+    );
 }

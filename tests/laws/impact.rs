@@ -365,3 +365,41 @@ fn edits_are_told_as_they_read() {
     );
     assert_eq!(comparison.rule_edits().nth(3).map(|d| d.part.clone()), Some(Part::Attribute("jobTitle".into())));
 }
+
+/// Each line that reads otherwise is one edit, said as it stands; what means the same is none.
+#[test]
+fn an_edit_is_told_as_the_file_reads() {
+    let edits = |old: &str, new: &str| -> Vec<[String; 4]> {
+        let comparison = Comparison::new(route(&[("staff", old)]), route(&[("staff", new)]));
+        let text = |side: &Option<String>| side.clone().unwrap_or_default();
+        let told =
+            comparison.rule_edits().map(|e| [e.part.to_string(), e.verb().to_owned(), text(&e.before), text(&e.after)]);
+        told.collect()
+    };
+    let attributes = |lines: &str| format!("[attributes]\n{lines}\n");
+    let told = |old: &str, new: &str| edits(&attributes(old), &attributes(new));
+    assert_eq!(told("employeeId = 7", "employeeId = 7 # the same"), [[""; 4]; 0]);
+    assert_eq!(told("employeeId = 7", "employeeId = 8"), [["attributes.employeeId", "edited", "7", "8"]]);
+    assert_eq!(told("manager = '[manager]'", "manager = '[manager]' # the same"), [[""; 4]; 0]);
+    assert_eq!(told("manager = '[manager]'", ""), [["attributes.manager", "removed", "[manager]", ""]]);
+    assert_eq!(told("employeeId = 7", "employeeId = '\"7\"'"), [["attributes.employeeId", "edited", "7", "\"7\""]]);
+    let applied = told("city = '[city]'", "city = { expression = '[city]', apply = 'create', when_empty = 'keep' }");
+    assert_eq!(applied, [["attributes.city", "edited", "[city]", "[city] (apply create, when_empty keep)"]]);
+    let guard = |lines: &str| format!("[guard]\n{lines}\n");
+    let limit = |old: &str, new: &str| edits(&guard(old), &guard(new));
+    assert_eq!(
+        limit(
+            "deletes = { max = 5, percent = 4 }",
+            "deletes = { max = 5, percent = 4 }\n[guard.day]\ndeletes = { max = 6 }"
+        ),
+        [["guard.day.deletes", "edited", "as in one run", "6 and 4 %"]]
+    );
+    let jobs = limit("[guard.attributes]\njobTitle = { max = 3 }", "[guard.attributes]\njobTitle = { percent = 3 }");
+    assert_eq!(jobs, [["guard.attributes", "edited", "jobTitle: 3", "jobTitle: 3 %"]]);
+    let day = limit("", "[guard.day.attributes]\njobTitle = { max = 3 }");
+    assert_eq!(day, [["guard.day.attributes", "edited", "as in one run", "jobTitle: 3"]]);
+    assert_eq!(
+        edits("[leavers]\ngrace_days = 3", "[leavers]\ngrace_days = 4"),
+        [["leavers.grace_days", "edited", "3", "4"]]
+    );
+}

@@ -305,3 +305,61 @@ fn nobody_is_invited_without_an_address() {
     let decision = plan::consider(&route, &case, NOW).decision;
     assert!(matches!(decision, Decision::Hold(Hold::Unmappable { .. })), "{decision:?}");
 }
+
+/// Graph replaces a complex property as a whole: what the account has of it beside the edit is written along.
+#[test]
+fn members_of_a_complex_property_are_written_together() {
+    let rules = "[attributes]\n\"employeeOrgData.division\" = '[department]'\nextensionAttribute1 = '[department]'\n";
+    let has = [("employeeOrgData.costCenter", "7"), ("employeeOrgData.division", "Art"), ("extensionAttribute2", "x")];
+    let mut expected = set("employeeOrgData.division", "Maths");
+    expected.extend(set("employeeOrgData.costCenter", "7"));
+    expected.extend(set("extensionAttribute1", "Maths"));
+    assert_eq!(edits(&mut linked(rules, &[("department", "Maths")], &has)), expected);
+    let other = [("employeeOrgData.costCenter", "7"), ("employeeOrgData.division", "Maths")];
+    assert_eq!(edits(&mut linked(rules, &[("department", "Maths")], &other)), set("extensionAttribute1", "Maths"));
+}
+
+/// The address that is asked about is the one that would be invited.
+#[test]
+fn a_mapped_mail_is_the_address() {
+    let asks = |rules: &str, pairs: &[(&str, &str)]| {
+        plan::question(&route(&[("staff", rules)]), &home(pairs), &BTreeSet::new(), None, NOW).address
+    };
+    let mapped = "[attributes]\nmail = 'Append([employeeId], \"@west.example\")'\n";
+    assert_eq!(asks(mapped, &[("employeeId", "N7")]).as_deref(), Some("n7@west.example"));
+    assert_eq!(asks("[attributes]\nmail = '[city]'\n", &[]).as_deref(), Some("ada@north.example"));
+    assert_eq!(asks("[attributes]\nmail = '[city]'\n", &[("city", " ")]).as_deref(), Some("ada@north.example"));
+}
+
+/// What is drawn is drawn once for each person and attribute.
+#[test]
+fn a_draw_depends_on_the_person_and_the_attribute() {
+    let rules = "[attributes]\nextensionAttribute1 = 'Guid()'\nextensionAttribute2 = 'Guid()'\n";
+    let drawn = |id: &str| {
+        let mut stage = linked(rules, &[], &[]);
+        stage.case.home.object = id.into();
+        edits(&mut stage).into_values().filter_map(|edit| edit.value().cloned()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(drawn("ada"), drawn("ada"));
+    assert_eq!(drawn("ada").union(&drawn("eve")).count(), 4);
+}
+
+/// That a block is never lifted by an edit holds of blocks, and of no other truth.
+#[test]
+fn any_other_truth_is_written() {
+    let rules = "[attributes]\nshowInAddressList = '\"True\"'\naccountEnabled = '\"True\"'\n";
+    let has = [("showInAddressList", "false"), ("accountEnabled", "false")];
+    let shown = Edits::from([("showInAddressList".into(), Edit::Set(Value::Bool(true)))]);
+    assert_eq!(edits(&mut linked(rules, &[], &has)), shown);
+}
+
+/// Since when somebody is leaving is remembered where there is a grace period to count.
+#[test]
+fn a_leaver_is_remembered_where_there_is_a_grace_period() {
+    let since = |days: u32| {
+        let scope = "[[scope]]\nall = [{ attribute = \"city\", operator = \"IS NOT NULL\" }]\n";
+        let rules = format!("{scope}[leavers]\nout_of_scope = \"delete\"\ngrace_days = {days}\n");
+        linked(&rules, &[], &[]).consider().link.and_then(|link| link.leaving_since)
+    };
+    assert_eq!([since(0), since(1)], [None, Some(NOW)]);
+}

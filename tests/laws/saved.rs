@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crosstie::model::{
-    Action, ActionKind, Attribute, Change, Edit, Edits, Held, Hold, Person, RouteName, RunId, Value, Why,
+    Action, ActionKind, Attribute, Change, Edit, Edits, Held, Hold, Origin, Person, RouteName, RunId, Value, Why,
 };
 use crosstie::plan::{
     Plan, RoutePlan, SavedPlan, Staleness, adds_only_references, digest, file_lines, keep_to, undo_fingerprint,
@@ -285,4 +285,67 @@ fn each_change_of_an_undo_stands_or_falls_alone() {
         ..mixed.routes[0].clone()
     });
     assert!(SavedPlan::parse(&file(&mixed)).unwrap_err().contains("of different runs"));
+}
+
+/// Who is held is in the file for whoever reads it, and no part of what is approved.
+#[test]
+fn who_is_held_is_told_of_and_nothing_is_approved_for_them() {
+    let mut old = plan(vec![change(0, "Lead"), change(1, "Lead")]);
+    befall(&mut old.routes[0], 1, Fate::Held);
+    let text = file(&old);
+    assert!(text.lines().any(|line| line.contains("\"type\":\"held\"") && line.contains("p1@north.example")), "{text}");
+    let read = SavedPlan::parse(&text).unwrap();
+    assert_eq!((&read.digest, read.writing_changes()), (&digest(&old), 1));
+    let kept = keep_to(&read, &old, &BTreeMap::new(), &only());
+    assert!(kept.plan.routes[0].held.is_empty() && kept.stale.is_empty(), "{kept:?}");
+}
+
+#[test]
+fn changes_are_counted_by_route_and_kind() {
+    let mut all = plan(vec![change(0, "Lead"), change(1, "Lead"), change(2, "Lead"), change(3, "Lead")]);
+    befall(&mut all.routes[0], 2, Fate::OtherKind);
+    all.routes[0].changes[0].action = Action::Unlink;
+    let (read, route) = (saved(&all), route_name());
+    let kinds = BTreeMap::from([(ActionKind::Update, 2), (ActionKind::Delete, 1), (ActionKind::Unlink, 1)]);
+    assert_eq!((read.counts(), read.writing_changes()), (BTreeMap::from([(&route, kinds)]), 3));
+    assert!(!all.is_empty() && plan(Vec::new()).is_empty() && Plan::default().is_empty());
+}
+
+/// A joined account is finished by references to accounts that have come to be, and a new one gets these with the rest.
+#[test]
+fn only_references_complete_a_join_or_are_added_to_an_invitation() {
+    let join = Change {
+        action: Action::Join { account: "a0".into(), edits: Edits::new(), origin: Origin::Joined },
+        before: attributes(&[]),
+        ..change(0, "")
+    };
+    let file = saved(&plan(vec![join]));
+    let update = |name: &str| {
+        let edits = Edits::from([(Attribute::from(name), Edit::Set(Value::from("b")))]);
+        Change { action: Action::Update { account: "a0".into(), edits }, ..change(0, "") }
+    };
+    assert!(file.completes(&update("manager")) && !file.completes(&update("jobTitle")));
+    let invited = |pairs| Change {
+        action: Action::Provision { address: "p0@north.example".to_owned(), wanted: attributes(pairs) },
+        before: attributes(&[]),
+        ..change(0, "")
+    };
+    let planned = invited(&[("jobTitle", "Lead")]);
+    assert!(adds_only_references(&planned, invited(&[("jobTitle", "Lead"), ("manager", "a7")])));
+    assert!(!adds_only_references(&planned, invited(&[("jobTitle", "Lead"), ("city", "Leeds")])));
+}
+
+#[test]
+fn why_a_change_is_not_made_is_said_in_words() {
+    let said = [
+        (Staleness::Rules, "the rules of the route have changed since"),
+        (Staleness::Over, "it would not be made any more"),
+        (Staleness::Held("a reason".to_owned()), "the person is held now: a reason"),
+        (Staleness::Another(ActionKind::Delete), "the change would now be another one: delete"),
+        (Staleness::Values(Vec::new()), "what is known of the person has changed since"),
+        (Staleness::Values(vec!["city".to_owned(), "mail".to_owned()]), "it has changed since: city, mail"),
+        (Staleness::NotUndone("a reason".to_owned()), "a reason"),
+        (Staleness::Unplanned("south is down".to_owned()), "the route could not be planned: south is down"),
+    ];
+    said.iter().for_each(|(why, words)| assert_eq!(why.to_string(), *words));
 }

@@ -132,6 +132,36 @@ fn what_somebody_has_changed_since_stays() {
     assert_eq!(inverse.left, [(ActionKind::Update, "jobTitle was changed since".to_owned())]);
 }
 
+/// Nothing is said of what is as it was, whoever brought it back, and a value is guessed from neither side of a hidden one.
+#[test]
+fn what_is_as_it_was_needs_no_way_back() {
+    let (text, hidden) = (|t: &str| Some(Value::from(t)), Some(Value::from(crosstie::model::REDACTED)));
+    let title = |first: Option<Value>, last: Option<Value>, now: &str| {
+        let now = Attributes::from([(Attribute::from("jobTitle"), Value::from(now))]);
+        let inverse = back(&[done(ActionKind::Update, &[("jobTitle", first, last)])], Presence::Present, &now);
+        (inverse.changes.len(), inverse.left.into_iter().map(|(_, why)| why).collect::<Vec<_>>())
+    };
+    assert_eq!(title(text("a"), text("b"), "b"), (1, vec![]));
+    assert_eq!(title(text("a"), text("b"), "a"), (0, vec![]), "put back by somebody");
+    assert_eq!(title(text("a"), text("a"), "b"), (0, vec![]), "the run left it as it was");
+    let unknown = || vec!["jobTitle: its values are not in the log".to_owned()];
+    assert_eq!(title(hidden.clone(), text("b"), "b"), (0, unknown()));
+    assert_eq!(title(text("a"), hidden, "b"), (0, unknown()));
+}
+
+#[test]
+fn who_was_deleted_since_stays_deleted_and_who_was_restored_is_deleted_again() {
+    let kinds = |inverse: &Inverse| inverse.changes.iter().map(|c| c.action.kind()).collect::<Vec<_>>();
+    let written = [done(ActionKind::Update, &[("jobTitle", None, Some(Value::from("b")))])];
+    let since = back(&written, Presence::SoftDeleted, &Attributes::new());
+    assert_eq!(
+        (kinds(&since), since.left),
+        (vec![], vec![(ActionKind::Update, "the account was deleted since".to_owned())])
+    );
+    let restored = back(&[done(ActionKind::Restore, &[])], Presence::Present, &Attributes::new());
+    assert_eq!((kinds(&restored), restored.left), (vec![ActionKind::Delete], vec![]));
+}
+
 #[test]
 fn an_account_of_nobody_or_of_somebody_else_is_left_alone() {
     let made = [done(ActionKind::Delete, &[])];

@@ -238,3 +238,49 @@ fn the_rule_of_three_goes_on_as_the_moments_did() {
     let (short, long) = (takes(400_000), takes(4_000_000));
     assert!((short * 99 / 10..short * 101 / 10).contains(&long), "{short} s and {long} s");
 }
+
+/// One window for all that is asked for here: so many writes in ten seconds.
+fn ten_seconds(writes_max: u32) -> Window {
+    Window { writes_max, millis: 10_000 }
+}
+
+#[test]
+fn whoever_has_had_less_of_the_apps_window_goes_first() {
+    let wants = |spent: &[(u64, u32)]| Target {
+        spent: spent.iter().map(|(ago, n)| (Meter::bucket(Timestamp(NOW.0 - ago)), *n)).collect(),
+        ..target(&[ten_seconds(100)], &[load(Urgency::Urgent, 40, 0)])
+    };
+    let before = [(5_000, 60)];
+    let done = forecast(NOW, meter(&[ten_seconds(100)], &before), vec![wants(&before), wants(&[])]);
+    assert_eq!([done[0][0].millis_since(NOW), done[1][0].millis_since(NOW)], [5_000 + BUCKET_MILLIS, 0]);
+    assert_eq!(shared(5, &[(0, 10)]), [5], "of a fresh window as well");
+}
+
+#[test]
+fn leavers_of_one_target_go_before_joiners_of_another() {
+    let wants = |urgency| target(&[ten_seconds(100)], &[load(urgency, 10, 0)]);
+    let done = forecast(NOW, Meter::new(&[ten_seconds(10)]), vec![wants(Urgency::Ordinary), wants(Urgency::Urgent)]);
+    assert_eq!([done[0][0].millis_since(NOW), done[1][0].millis_since(NOW)], [10_000 + BUCKET_MILLIS, 0]);
+}
+
+#[test]
+fn only_invitations_wait_for_the_window_of_invitations() {
+    let full = meter(&[ten_seconds(1)], &[(0, 1)]);
+    let none = Target { invitations: full, ..target(&GRAPH, &[load(Urgency::Ordinary, 5, 0)]) };
+    assert_eq!(forecast(NOW, Meter::new(&[APP]), vec![none]), [[NOW]]);
+    // The first of the two is the invitation, and the other waits for its own window alone.
+    let own = Window { writes_max: 1, millis: 1_000 };
+    let one = Meter::new(&[ten_seconds(1)]);
+    let two = Target { invitations: one, ..target(&[own], &[load(Urgency::Ordinary, 2, 1)]) };
+    let done = forecast(NOW, Meter::new(&[APP]), vec![two]);
+    assert_eq!(done[0][0].millis_since(NOW), 1_000 + BUCKET_MILLIS);
+}
+
+#[test]
+fn what_is_under_way_takes_its_room() {
+    let mut writes = Meter::new(&[ten_seconds(2)]);
+    assert_eq!(writes.ask(NOW, Urgency::Urgent), Permit::Granted);
+    let waits = Target { writes, ..target(&[], &[load(Urgency::Urgent, 2, 0)]) };
+    let done = forecast(NOW, Meter::new(&[APP]), vec![waits]);
+    assert_eq!(done[0][0].millis_since(NOW), 10_000 + BUCKET_MILLIS);
+}
