@@ -162,7 +162,7 @@ impl<'h> Play<'h> {
             root,
         };
         let bench = Bench::made(tenants, &topology(tenants, history), &[("staff", &shape.text())], &make);
-        if history.seed % NEVER_AHEAD > 0 {
+        if !history.seed.is_multiple_of(NEVER_AHEAD) {
             bench.ahead_after.set(1);
         }
         if history.operations.iter().any(|op| matches!(op, Op::Clock { seconds } if *seconds > 0)) {
