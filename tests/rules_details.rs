@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crosstie::model::{Attribute, Attributes, Timestamp, Value};
 use crosstie::rules::diagnostic::nearest;
-use crosstie::rules::{Diagnostic, Dialect, Expression, Inputs, Operator, Output, RuleSet, Shape};
+use crosstie::rules::properties::is_sensitive;
+use crosstie::rules::{Diagnostic, Dialect, Expression, Inputs, Operator, Output, RuleSet, Shape, TestCase};
 
 const ENTRA: Dialect = Dialect::Provisioning;
 const CONNECT: Dialect = Dialect::Connect;
@@ -15,7 +16,7 @@ fn user() -> Attributes {
     let json = serde_json::json!({
         "accountEnabled": true, "mail": "ada@north.example", "text": "x", "blank": "", "on": "TRUE", "two": "2",
         "tags": ["red", "green"], "one": ["red"],
-        "dn": "CN=Doe\\, Joe, OU=Staff,DC=north,DC=example", "path": "CN=a\\\\b,OU=x",
+        "back": "a\u{8}b", "dn": "CN=Doe\\, Joe, OU=Staff,DC=north,DC=example", "path": "CN=a\\\\b,OU=x",
     });
     let map: BTreeMap<String, Value> = serde_json::from_value(json).expect("a user");
     map.into_iter().map(|(name, value)| (Attribute::new(name), value)).collect()
@@ -106,6 +107,9 @@ fn functions_give_what_their_documentation_says() {
         (ENTRA, r#"Replace("ab", , "(?#no more)b", , "", , )"#, "a"),
         (ENTRA, r#"Replace("ab", , "(?<n>b)", "n", "x", , )"#, "ax"),
         (ENTRA, r#"Replace("ab", , "(?'n'b)", "n", "x", , )"#, "ax"),
+        (ENTRA, r#"Replace([back], , "[\b]", , "", , )"#, "ab"),
+        (ENTRA, r#"Replace("ab cab", , "\bab", , "x", , )"#, "x cab"),
+        (ENTRA, r#"Replace("ab", , "(?<n>b)", , "$n", , )"#, "a$n"),
         // Every empty match counts, one character on.
         (ENTRA, r#"Replace("äb", , "x*", , "-", , )"#, "-ä-b-"),
         // Dates.
@@ -136,7 +140,7 @@ fn what_can_never_be_meant_is_refused_with_a_place_and_a_way_out() {
         (ENTRA, r#"PadLeft("a", -1, "b")"#, "a length is not negative", "-1", "PadLeft("),
         (ENTRA, r#"PadLeft("a", 65537, "b")"#, "the result is too long", "65537", ""),
         (CONNECT, "DNComponent(True, 0)", "counts from 1", "0", ""),
-        (CONNECT, "Left([mail], True)", "no whole number", "True", ""),
+        (CONNECT, "Left([mail], True)", "`True` is no whole number", "True", ""),
         (ENTRA, "Mid([mail], 0, 1)", "counts from 1", "0", ""),
         (ENTRA, r#"Split([mail], "")"#, "a delimiter that is not empty", r#""""#, ""),
         (ENTRA, r#"Replace([mail], "", , , "x", , )"#, "an oldValue that is not empty", r#""""#, ""),
@@ -176,6 +180,7 @@ fn what_can_never_be_meant_is_refused_with_a_place_and_a_way_out() {
             "IsNothing",
             "IsNullOrEmpty(…)",
         ),
+        (CONNECT, r#"ConvertFromBase64("/w==")"#, "these bytes are no text", "", ""),
         (ENTRA, "DefaultDomain()", "any number of targets", "DefaultDomain", "in quotes"),
         // Words.
         (ENTRA, "IgnoreAttributeFlo", "neither a text", "IgnoreAttributeFlo", "`IgnoreAttributeFlow`?"),
@@ -403,6 +408,11 @@ fn a_rule_file_is_told_what_cannot_be_and_how_it_is_written() {
     for (text, wanted, hint) in [
         (attribute("usageLocation = '[country]'"), "may-be-too-long: ", "a code of two letters"),
         (attribute("usageLocation = '[userType]'"), "this can give 6 characters", "a code of two letters"),
+        (
+            attribute("usageLocation = 'IIF(IsPresent([city]), [country], Error(\"no\"))'"),
+            "can give 128 characters",
+            "",
+        ),
         (attribute("city = '[streetAddress]'"), "may-be-too-long: ", "cut it: `Left(…, 128)`"),
         (attribute("mail = { constant = 'a@north.example' }"), "invited-address: ", "[mail]"),
         (attribute("mail = '[city]'"), "[city] need not be", "[mail]"),
@@ -460,6 +470,7 @@ fn a_rule_file_is_told_nothing_where_nothing_is_wrong() {
         "[attributes]\nmail = '[mail]'\n",
         "[attributes]\ncity = '[businessPhones]'\n",
         "[attributes]\ncity = []\n",
+        "[attributes]\nusageLocation = 'Left([country], \"2\")'\n",
         "[attributes]\nusageLocation = { constant = 'GB' }\n",
         "account = 'guest'\n[attributes]\nuserType = { constant = 'Guest' }\n",
         "[leavers]\ndeleted = 'keep'\nout_of_scope = 'keep'\ngrace_days = 0\n",
@@ -498,6 +509,7 @@ fn a_slip_of_the_pen_is_a_third_of_the_letters_at_most() {
         ("", None),
         ("xitu", None),
         ("cyti", None),
+        ("icyt", None),
         ("ctiy", Some("city")),
         ("cit", Some("city")),
         ("cityy", Some("city")),
@@ -570,4 +582,47 @@ fn a_fingerprint_tells_apart_what_differs() {
     let prints: BTreeSet<String> =
         files.iter().filter_map(|text| RuleSet::parse("x", text).ok()).map(|(rules, _)| rules.fingerprint).collect();
     assert_eq!(prints.len(), files.len() - 1, "all but the first are rule files, and all differ");
+}
+
+#[test]
+fn members_that_need_more_rights_are_known() {
+    let sensitive = |name: &str| is_sensitive(&Attribute::new(name));
+    assert!(sensitive("businessPhones") && sensitive("otherMails"));
+    assert!(!sensitive("city") && !sensitive("unheardOf"));
+}
+
+/// Each look for a pattern costs as much as the text that is left.
+#[test]
+fn a_pattern_that_matches_everywhere_is_paid_for() {
+    let replaced = |letters: usize| {
+        let user: Attributes = [(Attribute::new("long"), Value::Text("a".repeat(letters)))].into_iter().collect();
+        let expression = Expression::parse(r#"Replace([long], , "a", , "b", , )"#).expect("an expression");
+        expression.evaluate(Inputs::new(&user, Timestamp(0))).is_ok()
+    };
+    assert!(replaced(2_000), "two million steps");
+    assert!(!replaced(4_000), "eight million steps");
+}
+
+#[test]
+fn a_name_of_another_language_leads_to_ours() {
+    for (source, hint) in [
+        ("Substring([mail], 1, 2)", "did you mean `Mid`?"),
+        ("Lenght([mail])", "did you mean `Len`?"),
+        ("Concat([mail], [text])", "did you mean `Join`?"),
+        ("ToLowr([mail])", "did you mean `ToLower`?"),
+    ] {
+        assert_eq!(refused(ENTRA, source).2, hint, "{source}");
+    }
+}
+
+#[test]
+fn a_rule_test_knows_its_line_and_its_persons_values() {
+    let text = "# a comment\n\n[[case]]\nname = 'a'\nuser = {}\nexpect = { scope = 'in' }\n\n[[case]]\nname = 'b'\n\
+                user = { manager = { id = '2b1c0000-0000-4000-8000-000000000001' } }\nexpect = { scope = 'in' }\n";
+    let (cases, warnings) = TestCase::parse_all(text).expect("rule tests");
+    assert_eq!(warnings, []);
+    assert_eq!(cases.iter().map(|case| case.line).collect::<Vec<_>>(), [3, 8]);
+    assert!(cases[1].user.contains_key("manager"), "{:?}", cases[1].user);
+    let text = "[[case]]\nname = 'a'\nuser = { city = { id = 'x' } }\nexpect = { scope = 'in' }\n";
+    assert!(TestCase::parse_all(text).is_err(), "only a manager is a table");
 }
