@@ -62,14 +62,10 @@ impl Scan<'_> {
 
     /// Hours and minutes, with seconds, parts of seconds and AM or PM where they are there.
     fn time(&mut self) -> Option<(u32, u32, u32, u32)> {
-        let before = self.rest;
         if self.sign(&['T', 't']).is_none() {
             self.skip_blanks();
             // What follows the blanks may be an offset.
             if !self.rest.starts_with(|c: char| c.is_ascii_digit()) {
-                if self.rest.is_empty() || before.len() == self.rest.len() {
-                    self.rest = before;
-                }
                 return Some((0, 0, 0, 0));
             }
         }

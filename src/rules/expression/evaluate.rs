@@ -178,7 +178,8 @@ impl<'v> Evaluation<'v> {
     /// Takes so much from the budget.
     pub(super) fn charge(&mut self, bytes: usize, span: &Range<usize>) -> Result<(), EvalError> {
         match self.left.checked_sub(bytes) {
-            Some(left) if bytes <= TEXT_BYTES_MAX => {
+            // One byte stands for the value itself: its text may be as long as the bound.
+            Some(left) if bytes <= 1 + TEXT_BYTES_MAX => {
                 self.left = left;
                 Ok(())
             }

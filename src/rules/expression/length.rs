@@ -64,7 +64,7 @@ impl Known<'_> {
             "ConvertToUTF8Hex" => one(0).map(|n| n.saturating_mul(6)),
             // One piece of what is cut or counted.
             "Item" | "Split" | "RemoveDuplicates" => one(0),
-            "Replace" if self.dialect == Dialect::Provisioning => self.replaced(arguments),
+            "Replace" => self.replaced(arguments),
             "Left" | "Right" => cut(one(0), count(arguments.get(1))),
             "Mid" => {
                 let skipped = count(arguments.get(1)).map_or(0, |start| start.saturating_sub(1));
@@ -80,7 +80,7 @@ impl Known<'_> {
         }
     }
 
-    /// Plain replacement alone can be told: what a pattern takes away is not known.
+    /// Plain replacement alone can be told: what a pattern takes away is not known. Entra Connect's has three arguments.
     fn replaced(&self, arguments: &[Node]) -> Option<usize> {
         let given = |i: usize| arguments.get(i).filter(|node| !node.is_empty());
         let (source, old, new) = (given(0)?, given(1)?, given(4)?);

@@ -229,7 +229,6 @@ impl<'a> Parser<'a> {
                 "write <> for \"is not\", or Not(…)"
             }
             Token::Close => "there is one `)` too many",
-            Token::Compare(_) => "combine comparisons with And(a, b)",
             _ => "arguments are separated by commas",
         };
         error("this cannot follow what stands before it", extra.span.clone(), hint)

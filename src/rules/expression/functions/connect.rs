@@ -67,7 +67,7 @@ const DN_REV: &[Takes] = &[Takes::Text, Takes::Number, Takes::Text];
 /// The separator comes last here; a comma where it is left out.
 fn join(arguments: &[Argument<'_>]) -> Evaluated {
     let separator = if arguments.len() > 1 { text_of(arguments, 1)? } else { ",".into() };
-    joined(&separator, arguments.get(..1).unwrap_or_default(), 0)
+    joined(&separator, arguments.get(..1).unwrap_or_default())
 }
 
 fn in_pairs(arguments: &[Node]) -> Result<(), Fault> {

@@ -145,16 +145,13 @@ impl Argument<'_> {
     }
     /// As a whole number.
     pub(super) fn integer(&self) -> Result<i64, String> {
-        match &self.value {
-            Some(Given::Integer(n)) => Ok(*n),
-            Some(Given::Bool(b)) => Err(format!("`{b}` is no whole number")),
-            _ => {
-                let text = self.text()?;
-                match text.trim() {
-                    "" => Err("a whole number is needed, and none is here".to_owned()),
-                    digits => digits.parse().map_err(|_| format!("`{}` is no whole number", short(&text))),
-                }
-            }
+        if let Some(Given::Integer(n)) = &self.value {
+            return Ok(*n);
+        }
+        let text = self.text()?;
+        match text.trim() {
+            "" => Err("a whole number is needed, and none is here".to_owned()),
+            digits => digits.parse().map_err(|_| format!("`{}` is no whole number", short(&text))),
         }
     }
     /// As a condition: no value is false, a number is true unless it is 0, texts are `true` and `false` in any case.
@@ -294,11 +291,12 @@ pub(super) fn find(dialect: Dialect, name: &str) -> Result<&'static Function, (S
         ));
     }
     let known = || all(dialect).map(|f| f.name).chain(REFUSED.iter().map(|(name, _)| *name));
-    let elsewhere = || {
-        let theirs = nearest(name, ELSEWHERE.iter().map(|(theirs, _)| *theirs))?;
-        ELSEWHERE.iter().find(|(name, _)| *name == theirs).map(|(_, ours)| format!("did you mean `{ours}`?"))
+    let called = |name: &str| {
+        ELSEWHERE.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| format!("did you mean `{ours}`?"))
     };
-    let hint = did_you_mean(name, known()).or_else(elsewhere).unwrap_or_else(|| {
+    let nearly = || nearest(name, ELSEWHERE.iter().map(|(theirs, _)| *theirs)).and_then(called);
+    // Who writes another language's name means that one, whatever is a few letters off: `Substring` is no `IsString`.
+    let hint = called(name).or_else(|| did_you_mean(name, known())).or_else(nearly).unwrap_or_else(|| {
         let mut names: Vec<&str> = all(dialect).map(|f| f.name).collect();
         names.sort_unstable();
         format!("functions are {}", names.join(", "))

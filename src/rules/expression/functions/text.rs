@@ -74,11 +74,10 @@ pub(super) fn append(arguments: &[Argument<'_>]) -> Evaluated {
 
 /// Empty sources are skipped, lists give their items one by one.
 fn join(arguments: &[Argument<'_>]) -> Evaluated {
-    joined(&text_of(arguments, 0)?, arguments.get(1..).unwrap_or_default(), 1)
+    joined(&text_of(arguments, 0)?, arguments.get(1..).unwrap_or_default())
 }
 
-/// `offset`: the place of the first source among the call's arguments.
-pub(super) fn joined(separator: &str, sources: &[Argument<'_>], offset: usize) -> Evaluated {
+pub(super) fn joined(separator: &str, sources: &[Argument<'_>]) -> Evaluated {
     let mut result = Builder::default();
     let mut first = true;
     let mut add = |piece: &str| -> Result<(), Fault> {
@@ -91,10 +90,10 @@ pub(super) fn joined(separator: &str, sources: &[Argument<'_>], offset: usize) -
         first = false;
         result.push(piece)
     };
-    for (i, source) in sources.iter().enumerate() {
+    for source in sources {
         match &source.value {
             Some(Given::List(items)) => items.iter().try_for_each(|item| add(item))?,
-            _ => add(&source.text().map_err(|message| (message, offset + i))?)?,
+            _ => add(&source.text().map_err(|message| (message, CALL))?)?,
         }
     }
     some(result.0)
