@@ -68,6 +68,8 @@ pub fn link(data: &[u8]) -> bool {
             match origin.admit(link, collection) {
                 Ok(path) => {
                     admitted += 1;
+                    let (written, home) = (link.parse::<url::Url>().unwrap(), root.parse::<url::Url>().unwrap());
+                    assert_eq!(written.origin(), home.origin(), "{link:?} is somebody else's");
                     leads_home(&origin.url(&path), root.trim_end_matches('/'), collection);
                     assert!(path.below_version().is_some_and(|rest| rest.starts_with('/')), "{link:?}");
                     let again = origin.admit(&origin.url(&path), collection);
