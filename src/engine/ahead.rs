@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt};
 
-use super::draft::{CASES_AT_ONCE, Drafting, unknown};
+use super::draft::{CASES_AT_ONCE, Drafting};
 use super::run::Run;
 use super::{Cycle, EngineError, Event, lanes, planned};
 use crate::config::Route;
@@ -99,9 +99,9 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         let mut others = Vec::new();
         for other in self.config.routes.iter().filter(|other| other.name.target == *target && other.name != route.name)
         {
-            let (home, target) = (self.store.reading(&other.name.home)?, self.store.reading(target)?);
-            if home.readings > 0 && target.readings > 0 {
-                others.push((other, unknown(other, &home, &target).is_none()));
+            let (seen, unknown) = self.remembered(other)?;
+            if seen {
+                others.push((other, unknown.is_none()));
             }
         }
         let mut plan = Plan { routes: vec![draft] };

@@ -162,13 +162,11 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         let targets: BTreeSet<&TenantName> = only.iter().map(|r| &r.target).collect();
         let mut others = Vec::new();
         for route in self.config.routes.iter().filter(|r| targets.contains(&r.name.target)) {
-            let (home, target) = (self.store.reading(&route.name.home)?, self.store.reading(&route.name.target)?);
-            let unknown = unknown(route, &home, &target);
+            let (seen, unknown) = self.remembered(route)?;
             let known = unknown.is_none();
             let obstacle = drafted.readings.obstacle(route).or(unknown);
             let shrunken = if obstacle.is_none() { self.shrunken(&route.name.home)? } else { None };
             let obstacle = obstacle.or(shrunken);
-            let seen = home.readings > 0 && target.readings > 0;
             if only.contains(&route.name) && obstacle.is_none() && seen {
                 drafted.plan.routes.push(self.draft_route(route, true, &drafting).await?);
                 continue;
@@ -194,6 +192,12 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         drafted.refusals = self.refusals(&drafted.plan, &drafting.let_through())?;
         drafted.seal();
         Ok(drafted)
+    }
+
+    /// Were both tenants of the route ever read to their ends, and what do its rules need that was not asked for then?
+    pub(super) fn remembered(&self, route: &Route) -> Result<(bool, Option<String>), StoreError> {
+        let (home, target) = (self.store.reading(&route.name.home)?, self.store.reading(&route.name.target)?);
+        Ok((home.readings > 0 && target.readings > 0, unknown(route, &home, &target)))
     }
 
     /// Holds whoever claims what somebody else claims too, in this plan, in the lanes, or on one of the `others`.
@@ -343,7 +347,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
 
 /// What the rules need to know and no reading has asked for; `None` where nothing is missing. After a reading to the end
 /// nothing is: this is for plans that are made without one.
-pub(super) fn unknown(route: &Route, home_reading: &Reading, target_reading: &Reading) -> Option<String> {
+fn unknown(route: &Route, home_reading: &Reading, target_reading: &Reading) -> Option<String> {
     let name = &route.name;
     let lack = |reading: &Reading, needed: Selection| reading.selection.lacks(&needed);
     let sides = [

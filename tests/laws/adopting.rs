@@ -1,14 +1,11 @@
 //! Which account may be tied to a person again, and what does the link say then?
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use crosstie::model::{
-    Attribute, Attributes, Link, Observed, Origin, Ownership, Presence, Protected, Stamping, Tie, Value,
-};
-use crosstie::plan::{Adoption, Answers, Case, PlannedRoute, adoption};
+use crosstie::model::{Attribute, Attributes, Link, Observed, Origin, Presence, Tie, Value};
+use crosstie::plan::{Adoption, Answers, Case, adoption};
 
-use super::world::{NOW, asked, attributes, known, present, route, route_name};
+use super::world::{NOW, STAMP, asked, attributes, known, owned, present, route, route_name, stamping};
 
 const RULES: &str = r#"
 [[scope]]
@@ -20,16 +17,6 @@ displayName = "[displayName]"
 [leavers]
 disabled = "disable"
 "#;
-const STAMP: &str = "extensionAttribute15";
-
-fn stamping() -> Stamping {
-    Stamping { attribute: STAMP.into(), home: "6f1c0d3e-0000-4000-8000-000000000001".into() }
-}
-
-fn stamped() -> PlannedRoute {
-    let protected = Arc::new(Protected::new(["Break-Glass"]));
-    PlannedRoute { ownership: Ownership { protected, stamping: Some(stamping()) }, ..route(&[("staff", RULES)]) }
-}
 
 fn home(pairs: &[(&str, &str)]) -> Observed {
     let all = [("displayName", "Ada"), ("jobTitle", "Dev"), ("department", "Maths"), ("accountEnabled", "true")];
@@ -70,7 +57,7 @@ fn made() -> Adoption {
 
 #[test]
 fn a_person_who_has_a_link_keeps_it() {
-    let with = |link| adoption(&stamped(), &case(home(&[]), Some(link)), &guest("account", None), false, NOW);
+    let with = |link| adoption(&owned(RULES), &case(home(&[]), Some(link)), &guest("account", None), false, NOW);
     assert_eq!(with(known("account", Origin::Provisioned)), Adoption::Linked);
     assert!(why(with(known("other", Origin::Provisioned))).contains("linked to another account, other"));
     assert!(why(with(asked("ada@north.example", 0))).contains("the answer is not known yet"));
@@ -79,7 +66,7 @@ fn a_person_who_has_a_link_keeps_it() {
 #[test]
 fn whoever_left_is_linked_only_where_leavers_are_asked_for() {
     let adopted = |home: &Observed, leavers| {
-        adoption(&stamped(), &case(home.clone(), None), &guest("account", None), leavers, NOW)
+        adoption(&owned(RULES), &case(home.clone(), None), &guest("account", None), leavers, NOW)
     };
     let gone = |presence| Observed { presence, ..home(&[]) };
     for stays in [home(&[]), home(&[("accountEnabled", "false")])] {
@@ -99,7 +86,7 @@ fn whoever_left_is_linked_only_where_leavers_are_asked_for() {
 
 #[test]
 fn an_account_that_is_not_ours_to_write_is_linked_to_nobody() {
-    let adopted = |account: &Observed| adoption(&stamped(), &case(home(&[]), None), account, true, NOW);
+    let adopted = |account: &Observed| adoption(&owned(RULES), &case(home(&[]), None), account, true, NOW);
     let (own, foreign) = (stamping().value(&"HOME".into()), Value::from("payroll 17"));
     for borne in [None, Some(own)] {
         assert_eq!(adopted(&guest("account", borne)), made());

@@ -3,16 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crosstie::model::{Action, Attribute, Hold, Observed, Presence, Stamping, Standing, Tie, Value};
+use crosstie::model::{Action, Attribute, Hold, Observed, Presence, Standing, Tie, Value};
 use crosstie::plan::explain::{CandidateFate, CandidateSeen, Explanation, Fate, Given, Ladder, Outcome, RuleSetSeen};
 use crosstie::plan::{self, Decision, Question, explain};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use super::world::{GROUP, NOW, Scene, known, present, route, scenes};
-
-const STAMP: &str = "extensionAttribute15";
+use super::world::{GROUP, NOW, STAMP, Scene, known, present, route, scenes, stamping};
 
 fn told(scene: &Scene) -> Explanation {
     explain(&scene.route, &scene.case, NOW)
@@ -189,7 +187,7 @@ fn ids<'a>(accounts: impl Iterator<Item = &'a Observed>) -> Vec<&'a str> {
 /// The same where accounts say whose they are: this one may bear no stamp, that of the person, of somebody else, or another
 /// text.
 fn stamped(mut scene: Scene, stamp: u8) -> Scene {
-    let stamping = Stamping { attribute: STAMP.into(), home: "6f1c0d3e-0000-4000-8000-000000000001".into() };
+    let stamping = stamping();
     let borne = match stamp {
         0 => return scene,
         1 => None,

@@ -1,15 +1,11 @@
 //! Whose is an account that answers, and may it be written? Stamps, people who are gone, and accounts out of reach.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use crosstie::model::{
-    Action, ActionKind, Attribute, Former, Hold, Link, Observed, Origin, Ownership, Presence, Protected, Stamp,
-    Stamping, Value,
-};
-use crosstie::plan::{self, Answer, Answers, Case, Decision, PlannedRoute, leaned_on};
+use crosstie::model::{Action, ActionKind, Attribute, Former, Hold, Link, Observed, Origin, Presence, Stamp, Value};
+use crosstie::plan::{self, Answer, Answers, Case, Decision, leaned_on};
 
-use super::world::{NOW, asked, known, present, route, route_name};
+use super::world::{NOW, STAMP, asked, known, owned, present, route_name, stamping};
 
 const RULES: &str = r#"
 [[scope]]
@@ -26,16 +22,6 @@ jobTitle = "[jobTitle]"
 out_of_scope = "delete"
 disabled = "disable"
 "#;
-const STAMP: &str = "extensionAttribute15";
-
-fn stamping() -> Stamping {
-    Stamping { attribute: STAMP.into(), home: "6f1c0d3e-0000-4000-8000-000000000001".into() }
-}
-
-fn owned() -> PlannedRoute {
-    let protected = Arc::new(Protected::new(["Break-Glass"]));
-    PlannedRoute { ownership: Ownership { protected, stamping: Some(stamping()) }, ..route(&[("staff", RULES)]) }
-}
 
 fn home(pairs: &[(&str, &str)]) -> Observed {
     let all = [
@@ -65,7 +51,7 @@ fn case(home: Observed, link: Option<Link>, account: Option<Observed>, answers: 
 }
 
 fn decided(link: Option<Link>, answers: Answers) -> Decision {
-    plan::consider(&owned(), &case(home(&[]), link, None, answers), NOW).decision
+    plan::consider(&owned(RULES), &case(home(&[]), link, None, answers), NOW).decision
 }
 
 fn held(link: Option<Link>, answers: Answers) -> Hold {
@@ -120,7 +106,7 @@ fn nobody_inherits_an_account_by_an_address_or_a_match() {
 /// Linked to the account: what becomes of it?
 fn treated(home: Observed, account: &Observed) -> Decision {
     let link = Some(known(account.object.as_str(), Origin::Provisioned));
-    plan::consider(&owned(), &case(home, link, Some(account.clone()), Answers::default()), NOW).decision
+    plan::consider(&owned(RULES), &case(home, link, Some(account.clone()), Answers::default()), NOW).decision
 }
 
 /// Each way of being written: in scope, blocked, out of scope, and to be restored.
@@ -181,7 +167,7 @@ fn an_account_that_bears_anothers_stamp_is_not_written_and_a_foreign_text_is_not
 fn what_a_join_leans_on() {
     let leans = |pairs: &[(&str, &str)], rungs: Vec<Vec<Answer>>| {
         let answers = Answers { rungs, ..Answers::default() };
-        leaned_on(&owned(), &case(home(pairs), None, None, answers), NOW).into_iter().collect::<Vec<_>>()
+        leaned_on(&owned(RULES), &case(home(pairs), None, None, answers), NOW).into_iter().collect::<Vec<_>>()
     };
     let found = || vec![answer("a", false)];
     let both = [("employeeId", "7"), ("otherMails", "Countess@west.example")];

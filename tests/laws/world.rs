@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crosstie::model::{
-    Asked, Attribute, Attributes, Link, ObjectId, Observed, Origin, Presence, RouteName, Tie, Timestamp, Value, folded,
+    Asked, Attribute, Attributes, Link, ObjectId, Observed, Origin, Ownership, Presence, Protected, RouteName,
+    Stamping, Tie, Timestamp, Value, folded,
 };
 use crosstie::plan::{self, Answer, Answers, Case, PlannedRoute, Resolved};
 use crosstie::rules::RuleSet;
@@ -50,6 +51,18 @@ pub fn route(sets: &[(&str, &str)]) -> PlannedRoute {
         rules: sets.iter().map(|(name, text)| rules(name, text)).collect(),
         ownership: Default::default(),
     }
+}
+
+pub const STAMP: &str = "extensionAttribute15";
+
+pub fn stamping() -> Stamping {
+    Stamping { attribute: STAMP.into(), home: "6f1c0d3e-0000-4000-8000-000000000001".into() }
+}
+
+/// A route of one rule set, with stamps, and with an account out of reach.
+pub fn owned(rules: &str) -> PlannedRoute {
+    let protected = Arc::new(Protected::new(["Break-Glass"]));
+    PlannedRoute { ownership: Ownership { protected, stamping: Some(stamping()) }, ..route(&[("staff", rules)]) }
 }
 
 pub fn link(tie: Tie) -> Link {
