@@ -32,7 +32,14 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
                     Err(error) => self.refused(job, asked, ask, &error),
                 }
             }
-            Landing::Looked { job, asked, ask, looks, seen } => self.looked(job, asked, ask, looks, seen),
+            Landing::Looked { job, asked, ask, looks, at, seen } => {
+                // Whoever cannot even be looked at fails like one who cannot be written to: with many questions open, looking
+                // for each in turn would take hours.
+                if let Err(error) = &seen {
+                    self.fault(error, at)?;
+                }
+                self.looked(job, asked, ask, looks, seen)
+            }
         }
     }
 

@@ -37,13 +37,26 @@ const PATIENCE_SECONDS: u64 = 4;
 /// One request under way.
 enum Flight {
     Write { job: Job, asked: i64, ask: Ask, write: Write },
-    Look { job: Job, asked: i64, ask: Ask, looks: u32 },
+    Look { job: Job, asked: i64, ask: Ask, looks: u32, at: Timestamp },
 }
 
 /// Its end.
 pub(super) enum Landing {
-    Written { job: Job, asked: i64, ask: Ask, result: Result<Written, DirectoryError> },
-    Looked { job: Job, asked: i64, ask: Ask, looks: u32, seen: Result<Seen, DirectoryError> },
+    Written {
+        job: Job,
+        asked: i64,
+        ask: Ask,
+        result: Result<Written, DirectoryError>,
+    },
+    /// `at`: when it began to look.
+    Looked {
+        job: Job,
+        asked: i64,
+        ask: Ask,
+        looks: u32,
+        at: Timestamp,
+        seen: Result<Seen, DirectoryError>,
+    },
 }
 
 /// What a worker does next.
@@ -208,7 +221,7 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
             };
             drop(queue);
             if let Some((asked, ask, looks)) = job.looking.clone() {
-                return Ok(Next::Fly(Box::new(Flight::Look { job, asked, ask, looks })));
+                return Ok(Next::Fly(Box::new(Flight::Look { job, asked, ask, looks, at: now })));
             }
             let word = self.run.cycle.store.word_on(&job.change.route, &job.change.home.id)?;
             match word {
@@ -390,9 +403,9 @@ async fn fly<D: DirectoryWrite>(
             let result = directory.write(&ask.request_id, &write).await;
             Landing::Written { job, asked, ask, result }
         }
-        Flight::Look { job, asked, ask, looks } => {
+        Flight::Look { job, asked, ask, looks, at } => {
             let seen = recover::look_for(directory, store, selection, &ask).await;
-            Landing::Looked { job, asked, ask, looks, seen }
+            Landing::Looked { job, asked, ask, looks, at, seen }
         }
     }
 }

@@ -427,6 +427,25 @@ async fn of_two_deletes_that_were_never_answered_the_one_that_met_nobody_is_not_
     assert!(met_nobody > 0);
 }
 
+/// Many answers are lost at once, and then the target cannot be reached at all: not even to be looked at.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_vanishes_with_many_questions_open_is_left_alone_within_minutes() {
+    let bench = Bench::mesh(&["north", "south"], RULES);
+    (0..40).for_each(|n| drop(bench.staff("north", &format!("n{n}"))));
+    let gone = |kind, skip| Fault { kind: Some(kind), skip, ..Fault::always(Effect::Drop { applied: true }) };
+    bench.tenant("south").fault(gone(Kind::Invite, 36)).unwrap();
+    bench.tenant("south").fault(gone(Kind::List, 0)).unwrap();
+    let start = tokio::time::Instant::now();
+    let report = bench.sync().await;
+    let took = start.elapsed().as_secs();
+    assert!(report.unwritten.contains_key(&"south".into()), "{report:?}");
+    assert!(took < 60, "{took} s: each question is looked into four times, for a quarter of a minute each");
+    bench.tenant("south").clear_faults(None).unwrap();
+    bench.settled_sync().await;
+    bench.guest("south", "n39@north.example");
+    bench.assert_log_covers_ledger();
+}
+
 #[tokio::test(start_paused = true)]
 async fn asked_to_stop_it_ends_within_five_seconds_and_the_next_run_goes_on() {
     for (kind, delay) in [(Kind::Invite, 20_000), (Kind::Invite, 2_000), (Kind::Delta, 60_000)] {
