@@ -182,6 +182,7 @@ fn planning(criterion: &mut Criterion) {
         population: 0,
         awaited: BTreeMap::new(),
         still_provisioning: BTreeSet::new(),
+        leaned_on: BTreeMap::new(),
         basis: BTreeMap::new(),
     };
     let whole = plan::Plan { routes: vec![one] };

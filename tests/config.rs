@@ -169,8 +169,9 @@ fn a_tenant_is_asked_for_what_its_routes_and_our_laws_need() {
     assert_eq!(asked("west"), with(&["city", "extensionAttribute5"]));
     assert_eq!(asked("south"), with(&[]));
     let west = TenantName::from("west");
-    assert_eq!(config.key_attributes(&west).into_iter().collect::<Vec<_>>(), [Attribute::from("extensionAttribute5")]);
-    assert!(config.key_attributes(&"north".into()).is_empty());
+    let looked_up = [Attribute::from("extensionAttribute5"), Attribute::from("mail")];
+    assert_eq!(config.key_attributes(&west).into_iter().collect::<Vec<_>>(), looked_up);
+    assert!(config.key_attributes(&"north".into()).is_empty(), "no route enters it");
     let groups: Vec<String> = config.home_groups(&"north".into()).into_iter().collect();
     assert_eq!(groups, ["2b1c0000-0000-4000-8000-00000000000a"]);
     assert!(config.home_groups(&west).is_empty());

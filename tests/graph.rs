@@ -27,7 +27,7 @@ async fn the_first_page_selects_by_graphs_names() {
     let selection = selection(&["extensionAttribute3", "displayName", "manager", "employeeOrgData.division", "id"]);
     let page = house.writer.delta_page(&selection, &Cursor::Start).await.unwrap();
     assert_eq!(page.then, Then::Done(DELTA.to_owned()));
-    assert_eq!(page.items[0].news, News::Seen(Edits::from([("displayName".into(), Edit::Clear)])));
+    assert_eq!(page.items[0].news, News::Seen(Edits::from_iter([("displayName".into(), Edit::Clear)])));
     let seen = &house.seen()[0];
     let select = "id,displayName,employeeOrgData,onPremisesExtensionAttributes,manager";
     assert_eq!(seen.uri, format!("{ROOT}/v1.0/users/delta?$select={select}"));
@@ -188,7 +188,7 @@ async fn looks_go_in_batches_and_each_item_is_its_own() {
     let looks = house.writer.look(&selection(&["mail", "manager"]), &objects).await;
 
     let present = |mail: Edit, manager: Edit| {
-        Ok(Look::Present(Edits::from([("mail".into(), mail), ("manager".into(), manager)])))
+        Ok(Look::Present(Edits::from_iter([("mail".into(), mail), ("manager".into(), manager)])))
     };
     assert_eq!(looks[0], present(Edit::Set("a@x".into()), Edit::Set("m".into())));
     assert_eq!(looks[1], present(Edit::Clear, Edit::Clear));
@@ -247,7 +247,8 @@ async fn addresses_are_searched_quoted_and_encoded() {
     let found = answer(200, r#"{"value":[{"id":"g","mail":"o'x+1@a.b","displayName":null}]}"#);
     let house = House::new([found]);
     let users = house.writer.find_by_address(&selection(&["mail", "displayName"]), "o'x+1@a.b").await.unwrap();
-    let learned = Edits::from([("mail".into(), Edit::Set("o'x+1@a.b".into())), ("displayName".into(), Edit::Clear)]);
+    let learned =
+        Edits::from_iter([("mail".into(), Edit::Set("o'x+1@a.b".into())), ("displayName".into(), Edit::Clear)]);
     assert_eq!(users, [(id("g"), learned)]);
     let uri = &house.uris()[0];
     assert!(uri.contains("mail%20eq%20%27o%27%27x%2B1@a.b%27%20or%20otherMails/any(x:x%20eq%20"), "{uri}");
@@ -332,7 +333,7 @@ async fn direct_groups_are_listed_and_their_links_held_to_the_collection() {
 }
 
 fn writes() -> Vec<(Write, &'static str, &'static str, &'static str)> {
-    let edits = Edits::from([
+    let edits = Edits::from_iter([
         (Attribute::from("displayName"), Edit::Set("A".into())),
         ("department".into(), Edit::Clear),
         ("businessPhones".into(), Edit::Clear),
@@ -381,7 +382,7 @@ async fn writes_are_one_request_with_the_given_id() {
         assert_eq!(seen[0].request_id, "11111111-1111-1111-1111-111111111111");
     }
     let account = id("u");
-    for edits in [Edits::new(), Edits::from([("manager".into(), Edit::Clear)])] {
+    for edits in [Edits::new(), Edits::from_iter([("manager".into(), Edit::Clear)])] {
         let house = House::new([]);
         let error = house.writer.write("i", &Write::Patch { account: account.clone(), edits }).await.unwrap_err();
         assert_eq!((error.retry, error.detail.code.as_str()), (Retry::Never, "NotAsked"));

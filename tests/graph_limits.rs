@@ -422,7 +422,7 @@ async fn traffic(writer: &SimulatedWriter, users: &[ObjectId]) {
     };
     let writes = async || {
         for user in users {
-            let edits = [("jobTitle".into(), Edit::Set("x".into()))].into();
+            let edits = [("jobTitle".into(), Edit::Set("x".into()))].into_iter().collect();
             writer
                 .write("11111111-1111-1111-1111-111111111111", &Write::Patch { account: user.clone(), edits })
                 .await

@@ -32,8 +32,7 @@ fn open(folder: &Path) -> (Config, Store) {
     // Whoever fills it can fill it again.
     store.sqlite().pragma_update(None, "synchronous", "off").expect("a setting");
     let setup = |t: &config::Tenant| {
-        let mut keyed: BTreeSet<Attribute> = config.key_attributes(&t.name);
-        keyed.insert(Attribute::from(Attribute::MAIL));
+        let keyed = config.key_attributes(&t.name);
         TenantSetup { name: t.name.clone(), directory: t.id.clone(), keyed }
     };
     let setups: Vec<TenantSetup> = config.tenants.values().map(setup).collect();

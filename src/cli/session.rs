@@ -21,7 +21,7 @@ use super::{Exit, Global};
 use crate::config::{self, Config, Credential, SecretError, Tenant};
 use crate::engine::{AHEAD_AFTER, Budgets, Cycle, EngineError, Focus};
 use crate::graph::{Certificate, GraphClient, GraphError, HttpTransport, ManagedIdentity, Proof, RequestIds};
-use crate::model::{Attribute, RouteName, TenantName};
+use crate::model::{RouteName, TenantName};
 use crate::ports::Clock;
 use crate::store::{HEARTBEAT_SECONDS, Mode, Store, StoreError, TenantSetup};
 
@@ -129,8 +129,7 @@ pub(super) async fn alive<T>(
 
 fn setups(config: &Config) -> Vec<TenantSetup> {
     let setup = |t: &Tenant| {
-        let mut keyed: BTreeSet<Attribute> = config.key_attributes(&t.name);
-        keyed.insert(Attribute::from(Attribute::MAIL));
+        let keyed = config.key_attributes(&t.name);
         TenantSetup { name: t.name.clone(), directory: t.id.clone(), keyed }
     };
     config.tenants.values().map(setup).collect()

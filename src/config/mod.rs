@@ -233,14 +233,16 @@ impl Config {
         let target = self.entering(tenant).flat_map(|rules| rules.target_attributes());
         lawful(home.chain(target).chain(self.stamps(tenant)))
     }
-    /// Attributes by whose values this tenant's accounts are looked up: those of some `[[match]]`, those for which a value
-    /// is chosen that nobody else has, and the stamp.
+    /// Attributes by whose values this tenant's accounts are looked up: mail, those of some `[[match]]`, those for which a
+    /// value is chosen that nobody else has, and the stamp. None where no route enters it: nobody's account is there.
     pub fn key_attributes(&self, tenant: &TenantName) -> BTreeSet<Attribute> {
         let keys = |rules: &Arc<RuleSet>| {
             let matched = rules.matches.iter().map(|m| m.target.clone());
             matched.chain(rules.unique_attributes()).collect::<Vec<_>>()
         };
-        self.entering(tenant).flat_map(keys).chain(self.stamps(tenant)).collect()
+        let own = self.entering(tenant).flat_map(keys).chain(self.stamps(tenant));
+        let is_target = self.routes.iter().any(|route| route.name.target == *tenant);
+        own.chain(is_target.then(|| Attribute::from(Attribute::MAIL))).collect()
     }
     /// The attribute in which this tenant's accounts say whose they are.
     fn stamps(&self, tenant: &TenantName) -> impl Iterator<Item = Attribute> {

@@ -233,6 +233,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             population: self.store.population(&planned.name)?,
             awaited: BTreeMap::new(),
             still_provisioning: BTreeSet::new(),
+            leaned_on: BTreeMap::new(),
             basis: BTreeMap::new(),
         })
     }
@@ -308,6 +309,9 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                     draft.awaited.insert(home.clone(), awaited);
                 }
                 self.claim(route, &change)?;
+                if change.matched_account().is_some() {
+                    draft.leaned_on.insert(home.clone(), plan::leaned_on(route, &case, now));
+                }
                 draft.basis.insert(home.clone(), foundation.basis(&case));
                 draft.changes.push(change);
                 return Ok(linked);

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use futures_util::stream::{self, StreamExt};
 
-use super::{Cycle, EngineError, planned};
-use crate::model::{Action, Change, Held, Hold, ObjectId, Origin, TenantName};
+use super::{Cycle, EngineError};
+use crate::model::{Change, Held, Hold, ObjectId, Person, TenantName};
 use crate::plan::{self, Plan, RoutePlan};
 use crate::ports::{Clock, DirectoryRead, Privileges};
 
@@ -24,16 +24,17 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     /// or one that could become one by way of its groups, is never joined at all.
     pub(super) async fn hold_unfit_joins(&self, plan: &mut Plan, domains: &Domains) -> Result<(), EngineError> {
         for route in &mut plan.routes {
-            let joins: Vec<(ObjectId, ObjectId)> = route.changes.iter().filter_map(matched_account).collect();
+            let matched = |c: &Change| Some((c.home.clone(), c.matched_account()?.clone()));
+            let joins: Vec<(Person, ObjectId)> = route.changes.iter().filter_map(matched).collect();
             if joins.is_empty() {
                 continue;
             }
             self.read_domains(&route.route.home, domains).await;
             let (mut left, mut unfit) = (Vec::new(), BTreeMap::new());
             for (home, account) in joins {
-                match self.unverified(route, &home, &account, domains)? {
-                    Some(hold) => drop(unfit.insert(home, hold)),
-                    None => left.push((home, account)),
+                match unverified(route, &home, &account, domains) {
+                    Some(hold) => drop(unfit.insert(home.id, hold)),
+                    None => left.push((home.id, account)),
                 }
             }
             let target = route.route.target.clone();
@@ -63,29 +64,6 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         domains.borrow_mut().insert(home.clone(), read);
     }
 
-    /// Is some address that the join leans on not of a verified domain of the home?
-    fn unverified(
-        &self,
-        route: &RoutePlan,
-        home: &ObjectId,
-        account: &ObjectId,
-        domains: &Domains,
-    ) -> Result<Option<Hold>, EngineError> {
-        let Some(configured) = self.config.route(&route.route) else { return Ok(None) };
-        let (planned, now) = (planned(configured), self.clock.now());
-        let case = self.store.case(&planned, home, now)?;
-        let known = domains.borrow();
-        let verified = known.get(&route.route.home);
-        let is_verified = |address: &String| match verified {
-            Some(Ok(domains)) => plan::domain_of(address).is_some_and(|domain| domains.contains(&domain)),
-            Some(Err(_)) | None => false,
-        };
-        let leaned_on = plan::leaned_on(&planned, &case, now);
-        let Some(address) = leaned_on.into_iter().find(|address| !is_verified(address)) else { return Ok(None) };
-        let unread = verified.and_then(|read| read.as_ref().err()).cloned();
-        Ok(Some(Hold::Unverified { account: account.clone(), address, unread }))
-    }
-
     /// What speaks against joining the account; `None`: nothing.
     pub(super) async fn privileges(&self, target: &TenantName, account: &ObjectId) -> Option<String> {
         let directory = match self.door(target) {
@@ -97,6 +75,23 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             Err(error) => Some(format!("its directory roles could not be read: {error}")),
         }
     }
+}
+
+/// Is some address that the join leans on not of a verified domain of the home? One of which it is not known on what it leans
+/// is held too.
+fn unverified(route: &RoutePlan, home: &Person, account: &ObjectId, domains: &Domains) -> Option<Hold> {
+    let known = domains.borrow();
+    let verified = known.get(&route.route.home);
+    let is_verified = |address: &&String| match verified {
+        Some(Ok(domains)) => plan::domain_of(address).is_some_and(|domain| domains.contains(&domain)),
+        Some(Err(_)) | None => false,
+    };
+    let address = match route.leaned_on.get(&home.id) {
+        Some(addresses) => addresses.iter().find(|address| !is_verified(address))?,
+        None => &home.user_principal_name,
+    };
+    let unread = verified.and_then(|read| read.as_ref().err()).cloned();
+    Some(Hold::Unverified { account: account.clone(), address: address.clone(), unread })
 }
 
 fn objection(target: &TenantName, privileges: &Privileges) -> Option<String> {
@@ -114,18 +109,10 @@ fn objection(target: &TenantName, privileges: &Privileges) -> Option<String> {
     }
 }
 
-/// The account that a match would join. One that our own unanswered invitation made is nobody else's.
-fn matched_account(change: &Change) -> Option<(ObjectId, ObjectId)> {
-    match &change.action {
-        Action::Join { account, origin: Origin::Joined, .. } => Some((change.home.id.clone(), account.clone())),
-        _ => None,
-    }
-}
-
 fn hold_joins(plan: &mut RoutePlan, mut unfit: BTreeMap<ObjectId, Hold>) {
     let RoutePlan { route, changes, held, .. } = plan;
     changes.retain(|change| {
-        let hold = matched_account(change).and_then(|(home, _)| unfit.remove(&home));
+        let hold = change.matched_account().and_then(|_| unfit.remove(&change.home.id));
         let Some(hold) = hold else { return true };
         held.push(Held { route: route.clone(), home: change.home.clone(), hold });
         false

@@ -290,14 +290,14 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Action, Attribute, Edit, Edits, Person, Value, Why};
+    use crate::model::{Action, Attribute, Attributes, Edit, Edits, Person, Value, Why};
 
     fn job(route: &str, who: &str, action: Action) -> Job {
         let change = Change {
             route: RouteName::parse(route).unwrap(),
             home: Person { id: who.into(), user_principal_name: who.to_owned() },
             action,
-            before: BTreeMap::new(),
+            before: Attributes::new(),
             why: Why::InScope,
             rules: "r".to_owned(),
             redacted: std::collections::BTreeSet::new(),
@@ -305,7 +305,7 @@ mod tests {
         Job::new(change, 0)
     }
     fn provision() -> Action {
-        Action::Provision { address: "a@b.c".to_owned(), wanted: BTreeMap::new() }
+        Action::Provision { address: "a@b.c".to_owned(), wanted: Attributes::new() }
     }
     fn order(mut queue: Queue) -> Vec<String> {
         std::iter::from_fn(|| queue.pop()).map(|j| j.change.home.id.to_string()).collect()
@@ -316,9 +316,9 @@ mod tests {
         let mut queue = Queue::default();
         queue.enter(job("a->t", "joiner", provision()));
         queue.enter(job("a->t", "leaver", Action::Delete { account: "x".into() }));
-        let manager = Edits::from([(Attribute::from("manager"), Edit::Set(Value::from("m")))]);
+        let manager = Edits::from_iter([(Attribute::from("manager"), Edit::Set(Value::from("m")))]);
         queue.enter(job("a->t", "report", Action::Update { account: "y".into(), edits: manager }));
-        let title = Edits::from([(Attribute::from("jobTitle"), Edit::Clear)]);
+        let title = Edits::from_iter([(Attribute::from("jobTitle"), Edit::Clear)]);
         queue.enter(job("a->t", "mover", Action::Update { account: "z".into(), edits: title }));
         assert_eq!(order(queue), ["leaver", "mover", "joiner", "report"]);
     }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::model::{
-    Action, ActionKind, Asked, Attribute, Change, DeltaItem, Edit, Edits, Link, News, ObjectId, Origin, Removal, Tie,
-    Timestamp, Value,
+    Action, ActionKind, Asked, Attribute, Attributes, Change, DeltaItem, Edit, Edits, Link, News, ObjectId, Origin,
+    Removal, Tie, Timestamp, Value,
 };
 use crate::plan::INVITED_WITH;
 use crate::ports::{Invitation, Write, Written};
@@ -50,7 +50,7 @@ fn patch(account: &ObjectId, edits: Edits) -> Step {
 
 fn enabled(account: &ObjectId, value: bool) -> Step {
     let edit = Edit::Set(Value::Bool(value));
-    patch(account, Edits::from([(Attribute::from(Attribute::ACCOUNT_ENABLED), edit)]))
+    patch(account, Edits::from_iter([(Attribute::from(Attribute::ACCOUNT_ENABLED), edit)]))
 }
 
 /// The writes of a change, in order.
@@ -61,7 +61,7 @@ pub(super) fn steps(change: &Change) -> VecDeque<Step> {
             let text = |name: &str| wanted.get(name).and_then(Value::as_text).map(str::to_owned);
             let user_type = text(Attribute::USER_TYPE).unwrap_or_else(|| "Guest".to_owned());
             let display_name = text(Attribute::DISPLAY_NAME);
-            let mut edits = Edits::from([
+            let mut edits = Edits::from_iter([
                 (Attribute::from(Attribute::MAIL), Edit::Set(Value::Text(address.clone()))),
                 (Attribute::from(Attribute::USER_TYPE), Edit::Set(Value::Text(user_type.clone()))),
             ]);
@@ -96,7 +96,7 @@ fn written(account: &ObjectId, edits: &Edits) -> VecDeque<Step> {
     for (attribute, edit) in references {
         let manager = edit.value().and_then(Value::as_text).map(ObjectId::from);
         let write = Write::SetManager { account: account.clone(), manager };
-        steps.push_back(Step { write: Some(write), edits: Edits::from([(attribute, edit)]) });
+        steps.push_back(Step { write: Some(write), edits: Edits::from_iter([(attribute, edit)]) });
     }
     steps
 }
@@ -139,7 +139,7 @@ fn fresh_link(ask: &Ask, tie: Tie, at: Timestamp) -> Link {
         initialised: false,
         disabled_by_us: false,
         leaving_since: None,
-        baseline: BTreeMap::new(),
+        baseline: Attributes::new(),
         since: at,
     }
 }

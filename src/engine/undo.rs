@@ -61,6 +61,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             population: self.store.population(route)?,
             awaited: BTreeMap::new(),
             still_provisioning: BTreeSet::new(),
+            leaned_on: BTreeMap::new(),
             basis: BTreeMap::new(),
         };
         let ownership = self.config.route(route).map(|r| r.ownership.clone()).unwrap_or_default();

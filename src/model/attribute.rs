@@ -1,9 +1,10 @@
 //! What can be known of a user, and what can be changed?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 /// A Graph user property by its own name (`displayName`), case-sensitive.
@@ -160,7 +161,7 @@ impl fmt::Display for Value {
 pub const REDACTED: &str = "[Redacted]";
 
 /// What is known of one user: an attribute that is not in the map has no value, or was never told.
-pub type Attributes = BTreeMap<Attribute, Value>;
+pub type Attributes = LiteMap<Attribute, Value>;
 
 /// One attribute's change. Absent from [`Edits`] means: leave it alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,7 +183,7 @@ impl Edit {
 }
 
 /// What was learned of a user, or what is to be written: the same shape, on purpose.
-pub type Edits = BTreeMap<Attribute, Edit>;
+pub type Edits = LiteMap<Attribute, Edit>;
 
 /// Do the two stand for the same stored value? `""`, `[]` and no value are one to Graph.
 pub fn same_value(a: Option<&Value>, b: Option<&Value>) -> bool {

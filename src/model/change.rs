@@ -225,6 +225,13 @@ pub fn redacted(pair: (Option<Value>, Option<Value>)) -> (Option<Value>, Option<
 }
 
 impl Change {
+    /// The account that a match would join. One that our own unanswered invitation made is nobody else's.
+    pub fn matched_account(&self) -> Option<&ObjectId> {
+        match &self.action {
+            Action::Join { account, origin: Origin::Joined, .. } => Some(account),
+            _ => None,
+        }
+    }
     /// Before and after of each attribute that the change writes, as plans and logs show them.
     pub fn edits(&self) -> BTreeMap<Attribute, (Option<Value>, Option<Value>)> {
         let shown = |(attribute, pair)| {

@@ -1,6 +1,6 @@
 //! What must change? One total match: the decision table of the whole product.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::mapping::{self, Unmapped, Wanted};
 use super::matching::{self, Situation};
@@ -332,7 +332,7 @@ fn change(
         Action::Provision { .. } | Action::Restore { .. } | Action::Delete { .. } | Action::Unlink => Vec::new(),
     };
     let had = |a: &Attribute| account.and_then(|o| o.attributes.get(a)).map(|v| (a.clone(), v.clone()));
-    let before: BTreeMap<Attribute, Value> = written.iter().filter_map(had).collect();
+    let before: Attributes = written.iter().filter_map(had).collect();
     let (route, home) = (route.name.clone(), person(&case.home));
     Change { route, home, action, before, why, rules: rules.name.clone(), redacted: rules.redacted() }
 }

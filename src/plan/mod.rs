@@ -176,6 +176,8 @@ pub struct RoutePlan {
     pub awaited: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
     /// Home users whose updates are part of their provisioning, and are not counted by the guard.
     pub still_provisioning: BTreeSet<ObjectId>,
+    /// The addresses that each join by match leans on, by home user: see [`leaned_on`].
+    pub leaned_on: BTreeMap<ObjectId, BTreeSet<String>>,
     /// What each change is founded on, by home user: see [`Foundation::basis`].
     pub basis: BTreeMap<ObjectId, String>,
 }

@@ -3,7 +3,7 @@
 //! Nothing is judged here: the planner is asked about a target that is empty, and about one that holds the person's
 //! account and nothing else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::mapping::{self, Unmapped, Wanted};
 use super::scope::{self, Verdict};
@@ -113,7 +113,7 @@ fn ended(route: &PlannedRoute, mut case: Case, now: Timestamp) -> Ended {
         since: now,
     };
     let account = |enabled: bool| {
-        let attributes = BTreeMap::from([(Attribute::from(Attribute::ACCOUNT_ENABLED), Value::Bool(enabled))]);
+        let attributes = Attributes::from_iter([(Attribute::from(Attribute::ACCOUNT_ENABLED), Value::Bool(enabled))]);
         Some(Observed { object: id.into(), presence: Presence::Present, attributes })
     };
     case.link = Some(link);

@@ -108,7 +108,8 @@ pub fn inverse(
         }
     }
     let (edits, before, blocked) = put_back(&sum, account, &mut inverse.left);
-    let enabled = |value: bool| Attributes::from([(Attribute::from(Attribute::ACCOUNT_ENABLED), Value::Bool(value))]);
+    let enabled =
+        |value: bool| Attributes::from_iter([(Attribute::from(Attribute::ACCOUNT_ENABLED), Value::Bool(value))]);
     match blocked {
         Some(true) => add(Action::Disable { account: object.clone() }, enabled(true)),
         Some(false) => add(Action::Enable { account: object.clone() }, enabled(false)),

@@ -30,7 +30,7 @@ fn fill(store: &Store) {
 
 fn item(n: usize, name: &str) -> DeltaItem {
     let object = ObjectId::new(format!("user {n}"));
-    DeltaItem { object, news: News::Seen(Edits::from([("displayName".into(), Edit::Set(name.into()))])) }
+    DeltaItem { object, news: News::Seen(Edits::from_iter([("displayName".into(), Edit::Set(name.into()))])) }
 }
 
 fn record(asked: Option<i64>, length: usize) -> Record {

@@ -190,7 +190,7 @@ pub struct TenantSetup {
     pub name: TenantName,
     /// Its GUID.
     pub directory: String,
-    /// Attributes by which its accounts are found, `mail` included.
+    /// Attributes by which its accounts are found, `mail` included. None: they are not looked for at all.
     pub keyed: BTreeSet<Attribute>,
 }
 

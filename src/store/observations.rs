@@ -313,6 +313,9 @@ fn write(c: &Connection, tenant: i64, object: &[u8], row: &Row) -> Result<(), St
 /// The folded values by which an account is found.
 fn keys(observed: &Observed, keyed: &BTreeSet<Attribute>) -> BTreeSet<(String, String)> {
     let mut keys = BTreeSet::new();
+    if keyed.is_empty() {
+        return keys;
+    }
     let mut add = |attribute: &str, text: &str| {
         let value = folded(text);
         if !value.is_empty() {
@@ -381,6 +384,9 @@ fn change_keys(
 /// reading has ended.
 pub(super) fn rebuild_keys(c: &Connection, tenant: i64, keyed: &BTreeSet<Attribute>) -> Result<(), StoreError> {
     c.execute("DELETE FROM keys WHERE tenant = ?1", [tenant])?;
+    if keyed.is_empty() {
+        return Ok(());
+    }
     c.execute_batch("CREATE TEMP TABLE new_keys (attribute TEXT, value TEXT, object BLOB)")?;
     let mut insert = c.prepare("INSERT INTO new_keys (attribute, value, object) VALUES (?1, ?2, ?3)")?;
     let mut statement = c.prepare("SELECT object, presence, attributes FROM observations WHERE tenant = ?1")?;

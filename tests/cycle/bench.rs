@@ -12,7 +12,7 @@ use std::time::Duration;
 use crosstie::config::{self, Config, Credential};
 use crosstie::engine::{AHEAD_AFTER, Cycle, Drafted, EngineError, Event, Explained, Focus, Notice, Report};
 use crosstie::graph::{GraphClient, GraphWriter, Proof, RequestIds, RouterTransport};
-use crosstie::model::{Attribute, TenantName, Timestamp, Trigger};
+use crosstie::model::{TenantName, Timestamp, Trigger};
 use crosstie::ports::{Clock, DirectoryWrite};
 use crosstie::sim::{App, Directory, Entry, Settings, TenantSpec, World, router};
 use crosstie::store::{Filter, LogEntry, Mode, Store, StoreError, TenantSetup, Verified};
@@ -280,8 +280,7 @@ impl Bench {
         let mut store = Store::open(&config.store, mode)?;
         prepare(&mut store);
         let setup = |t: &config::Tenant| {
-            let mut keyed = config.key_attributes(&t.name);
-            keyed.insert(Attribute::from(Attribute::MAIL));
+            let keyed = config.key_attributes(&t.name);
             TenantSetup { name: t.name.clone(), directory: t.id.clone(), keyed }
         };
         let setups: Vec<_> = config.tenants.values().map(setup).collect();

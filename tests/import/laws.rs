@@ -82,7 +82,8 @@ fn meant() -> impl Strategy<Value = Meant> {
 fn says(meant: &Meant, mapping: &Mapping) {
     let user: Attributes = [("city", "C"), ("surname", "S"), ("extensionAttribute3", "E")]
         .map(|(name, value)| (Attribute::from(name), Value::from(value)))
-        .into();
+        .into_iter()
+        .collect();
     let given = |user: &Attributes| match &mapping.source {
         Source::Constant(value) => value.to_string(),
         Source::Expression(expression) => match expression.evaluate(Inputs::new(user, Timestamp(0))) {
@@ -93,7 +94,7 @@ fn says(meant: &Meant, mapping: &Mapping) {
     };
     match meant {
         Meant::Constant(text) => assert_eq!(given(&user), *text),
-        Meant::Direct(name) => assert_eq!(given(&user), user[*name].to_string()),
+        Meant::Direct(name) => assert_eq!(given(&user), user.get(*name).unwrap().to_string()),
         Meant::Joined(a, b) => assert_eq!(given(&user), format!("{b}{a}S")),
         Meant::Defaulted(default) => {
             assert_eq!(given(&Attributes::new()), *default);

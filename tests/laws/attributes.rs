@@ -22,11 +22,12 @@ fn value() -> impl Strategy<Value = Value> {
     ]
 }
 fn known() -> impl Strategy<Value = Attributes> {
-    proptest::collection::btree_map(select(&NAMES[..]).prop_map(Attribute::from), value(), 0..4)
+    proptest::collection::vec((select(&NAMES[..]).prop_map(Attribute::from), value()), 0..4)
+        .prop_map(Attributes::from_iter)
 }
 fn edits() -> impl Strategy<Value = Edits> {
     let edit = prop_oneof![3 => value().prop_map(Edit::Set), 1 => Just(Edit::Clear)];
-    proptest::collection::btree_map(select(&NAMES[..]).prop_map(Attribute::from), edit, 0..4)
+    proptest::collection::vec((select(&NAMES[..]).prop_map(Attribute::from), edit), 0..4).prop_map(Edits::from_iter)
 }
 fn news() -> impl Strategy<Value = News> {
     prop_oneof![

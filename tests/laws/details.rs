@@ -103,7 +103,7 @@ fn attributes_of_a_new_account() {
 #[test]
 fn attributes_of_an_account_that_stands() {
     let mut link = known("account", Origin::Provisioned);
-    link.baseline = [("jobTitle".into(), Value::from("Dev"))].into();
+    link.baseline = [("jobTitle".into(), Value::from("Dev"))].into_iter().collect();
     let has = [
         ("displayName", "Eve"),
         ("jobTitle", "Local"),

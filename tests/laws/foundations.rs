@@ -112,7 +112,7 @@ fn the_way_back_hangs_on_what_was_written_and_on_the_link() {
 fn a_change_and_a_hold_are_lines_of_a_promised_shape() {
     let Tie::Known { account, .. } = known("account", Origin::Joined).tie else { unreachable!() };
     let home = plan::person(&present("home", &[("userPrincipalName", "ada@north.example")]));
-    let edits = Edits::from([("jobTitle".into(), Edit::Set(Value::from("Lead"))), ("pin".into(), Edit::Clear)]);
+    let edits = Edits::from_iter([("jobTitle".into(), Edit::Set(Value::from("Lead"))), ("pin".into(), Edit::Clear)]);
     let change = Change {
         route: route_name(),
         home: home.clone(),

@@ -26,7 +26,7 @@ fn rules() -> Vec<Arc<RuleSet>> {
 /// A change of the person: which kind, by number.
 fn change(person: usize, kind: usize) -> Change {
     let account = || format!("a{person}").as_str().into();
-    let set = |attribute: &str, value: Value| Edits::from([(Attribute::from(attribute), Edit::Set(value))]);
+    let set = |attribute: &str, value: Value| Edits::from_iter([(Attribute::from(attribute), Edit::Set(value))]);
     let update = |edits| Action::Update { account: account(), edits };
     let action = match kind {
         0 => Action::Delete { account: account() },
@@ -59,6 +59,7 @@ fn plan(changes: Vec<Change>) -> RoutePlan {
         population: 1_000,
         awaited: BTreeMap::new(),
         still_provisioning: BTreeSet::new(),
+        leaned_on: BTreeMap::new(),
         basis: BTreeMap::new(),
     }
 }

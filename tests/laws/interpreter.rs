@@ -65,7 +65,7 @@ impl Stage {
 
     fn invite(&mut self, address: &str, wanted: &Attributes) {
         let id = format!("invited{}", self.tenant.len());
-        let mut attributes = Attributes::from([
+        let mut attributes = Attributes::from_iter([
             ("mail".into(), Value::from(address)),
             ("userPrincipalName".into(), "ada_north.example#EXT#@south.example".into()),
             ("accountEnabled".into(), Value::Bool(true)),
@@ -117,5 +117,5 @@ impl Stage {
 }
 
 fn enabled(on: bool) -> Edits {
-    Edits::from([(Attribute::ACCOUNT_ENABLED.into(), Edit::Set(Value::Bool(on)))])
+    Edits::from_iter([(Attribute::ACCOUNT_ENABLED.into(), Edit::Set(Value::Bool(on)))])
 }

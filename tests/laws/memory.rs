@@ -40,7 +40,7 @@ fn edits(stage: &mut Stage) -> Edits {
     }
 }
 fn set(name: &str, value: &str) -> Edits {
-    Edits::from([(name.into(), Edit::Set(value.into()))])
+    Edits::from_iter([(name.into(), Edit::Set(value.into()))])
 }
 
 const ON_CHANGE: &str = "[attributes]\njobTitle = { expression = '[jobTitle]', apply = 'on-change' }\n";
@@ -59,7 +59,7 @@ fn on_change_keeps_a_local_edit_until_the_home_value_changes() {
     stage.tenant[0].account.attributes.insert("jobTitle".into(), "Local".into());
     assert_eq!(edits(&mut stage), Edits::new(), "the new value is the baseline now");
     stage.case.home.attributes.remove("jobTitle");
-    assert_eq!(edits(&mut stage), Edits::from([("jobTitle".into(), Edit::Clear)]));
+    assert_eq!(edits(&mut stage), Edits::from_iter([("jobTitle".into(), Edit::Clear)]));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn an_account_is_initialised_only_when_it_was_found_in_step() {
 fn when_empty_keep_keeps_and_clear_clears() {
     let rules = |how: &str| format!("[attributes]\njobTitle = {{ expression = '[jobTitle]', when_empty = '{how}' }}\n");
     assert_eq!(edits(&mut linked(&rules("keep"), &[], &[("jobTitle", "Dev")])), Edits::new());
-    let clear = Edits::from([("jobTitle".into(), Edit::Clear)]);
+    let clear = Edits::from_iter([("jobTitle".into(), Edit::Clear)]);
     assert_eq!(edits(&mut linked(&rules("clear"), &[], &[("jobTitle", "Dev")])), clear);
 }
 
@@ -185,7 +185,7 @@ fn what_its_property_does_not_take_holds_the_person_unless_the_admin_knows_bette
 fn a_mapped_block_is_written_and_only_our_own_is_lifted() {
     let rules = "[attributes]\naccountEnabled = 'IIF(IsPresent([city]), \"True\", \"False\")'\n";
     let mut stage = linked(rules, &[], &[("accountEnabled", "true")]);
-    let block = Edits::from([("accountEnabled".into(), Edit::Set(Value::Bool(false)))]);
+    let block = Edits::from_iter([("accountEnabled".into(), Edit::Set(Value::Bool(false)))]);
     assert_eq!(edits(&mut stage), block);
     stage.run();
     assert!(stage.case.link.as_ref().unwrap().disabled_by_us);
@@ -293,7 +293,7 @@ fn references_lead_to_accounts_or_wait() {
     assert_eq!(with(Resolved::To("boss-account".into()), ""), set("manager", "boss-account"));
     assert_eq!(with(Resolved::To("boss-account".into()), "boss-account"), Edits::new());
     assert_eq!(with(Resolved::Pending, "old"), Edits::new(), "on its way: left as it is");
-    assert_eq!(with(Resolved::Nobody, "old"), Edits::from([("manager".into(), Edit::Clear)]));
+    assert_eq!(with(Resolved::Nobody, "old"), Edits::from_iter([("manager".into(), Edit::Clear)]));
 }
 
 #[test]
@@ -338,7 +338,7 @@ fn a_draw_depends_on_the_person_and_the_attribute() {
     let drawn = |id: &str| {
         let mut stage = linked(rules, &[], &[]);
         stage.case.home.object = id.into();
-        edits(&mut stage).into_values().filter_map(|edit| edit.value().cloned()).collect::<BTreeSet<_>>()
+        edits(&mut stage).values().filter_map(|edit| edit.value().cloned()).collect::<BTreeSet<_>>()
     };
     assert_eq!(drawn("ada"), drawn("ada"));
     assert_eq!(drawn("ada").union(&drawn("eve")).count(), 4);
@@ -349,7 +349,7 @@ fn a_draw_depends_on_the_person_and_the_attribute() {
 fn any_other_truth_is_written() {
     let rules = "[attributes]\nshowInAddressList = '\"True\"'\naccountEnabled = '\"True\"'\n";
     let has = [("showInAddressList", "false"), ("accountEnabled", "false")];
-    let shown = Edits::from([("showInAddressList".into(), Edit::Set(Value::Bool(true)))]);
+    let shown = Edits::from_iter([("showInAddressList".into(), Edit::Set(Value::Bool(true)))]);
     assert_eq!(edits(&mut linked(rules, &[], &has)), shown);
 }
 

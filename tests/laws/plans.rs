@@ -29,7 +29,7 @@ fn change(id: &str, action: Action, before: &[(&str, &str)]) -> Change {
     }
 }
 fn set(name: &str, value: &str) -> Edits {
-    Edits::from([(Attribute::from(name), Edit::Set(Value::from(value)))])
+    Edits::from_iter([(Attribute::from(name), Edit::Set(Value::from(value)))])
 }
 fn of_kind(kind: ActionKind, id: &str) -> Change {
     let account = ObjectId::new(format!("account-{id}"));
@@ -51,6 +51,7 @@ fn plan_of(route: RouteName, changes: Vec<Change>, population: u64) -> RoutePlan
         population,
         awaited: BTreeMap::new(),
         still_provisioning: BTreeSet::new(),
+        leaned_on: BTreeMap::new(),
         basis: BTreeMap::new(),
     }
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::world::{attributes, route_name};
 
 fn change(id: usize, title: &str) -> Change {
-    let edits = Edits::from([(Attribute::from("jobTitle"), Edit::Set(Value::from(title)))]);
+    let edits = Edits::from_iter([(Attribute::from("jobTitle"), Edit::Set(Value::from(title)))]);
     Change {
         route: route_name(),
         home: Person { id: format!("p{id}").as_str().into(), user_principal_name: format!("p{id}@north.example") },
@@ -38,6 +38,7 @@ fn plan(changes: Vec<Change>) -> Plan {
             population: 9,
             awaited: BTreeMap::new(),
             still_provisioning: BTreeSet::new(),
+            leaned_on: BTreeMap::new(),
             basis,
         }],
     }
@@ -213,7 +214,7 @@ fn only_what_the_plan_shows_completes_an_invitation() {
     let of = |name: &str, value: &str| Change {
         action: Action::Update {
             account: "new".into(),
-            edits: Edits::from([(Attribute::from(name), Edit::Set(Value::from(value)))]),
+            edits: Edits::from_iter([(Attribute::from(name), Edit::Set(Value::from(value)))]),
         },
         ..change(0, "")
     };
@@ -321,7 +322,7 @@ fn only_references_complete_a_join_or_are_added_to_an_invitation() {
     };
     let file = saved(&plan(vec![join]));
     let update = |name: &str| {
-        let edits = Edits::from([(Attribute::from(name), Edit::Set(Value::from("b")))]);
+        let edits = Edits::from_iter([(Attribute::from(name), Edit::Set(Value::from("b")))]);
         Change { action: Action::Update { account: "a0".into(), edits }, ..change(0, "") }
     };
     assert!(file.completes(&update("manager")) && !file.completes(&update("jobTitle")));

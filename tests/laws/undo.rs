@@ -1,7 +1,5 @@
 //! Does the way back lead to where it began, and nowhere else?
 
-use std::collections::BTreeMap;
-
 use crosstie::model::{
     Action, ActionKind, Attribute, Attributes, Edit, Link, ObjectId, Observed, Origin, Person, Presence, Tie,
     Timestamp, Value,
@@ -82,7 +80,7 @@ proptest! {
     /// Whatever one run did to an account, the inverse brings back what was before.
     #[test]
     fn the_inverse_leads_back(moves in proptest::collection::vec((select(vec!["title", "department", "block", "life"]), select(vec![None, Some("x"), Some("y")])), 1..7), enabled in any::<bool>()) {
-        let enabled = Attributes::from([(Attribute::from("accountEnabled"), Value::Bool(enabled))]);
+        let enabled = Attributes::from_iter([(Attribute::from("accountEnabled"), Value::Bool(enabled))]);
         let first = Account { attributes: enabled, stands: true };
         let (mut account, mut made) = (first.clone(), Vec::new());
         for (what, value) in moves {
@@ -121,7 +119,7 @@ proptest! {
 fn what_somebody_has_changed_since_stays() {
     let text = |t: &str| Some(Value::from(t));
     let made = [done(ActionKind::Update, &[("jobTitle", text("a"), text("b")), ("department", text("c"), text("d"))])];
-    let now = BTreeMap::from([
+    let now = Attributes::from_iter([
         (Attribute::from("jobTitle"), Value::from("local")),
         (Attribute::from("department"), Value::from("d")),
     ]);
@@ -137,7 +135,7 @@ fn what_somebody_has_changed_since_stays() {
 fn what_is_as_it_was_needs_no_way_back() {
     let (text, hidden) = (|t: &str| Some(Value::from(t)), Some(Value::from(crosstie::model::REDACTED)));
     let title = |first: Option<Value>, last: Option<Value>, now: &str| {
-        let now = Attributes::from([(Attribute::from("jobTitle"), Value::from(now))]);
+        let now = Attributes::from_iter([(Attribute::from("jobTitle"), Value::from(now))]);
         let inverse = back(&[done(ActionKind::Update, &[("jobTitle", first, last)])], Presence::Present, &now);
         (inverse.changes.len(), inverse.left.into_iter().map(|(_, why)| why).collect::<Vec<_>>())
     };

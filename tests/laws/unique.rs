@@ -97,7 +97,8 @@ fn who_gets_a_value_claims_it_in_whatever_letters() {
     let provision = Action::Provision { address: "ada@north.example".to_owned(), wanted };
     assert_eq!(claimed(provision.clone(), "staff"), mine);
     assert_eq!(claimed(provision, "others"), [], "under other rules it is chosen by nobody");
-    let update = |edit: Edit| Action::Update { account: "account".into(), edits: Edits::from([(nickname(), edit)]) };
+    let update =
+        |edit: Edit| Action::Update { account: "account".into(), edits: Edits::from_iter([(nickname(), edit)]) };
     assert_eq!(claimed(update(Edit::Set("Smith1".into())), "staff"), mine);
     assert_eq!(claimed(update(Edit::Clear), "staff"), []);
     assert_eq!(claimed(Action::Delete { account: "account".into() }, "staff"), []);

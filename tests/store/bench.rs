@@ -125,7 +125,7 @@ pub fn link(home: &ObjectId, account: &ObjectId) -> Link {
         initialised: true,
         disabled_by_us: false,
         leaving_since: Some(NOW),
-        baseline: BTreeMap::from([("jobTitle".into(), "Dev".into())]),
+        baseline: [("jobTitle".into(), "Dev".into())].into_iter().collect(),
         since: NOW,
     }
 }

@@ -42,6 +42,30 @@ fn accounts_are_found_ignoring_case_by_mail_other_mails_and_invited_name() {
     assert_eq!(answers(&store), [vec![guid(101)], vec![guid(102)], vec![guid(101), guid(103)]]);
 }
 
+/// A tenant that no route enters pays for no keys; once one does, everybody there is found.
+#[test]
+fn whoever_is_known_of_a_tenant_that_becomes_a_target_is_found() {
+    let store = Store::in_memory().unwrap();
+    let with_south = |keyed: &[&str]| {
+        let [north, _] = setups(&[]);
+        let [_, south] = setups(keyed);
+        store.set_up(&[north, south], &[route(), back()]).unwrap();
+    };
+    with_south(&[]);
+    read(&store, &north(), true, vec![seen(&guid(1), &[("mail", "ada@north.example")])], NOW);
+    let accounts = vec![
+        seen(&guid(101), &[("mail", "ada@north.example")]),
+        seen(&guid(102), &[("userPrincipalName", "ada_north.example#EXT#@south.example")]),
+    ];
+    read(&store, &south(), true, accounts, NOW);
+    read(&store, &south(), false, vec![seen(&guid(103), &[("mail", "ada@north.example")])], NOW);
+    assert_eq!(answers(&store)[2], []);
+    with_south(&["mail"]);
+    assert_eq!(answers(&store)[2], [guid(101), guid(102), guid(103)]);
+    with_south(&[]);
+    assert_eq!(answers(&store)[2], []);
+}
+
 #[test]
 fn who_is_removed_or_renamed_is_no_longer_found_and_who_returns_is() {
     let store = ada();

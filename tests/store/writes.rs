@@ -107,7 +107,7 @@ fn a_link_comes_back_as_it_was() {
         tie: Tie::Known { account: "not a guid".into(), origin: Origin::Joined },
         disabled_by_us: true,
         leaving_since: None,
-        baseline: Attributes::from([
+        baseline: Attributes::from_iter([
             ("a".into(), Value::List(vec!["x".to_owned()])),
             ("b".into(), Value::Bool(false)),
             ("c".into(), Value::Integer(-7)),

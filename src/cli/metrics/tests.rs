@@ -215,7 +215,7 @@ fn eventful() -> Place {
         initialised: true,
         disabled_by_us: false,
         leaving_since: None,
-        baseline: BTreeMap::new(),
+        baseline: Default::default(),
         since: NOW,
     };
     let budgets = crate::engine::Budgets::of(&place.config, &place.config.tenants[&route.target]).named();

@@ -243,7 +243,7 @@ fn answered_once(json: &Json, number: usize, id: &ObjectId, look: &Look) {
                 assert_eq!(edits.len(), selection().0.len(), "a look tells every attribute that was selected");
                 status.is_some_and(|status| (200..300).contains(&status))
                     && reply["body"]["id"].as_str().is_some_and(|told| told.eq_ignore_ascii_case(id.as_str()))
-                    && matches!(edits["mail"], Edit::Clear) == reply["body"]["mail"].is_null()
+                    && matches!(edits.get("mail"), Some(Edit::Clear)) == reply["body"]["mail"].is_null()
             }
             Look::Removed(Removal::Soft | Removal::Hard) => status == Some(404),
         }
@@ -365,7 +365,7 @@ fn writing(said: &Said, refusal: bool) -> bool {
         display_name: Some("Ada".to_owned()),
         user_type: "Guest".to_owned(),
     };
-    let edits = Edits::from([("jobTitle".into(), Edit::Set("Lead".into()))]);
+    let edits = Edits::from_iter([("jobTitle".into(), Edit::Set("Lead".into()))]);
     let writes = [
         Write::Invite(invitation),
         Write::Patch { account: account(), edits },
