@@ -87,11 +87,11 @@ async fn quota(people: usize) -> Told {
 }
 
 async fn foreign(people: usize) -> Told {
-    let mut used = figures::a_foreign_app_takes_its_share(Size::full(people), true).await;
-    let refused = std::mem::take(&mut used.refused);
-    let mut told = told(format!("{people} guests, a foreign app takes 30 %"), &used, 1.02);
-    told.said = format!("{refused} times 429");
-    told
+    told(
+        format!("{people} guests, a foreign app takes 30 %"),
+        &figures::a_foreign_app_takes_its_share(Size::full(people), true).await,
+        1.02,
+    )
 }
 
 async fn leaver(people: usize) -> Told {
