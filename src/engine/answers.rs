@@ -254,14 +254,19 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
 
     /// What the tenant says of how full its limits are: others may use them up before we are refused.
     fn heed_pressure(&mut self, now: Timestamp) {
-        if let Some(pressure) = self.directory.pressure().filter(|p| p.at > self.heeded) {
+        let pressure = self.directory.pressure();
+        if pressure.is_none() {
+            self.learned.at_ease();
+        }
+        if let Some(pressure) = pressure.filter(|p| p.at > self.heeded) {
             self.heeded = pressure.at;
             let share = self.tenant.limits.share_permille;
             let of_whole = |filled: u32| filled * share / 1_000;
             let app = self.app.borrow_mut().budget.meter().fullest(now);
             let own = of_whole(self.writes.filled(now));
             let explained = of_whole(self.writes.fullest(now)).max(app).max(pressure.reading);
-            let word = Crowding { told: pressure.permille, own, explained, share };
+            let since = self.writes.oldest(now);
+            let word = Crowding { told: pressure.permille, own, explained, share, since };
             self.learned.crowded(now, &word);
             let (tenant, most) = (&self.tenant.name, self.learned.most(now));
             tracing::debug!(%tenant, ?word, ?most, "the tenant tells how full its limits are");

@@ -27,6 +27,10 @@ const CROWDED: u32 = 900;
 const UNEXPLAINED: u32 = 50;
 /// What is left free of a window that others use too, so that their next writes do not meet ours at the limit.
 const SPARED: u32 = 30;
+/// The tenant's word is cut off to so many thousandths.
+const GRAIN: u32 = 10;
+/// A word older than one part in so many of the window tells no more what others have in it now.
+const FRESH: u64 = 10;
 
 /// How full a tenant's limits are by its own word, beside what we know ourselves; all in thousandths of a whole limit.
 ///
@@ -41,6 +45,18 @@ pub struct Crowding {
     pub explained: u32,
     /// How much of the limit may be ours at all.
     pub share: u32,
+    /// When the oldest of our own writes was made that the window holds.
+    pub since: Timestamp,
+}
+
+/// What others have in a window that we have not watched for its whole length may still grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Watch {
+    since: Timestamp,
+    /// The last word.
+    heard: Timestamp,
+    /// What the window may hold of ours when we come back to it after a silence.
+    back_at: Option<u32>,
 }
 
 /// What is known of one window.
@@ -53,12 +69,16 @@ pub struct Learned {
     deaf_until: Timestamp,
     /// What it held when it was refused, and until when that is kept to.
     ceiling: Option<(u32, Timestamp)>,
+    /// Of this process alone.
+    #[serde(skip)]
+    watch: Watch,
 }
 
 impl Learned {
     /// Nothing is known: the window is ours.
     pub fn new(window: Window) -> Self {
-        Self { window, most: None, held_until: Timestamp(0), step: 1, deaf_until: Timestamp(0), ceiling: None }
+        let (never, watch) = (Timestamp(0), Watch::default());
+        Self { window, most: None, held_until: never, step: 1, deaf_until: never, ceiling: None, watch }
     }
 
     /// What was learned before a restart, where it still holds: of this very window, and not from a clock that was ahead.
@@ -89,16 +109,44 @@ impl Learned {
 
     /// The tenant says how full it is.
     pub fn crowded(&mut self, now: Timestamp, word: &Crowding) {
-        let Crowding { told, own, explained, share } = *word;
+        let Crowding { told, own, explained, share, since } = *word;
+        let watched = self.watched(now, since);
         if told < CROWDED || told <= own.max(explained).saturating_add(UNEXPLAINED) {
             return;
         }
-        let room = 1_000u32.saturating_sub(told - own).saturating_sub(SPARED);
         let whole = u64::from(self.window.writes_max) * 1_000 / u64::from(share.max(1));
-        let most = u32::try_from(u64::from(room) * whole / 1_000).unwrap_or(u32::MAX);
+        let beside = |others: u64| {
+            let room = 1_000u64.saturating_sub(others).saturating_sub(u64::from(SPARED));
+            u32::try_from(room * whole / 1_000).unwrap_or(u32::MAX)
+        };
+        let most = beside(u64::from(told - own));
         if most < self.most.unwrap_or(self.window.writes_max) {
             self.shrink(now, most, 1);
         }
+        if watched < self.window.millis {
+            // Jobs begin together, at the full hour: others may have begun when we did, and will take more in a whole window.
+            // Nobody says so while we wait for room, and whoever comes back too soon is refused. A guess takes half at most.
+            let grown = u64::from(told - own + GRAIN) * self.window.millis / watched.max(1);
+            let half = self.most.unwrap_or(self.window.writes_max) / 2;
+            self.watch.back_at = Some(beside(grown).max(half));
+        }
+    }
+
+    /// The tenant has taken a write and said nothing: it is not full, and nothing need be feared.
+    pub fn at_ease(&mut self) {
+        self.watch.back_at = None;
+    }
+
+    /// For how long we have watched others, by now.
+    fn watched(&mut self, now: Timestamp, since: Timestamp) -> u64 {
+        if now >= self.watch.since.plus_millis(self.window.millis) {
+            self.watch.back_at = None;
+        }
+        if now >= self.watch.heard.plus_millis(self.window.millis.saturating_mul(2)) {
+            self.watch = Watch { since, heard: now, back_at: None };
+        }
+        self.watch.heard = now;
+        now.millis_since(self.watch.since)
     }
 
     fn shrink(&mut self, now: Timestamp, most: u32, windows: u64) {
@@ -119,7 +167,11 @@ impl Learned {
             self.most = Some(grown).filter(|grown| *grown < self.window.writes_max);
             self.held_until = self.held_until.plus_millis(self.window.millis.max(1));
         }
-        self.most
+        let Watch { since, heard, back_at } = self.watch;
+        let silent = now >= heard.plus_millis(self.window.millis / FRESH);
+        let young = now < since.plus_millis(self.window.millis.saturating_mul(2));
+        let back_at = back_at.filter(|_| silent && young);
+        [self.most, back_at].into_iter().flatten().min()
     }
 
     fn first_step(&self) -> u32 {
@@ -129,6 +181,11 @@ impl Learned {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::super::{Meter, Permit, Urgency};
     use super::*;
 
     const ENTRA: Window = Window { writes_max: 3_000, millis: 150_000 };
@@ -179,7 +236,7 @@ mod tests {
     #[test]
     fn a_crowded_window_is_left_to_the_others_before_it_refuses() {
         let mut learned = Learned::new(ENTRA);
-        let word = |told, own, explained| Crowding { told, own, explained, share: 1_000 };
+        let word = |told, own, explained| Crowding { told, own, explained, share: 1_000, since: Timestamp(0) };
         learned.crowded(START, &word(1_000, 990, 0));
         learned.crowded(START, &word(880, 100, 0));
         assert_eq!(learned.most(START), None, "our own writes explain it, or it is not full");
@@ -197,9 +254,9 @@ mod tests {
         let share = Window { writes_max: 2_100, ..ENTRA };
         let mut learned = Learned::new(share);
         // Ours is full, which is 700 of the limit; others use 220, and 50 are free beside what is spared.
-        learned.crowded(START, &Crowding { told: 920, own: 700, explained: 700, share: 700 });
+        learned.crowded(START, &Crowding { told: 920, own: 700, explained: 700, share: 700, since: Timestamp(0) });
         assert_eq!(learned.most(START), None);
-        learned.crowded(START, &Crowding { told: 990, own: 500, explained: 500, share: 700 });
+        learned.crowded(START, &Crowding { told: 990, own: 500, explained: 500, share: 700, since: Timestamp(0) });
         assert_eq!(learned.most(START), Some(1_440));
     }
 
@@ -212,7 +269,7 @@ mod tests {
         learned.refused(START.plus_millis(BLIP_MILLIS), 3);
         assert_eq!(learned.most(START.plus_millis(BLIP_MILLIS)), Some(750), "and the next");
 
-        let word = |told, own| Crowding { told, own, explained: own, share: 1_000 };
+        let word = |told, own| Crowding { told, own, explained: own, share: 1_000, since: Timestamp(0) };
         let mut learned = Learned::new(ENTRA);
         learned.crowded(START, &word(900, 100));
         assert_eq!(learned.most(START), Some(510), "the first word that counts");
@@ -245,5 +302,88 @@ mod tests {
         assert_eq!(most(ENTRA, Timestamp(START.0 - 1)), None, "it was learned later than now");
         let other = Window { writes_max: 2_100, ..ENTRA };
         assert_eq!(learned.clone().resumed(other, START), Learned::new(other));
+    }
+
+    #[test]
+    fn whoever_may_have_begun_with_us_is_expected_to_have_grown_when_we_come_back() {
+        let at = |seconds| START.plus_seconds(seconds);
+        let word = |told, own| Crowding { told, own, explained: own, share: 1_000, since: START };
+        let mut learned = Learned::new(ENTRA);
+        learned.crowded(at(50), &word(980, 896));
+        assert_eq!([50, 64].map(|s| learned.most(at(s))), [Some(2_658); 2], "the word is fresh");
+        // 94 in 50 s are 282 in 150.
+        assert_eq!([65, 299].map(|s| learned.most(at(s))), [Some(2_064); 2], "and now it is old");
+        assert_eq!(learned.clone().most(at(300)), Some(2_688), "after two windows nothing of it is left");
+        let mut eased = learned.clone();
+        eased.at_ease();
+        assert_eq!(eased.most(at(199)), Some(2_688));
+        let mut known = learned.clone();
+        known.crowded(at(150), &word(850, 600));
+        assert_eq!(known.most(at(199)), Some(2_688), "they were watched for a whole window");
+        learned.crowded(at(149), &word(980, 600));
+        assert_eq!([150, 164].map(|s| learned.most(at(s))), [Some(1_770), Some(1_734)]);
+
+        let mut learned = Learned::new(ENTRA);
+        learned.crowded(at(10), &word(980, 700));
+        assert_eq!(learned.most(at(25)), Some(1_035), "a guess takes half at most");
+    }
+
+    /// Another app takes `foreign` writes in each window, evenly, since so many seconds before us; we write up to `pace` in a
+    /// quarter of a second (invitations allow 15), and beyond 800 the tenant tells how full it is. How many of our writes were
+    /// taken in so many windows, and how many were refused?
+    fn beside(foreign: u64, earlier: u64, pace: u32, windows: u64) -> (u32, u32) {
+        let (mut meter, mut learned) = (Meter::new(&[ENTRA]), Learned::new(ENTRA));
+        let (mut theirs, mut ours) = (VecDeque::new(), VecDeque::<Timestamp>::new());
+        let (mut taken, mut refused, mut foreign_sent) = (0, 0, 0);
+        for quarter in 0..windows * ENTRA.millis / 250 {
+            let now = START.plus_millis(quarter * 250);
+            while foreign_sent < (quarter * 250 + earlier * 1_000) * foreign / ENTRA.millis {
+                foreign_sent += 1;
+                let sent = foreign_sent * ENTRA.millis / foreign;
+                theirs.push_back(Timestamp(START.0 - earlier * 1_000 + sent));
+            }
+            for arrivals in [&mut theirs, &mut ours] {
+                while arrivals.front().is_some_and(|at| at.plus_millis(ENTRA.millis) <= now) {
+                    arrivals.pop_front();
+                }
+            }
+            meter.squeeze(learned.most(now));
+            for _ in 0..pace {
+                if meter.ask(now, Urgency::Ordinary) != Permit::Granted {
+                    break;
+                }
+                meter.answered(now);
+                ours.push_back(now);
+                let held = u32::try_from(theirs.len() + ours.len()).unwrap();
+                if held > ENTRA.writes_max {
+                    refused += 1;
+                    learned.refused(now, meter.answered_within(now) - 1);
+                    break;
+                }
+                taken += 1;
+                let told = held * 100 / ENTRA.writes_max * 10;
+                if told <= 800 {
+                    learned.at_ease();
+                } else {
+                    let (own, since) = (meter.filled(now), meter.oldest(now));
+                    learned.crowded(now, &Crowding { told, own, explained: own, share: 1_000, since });
+                    meter.squeeze(learned.most(now));
+                }
+            }
+        }
+        (taken, refused)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        /// Also when it began with us, and took most of it while a window that we had filled told us nothing; and when it was
+        /// there before, that costs next to nothing.
+        #[test]
+        fn another_app_that_is_told_of_is_not_met_at_the_limit(foreign in 600u64..1_500, earlier in 0u64..300, pace in 5u32..=15) {
+            let (taken, refused) = beside(foreign, earlier, pace, 6);
+            prop_assert_eq!(refused, 0);
+            let left = 6 * (3_000 - u32::try_from(foreign).unwrap());
+            prop_assert!(taken >= left / 100 * 93, "{} of {}", taken, left);
+        }
     }
 }

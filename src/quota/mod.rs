@@ -179,6 +179,15 @@ impl Meter {
         })
     }
 
+    /// When the oldest write was answered that the first window holds; now, where it holds none.
+    pub fn oldest(&mut self, now: Timestamp) -> Timestamp {
+        let oldest = |ledger: &mut Ledger| {
+            ledger.forget(now);
+            ledger.spent.front().map(|(at, _)| *at)
+        };
+        self.ledgers.first_mut().and_then(oldest).unwrap_or(now).min(now)
+    }
+
     /// A write that was granted has been answered, or will never be: it is spent as of now.
     pub fn answered(&mut self, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
