@@ -94,7 +94,7 @@ fn says(meant: &Meant, mapping: &Mapping) {
     };
     match meant {
         Meant::Constant(text) => assert_eq!(given(&user), *text),
-        Meant::Direct(name) => assert_eq!(given(&user), user.get(*name).unwrap().to_string()),
+        Meant::Direct(name) => assert_eq!(Some(given(&user)), user.get(*name).map(ToString::to_string)),
         Meant::Joined(a, b) => assert_eq!(given(&user), format!("{b}{a}S")),
         Meant::Defaulted(default) => {
             assert_eq!(given(&Attributes::new()), *default);
