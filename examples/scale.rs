@@ -3,7 +3,7 @@
 //! `cargo run --release --example scale -- --people 1000000` serves simulated tenants as a process of their own, runs the
 //! released program against them as an administrator would, and prints what that has cost: wall time, CPU, the most memory,
 //! requests, bytes, size of the database. `cargo build --release` makes the program first. `--people` takes several numbers
-//! (`10000,100000`), `--only B1,B3` picks benchmarks (B4 to B8 and SCHOOL are run only where they are named, at the sizes of their targets), `--repeat N` says how often each is run (3), `--dir DIR` where tenants
+//! (`10000,100000`), `--only B1,B3` picks benchmarks (B4 to B8, FIRST and SCHOOL are run only where they are named, at the sizes of their targets), `--repeat N` says how often each is run (3), `--dir DIR` where tenants
 //! and stores lie (`target/scale`), and `--out FILE` to which file the figures are added as JSON lines (`figures.jsonl` in that
 //! folder). `--profile` lets Linux's `perf` look on and says of each run which functions have taken the time; its figures are
 //! not kept. `--peers` runs scripts of others beside us, which `benches/peers/setup` has installed.
@@ -74,8 +74,15 @@ struct Asked {
 /// Benchmarks of so many people as one likes, which are run where none are named.
 const OF_ANY_SIZE: [&str; 5] = ["B1", "B2", "B3", "B9", "B10"];
 /// Benchmarks that say themselves for how many people they are.
-const OF_ONE_SIZE: [(&str, usize); 6] =
-    [("B4", 20_000), ("B5", 10_000), ("B6", 5_000), ("B7", 2_000), ("B8", 100_000), ("SCHOOL", 2_160_000)];
+const OF_ONE_SIZE: [(&str, usize); 7] = [
+    ("B4", 20_000),
+    ("B5", 10_000),
+    ("B6", 5_000),
+    ("B7", 2_000),
+    ("B8", 100_000),
+    ("FIRST", 1_000_000),
+    ("SCHOOL", 2_160_000),
+];
 const PEOPLE: usize = 10_000;
 
 impl Asked {
@@ -137,6 +144,9 @@ fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
 fn part(arguments: &[String]) -> ExitCode {
     let number = |text: &String| text.parse::<usize>().expect("a number");
     match arguments {
+        [what, folder, program, arguments @ ..] if what == "start" => {
+            println!("{}", process::started(Path::new(folder), program, arguments));
+        }
         [what, root] if what == "raw" => println!("{}", limits::raw(root)),
         [what, root] if what == "typed" => println!("{}", limits::typed(root)),
         [what, folder, n] if what == "people" => people::write(Path::new(folder), number(n)),

@@ -52,6 +52,9 @@ impl Bench {
         if wanted("B7") {
             rows.push(self.killed());
         }
+        if wanted("FIRST") {
+            rows.push(self.first_write());
+        }
         for bench in ["B4", "B6", "B8", "SCHOOL"].into_iter().filter(|b| wanted(b)) {
             rows.extend(self.in_virtual_time(bench));
         }

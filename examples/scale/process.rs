@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use wait4::Wait4;
@@ -36,13 +36,54 @@ impl Cost {
 /// Runs it to its end; its output goes into files in `folder`, never through a pipe that somebody has to empty.
 ///
 /// The kernel counts the memory of whoever starts a process as the child's, up to the moment when the child becomes the
-/// other program. So whatever is large is done in processes of their own, and this one stays small.
-pub fn measured(mut command: Command, folder: &Path) -> Cost {
+/// other program. So it is started by a process that has just begun and holds next to nothing: see [`started`].
+pub fn measured(command: Command, folder: &Path) -> Cost {
+    let mut starter = Command::new(std::env::current_exe().expect("this program"));
+    starter.args(["part", "start"]).arg(folder).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => starter.env(name, value),
+            None => starter.env_remove(name),
+        };
+    }
+    command.get_current_dir().into_iter().for_each(|at| {
+        starter.current_dir(at);
+    });
+    let told = starter.stdin(Stdio::null()).output().unwrap_or_else(|e| panic!("{starter:?}: {e}"));
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let numbers: Vec<u64> = told.split_whitespace().filter_map(|n| n.parse().ok()).collect();
+    let [wall, cpu, rss, code] = numbers[..] else { panic!("{command:?}: the starter said {told:?}") };
+    let err = std::fs::read_to_string(folder.join("stderr")).unwrap_or_default();
+    let (wall, cpu) = (Duration::from_micros(wall), Duration::from_micros(cpu));
+    Cost { wall, cpu, rss, code: i32::try_from(code).unwrap_or(-1), out: folder.join("stdout"), err }
+}
+
+/// The starter's own part: microseconds of wall time and of CPU, bytes, and the exit code, on one line.
+pub fn started(folder: &Path, program: &str, arguments: &[String]) -> String {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    let cost = awaited(command, folder, |_| ());
+    format!("{} {} {} {}", cost.wall.as_micros(), cost.cpu.as_micros(), cost.rss, cost.code)
+}
+
+/// Runs it and kills it as soon as `enough` says so. Its memory is not to be relied on where this process holds much.
+pub fn stopped_when(command: Command, folder: &Path, mut enough: impl FnMut() -> bool) -> Cost {
+    awaited(command, folder, |child| {
+        while !enough() {
+            assert!(child.try_wait().expect("a process").is_none(), "it ended before: see {}", folder.display());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        child.kill().expect("a process");
+    })
+}
+
+fn awaited(mut command: Command, folder: &Path, meanwhile: impl FnOnce(&mut Child)) -> Cost {
     let (out, err) = (folder.join("stdout"), folder.join("stderr"));
     let file = |path: &Path| File::create(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     command.stdin(Stdio::null()).stdout(file(&out)).stderr(file(&err));
     let begun = Instant::now();
-    let child = command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let mut child = command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    meanwhile(&mut child);
     let used = child.wait4().unwrap_or_else(|e| panic!("{command:?}: {e}"));
     let wall = begun.elapsed();
     let usage = used.rusage;

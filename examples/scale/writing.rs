@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::benches::{BY_MAIL, Bench, say};
 use super::figures::{Row, Target};
 use super::place::Place;
-use super::process::measured;
-use super::tenants::Tenants;
+use super::process::{measured, stopped_when};
+use super::tenants::{Connection, PAGE, Tenants};
 use super::virtual_time::Told;
 
 /// How often the process is killed.
@@ -73,6 +73,28 @@ impl Bench {
         row.target = Target::Value(repeated as f64, kills as f64);
         row.said = format!("{repeated} writes repeated, {duplicates} duplicates");
         (row.seen, row.stored) = (tenants.seen(), place.stored());
+        row
+    }
+
+    /// FIRST: how soon is the first of so many people invited, and how much of the home is read by then?
+    pub fn first_write(&self) -> Row {
+        let tenants = self.serve();
+        let place = self.empty(&tenants);
+        let mut connection = Connection::open(&tenants.root);
+        let pages = |c: &mut Connection| {
+            let stats: Value = serde_json::from_slice(&c.ask("GET", "/_sim/stats", &[], "")).unwrap();
+            (stats["north"]["delta"].as_u64().unwrap_or(0), stats["void"]["invite"].as_u64().unwrap_or(0))
+        };
+        let mut seen = (0, 0);
+        let cost = stopped_when(place.command(&["sync"]), &place.folder, || {
+            seen = pages(&mut connection);
+            seen.1 > 0
+        });
+        let all = self.people.div_ceil(PAGE.parse::<usize>().unwrap()) as u64;
+        assert!(seen.0 < all, "the first write came after the last of {all} pages");
+        let mut row = self.row("FIRST", "first write of a first sync", vec![cost]);
+        row.said = format!("after {} of {all} pages", seen.0);
+        say(&row.said);
         row
     }
 
