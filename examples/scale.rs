@@ -3,8 +3,8 @@
 //! `cargo run --release --example scale -- --people 1000000` serves simulated tenants as a process of their own, runs the
 //! released program against them as an administrator would, and prints what that has cost: wall time, CPU, the most memory,
 //! requests, bytes, size of the database. `cargo build --release` makes the program first. `--people` takes several numbers
-//! (`10000,100000`), `--only B1,B3` picks benchmarks (B4 to B8, FIRST and SCHOOL are run only where they are named, at the sizes of their targets), `--repeat N` says how often each is run (3), `--dir DIR` where tenants
-//! and stores lie (`target/scale`), and `--out FILE` to which file the figures are added as JSON lines (`figures.jsonl` in that
+//! (`10000,100000`), `--only B1,B3` picks benchmarks (B4 to B8, FIRST and SCHOOL are run only where they are named, at the
+//! sizes of their targets), `--repeat N` says how often each is run (3), `--dir DIR` where tenants and stores lie (`target/scale`), and `--out FILE` to which file the figures are added as JSON lines (`figures.jsonl` in that
 //! folder). `--profile` lets Linux's `perf` look on and says of each run which functions have taken the time; its figures are
 //! not kept. `--peers` runs scripts of others beside us, which `benches/peers/setup` has installed.
 //!

@@ -51,11 +51,19 @@ pub fn measured(command: Command, folder: &Path) -> Cost {
     });
     let told = starter.stdin(Stdio::null()).output().unwrap_or_else(|e| panic!("{starter:?}: {e}"));
     let told = String::from_utf8_lossy(&told.stdout).into_owned();
-    let numbers: Vec<u64> = told.split_whitespace().filter_map(|n| n.parse().ok()).collect();
+    // The exit code of a process that a signal has ended is -1.
+    let numbers: Vec<i64> = told.split_whitespace().filter_map(|n| n.parse().ok()).collect();
     let [wall, cpu, rss, code] = numbers[..] else { panic!("{command:?}: the starter said {told:?}") };
     let err = std::fs::read_to_string(folder.join("stderr")).unwrap_or_default();
-    let (wall, cpu) = (Duration::from_micros(wall), Duration::from_micros(cpu));
-    Cost { wall, cpu, rss, code: i32::try_from(code).unwrap_or(-1), out: folder.join("stdout"), err }
+    let (wall, cpu) = (Duration::from_micros(wall.unsigned_abs()), Duration::from_micros(cpu.unsigned_abs()));
+    Cost {
+        wall,
+        cpu,
+        rss: rss.unsigned_abs(),
+        code: i32::try_from(code).unwrap_or(-1),
+        out: folder.join("stdout"),
+        err,
+    }
 }
 
 /// The starter's own part: microseconds of wall time and of CPU, bytes, and the exit code, on one line.

@@ -12,7 +12,7 @@ use super::benches::{BY_MAIL, Bench, say};
 use super::figures::{Row, Target};
 use super::place::Place;
 use super::process::{measured, stopped_when};
-use super::tenants::{Connection, PAGE, Tenants};
+use super::tenants::{PAGE, Tenants};
 use super::virtual_time::Told;
 
 /// How often the process is killed.
@@ -80,20 +80,17 @@ impl Bench {
     pub fn first_write(&self) -> Row {
         let tenants = self.serve();
         let place = self.empty(&tenants);
-        let mut connection = Connection::open(&tenants.root);
-        let pages = |c: &mut Connection| {
-            let stats: Value = serde_json::from_slice(&c.ask("GET", "/_sim/stats", &[], "")).unwrap();
-            (stats["north"]["delta"].as_u64().unwrap_or(0), stats["void"]["invite"].as_u64().unwrap_or(0))
-        };
-        let mut seen = (0, 0);
+        let count = |stats: &Value, tenant: &str, kind: &str| stats[tenant][kind].as_u64().unwrap_or(0);
+        let mut stats = Value::Null;
         let cost = stopped_when(place.command(&["sync"]), &place.folder, || {
-            seen = pages(&mut connection);
-            seen.1 > 0
+            stats = tenants.control("GET", "stats", &Value::Null);
+            count(&stats, "void", "invite") > 0
         });
-        let all = self.people.div_ceil(PAGE.parse::<usize>().unwrap()) as u64;
-        assert!(seen.0 < all, "the first write came after the last of {all} pages");
+        let (read, all) =
+            (count(&stats, "north", "delta"), self.people.div_ceil(PAGE.parse::<usize>().unwrap()) as u64);
+        assert!((1..all).contains(&read), "the first write came when {read} of {all} pages were read");
         let mut row = self.row("FIRST", "first write of a first sync", vec![cost]);
-        row.said = format!("after {} of {all} pages", seen.0);
+        row.said = format!("after {read} of {all} pages");
         say(&row.said);
         row
     }
