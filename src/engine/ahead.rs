@@ -92,10 +92,9 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         drafting: &Drafting<'_>,
     ) -> Result<(Vec<Change>, Option<i64>), EngineError> {
         let (planned, target) = (planned(route), &route.name.target);
-        let people = self.store.arrived(&route.name.home, after, CASES_AT_ONCE)?;
+        let (people, place) = self.store.arrived(&planned, after, CASES_AT_ONCE)?;
         let mut draft = self.blank(&planned)?;
-        self.store
-            .together(|| people.iter().try_for_each(|(_, home)| self.consider_ahead(&planned, home, &mut draft)))?;
+        self.store.together(|| people.iter().try_for_each(|home| self.consider_ahead(&planned, home, &mut draft)))?;
         let mut others = Vec::new();
         for other in self.config.routes.iter().filter(|other| other.name.target == *target && other.name != route.name)
         {
@@ -112,7 +111,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             draft.changes.into_iter().partition(|change| rivalled.contains(&change.home.id));
         let left = left.iter().map(|change| &change.home.id).chain(draft.held.iter().map(|held| &held.home.id));
         self.store.together(|| left.into_iter().try_for_each(|home| self.store.unsettle(&route.name, home)))?;
-        Ok((changes, people.last().map(|(place, _)| *place)))
+        Ok((changes, place))
     }
 
     fn consider_ahead(&self, route: &PlannedRoute, home: &ObjectId, draft: &mut RoutePlan) -> Result<(), StoreError> {

@@ -243,7 +243,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     async fn draft_route(&self, route: &Route, known: bool, drafting: &Drafting<'_>) -> Result<RoutePlan, EngineError> {
         let planned = planned(route);
         let foundation = Foundation::of(&planned);
-        self.store.notice_rules(&route.name, &planned.marks(self.clock.now()))?;
+        self.store.notice_rules(&planned, &planned.marks(self.clock.now()))?;
         let mut draft = self.blank(&planned)?;
         // Of the people in the draft, those who have a known account: the rest of the population is settled.
         let mut linked = 0;

@@ -205,6 +205,11 @@ impl Plan {
     }
 }
 
+/// Shall there be an account for this home user? Nothing is ever due to somebody who has no link and shall have none.
+pub fn wants_account(route: &PlannedRoute, home: &Observed, member_of: &BTreeSet<String>) -> bool {
+    scope::judge(route, home, member_of, None).verdict == Verdict::In
+}
+
 /// What the store must look up before [`consider`] can judge.
 pub fn question(
     route: &PlannedRoute,

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::codec::{self, signed};
-use super::observations::{self, anew};
+use super::observations;
 use super::{Among, Store, StoreError};
 use crate::model::{
     Attribute, Attributes, Former, ObjectId, Observed, Person, Presence, RouteName, Standing, TenantName, Timestamp,
@@ -14,30 +14,49 @@ use crate::model::{
 use crate::plan::{self, Answer, Answers, Case, PlannedRoute, Question, Resolved};
 
 impl Store {
-    /// Marks everyone of the route if its rules have changed since the marks were last made.
+    /// Marks whomever the rules of the route may concern, if these have changed since the marks were last made: those who
+    /// have a link, who are marked already, or who shall have an account. To nobody else is anything due, and they are most
+    /// of the people of a home from which few are wanted.
     ///
     /// # Errors
     /// SQLite's.
-    pub fn notice_rules(&self, route: &RouteName, fingerprint: &str) -> Result<(), StoreError> {
-        let id = self.route(route)?;
-        let home = self.tenant(&route.home)?.id;
+    pub fn notice_rules(&self, route: &PlannedRoute, fingerprint: &str) -> Result<(), StoreError> {
+        let id = self.route(&route.name)?;
         self.transaction(|c| {
             let known: String = c.query_row("SELECT fingerprint FROM routes WHERE id = ?1", [id], |r| r.get(0))?;
             if known == fingerprint {
                 return Ok(());
             }
-            let natives = concat!(
-                "INSERT INTO unsettled (route, home) ",
-                "SELECT ?1, object FROM observations WHERE tenant = ?2 AND external = 0",
-                anew!()
-            );
-            c.execute(natives, params![id, home])?;
+            c.execute("UPDATE unsettled SET state = '', not_before = 0 WHERE route = ?1 AND state <> ''", [id])?;
             let linked =
-                concat!("INSERT INTO unsettled (route, home) SELECT route, home FROM links WHERE route = ?1", anew!());
+                "INSERT OR IGNORE INTO unsettled (route, home) SELECT route, home FROM links WHERE route = ?1";
             c.execute(linked, [id])?;
+            let natives = "SELECT object, attributes FROM observations WHERE tenant = ?1 AND external = 0 AND presence = 0 \
+                           ORDER BY object";
+            let mut statement = c.prepare(natives)?;
+            let mut rows = statement.query([self.tenant(&route.name.home)?.id])?;
+            while let Some(row) = rows.next()? {
+                let (object, attributes) = (bytes(row, 0)?, text(row, 1)?);
+                if self.wants_account(route, object, attributes)? {
+                    c.prepare_cached("INSERT OR IGNORE INTO unsettled (route, home) VALUES (?1, ?2)")?
+                        .execute(params![id, object])?;
+                }
+            }
             c.execute("UPDATE routes SET fingerprint = ?2 WHERE id = ?1", params![id, fingerprint])?;
             Ok(())
         })
+    }
+
+    /// [`plan::wants_account`] of somebody present, as a row of `observations` has them.
+    fn wants_account(&self, route: &PlannedRoute, object: &[u8], attributes: &str) -> Result<bool, StoreError> {
+        let home = Observed {
+            object: codec::object_id(object)?,
+            presence: Presence::Present,
+            attributes: codec::read_attributes(attributes)?,
+        };
+        let has_groups = route.rules.iter().any(|rules| !rules.groups().is_empty());
+        let member_of = if has_groups { self.member_of(&route.name.home, &home.object)? } else { BTreeSet::new() };
+        Ok(plan::wants_account(route, &home, &member_of))
     }
 
     /// The next home users to consider, in order of their keys, after `after`. Left out is whoever the last full round did
@@ -96,23 +115,33 @@ impl Store {
         objects(statement.query(params![self.tenant(tenant)?.id, after, at_most])?)
     }
 
-    /// The next of a tenant's own people whom the full round under way has told of, in the order in which they came, after
-    /// `after`: where each of them stands in that order, and who.
+    /// Who of a home's own people shall have an account, among the next `at_most` whom the full round under way has told of,
+    /// in the order in which they came, after `after`. Answers also where the last of them all stands in that order, `None`
+    /// where there was nobody.
     ///
     /// # Errors
     /// SQLite's.
-    pub fn arrived(&self, tenant: &TenantName, after: i64, at_most: u32) -> Result<Vec<(i64, ObjectId)>, StoreError> {
+    pub fn arrived(
+        &self,
+        route: &PlannedRoute,
+        after: i64,
+        at_most: u32,
+    ) -> Result<(Vec<ObjectId>, Option<i64>), StoreError> {
         // Not by the tenant's index, which has them in another order.
-        let sql = "SELECT o.rowid, o.object FROM observations o NOT INDEXED WHERE o.rowid > ?2 AND o.tenant = ?1 \
+        let sql = "SELECT o.rowid, o.object, o.attributes FROM observations o NOT INDEXED WHERE o.rowid > ?2 AND o.tenant = ?1 \
                    AND o.external = 0 AND o.presence = 0 AND o.suspect = 0 \
                    AND o.round = (SELECT round FROM tenants WHERE id = ?1) ORDER BY o.rowid LIMIT ?3";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(params![self.tenant(tenant)?.id, after, at_most])?;
-        let mut people = Vec::new();
+        let mut rows = statement.query(params![self.tenant(&route.name.home)?.id, after, at_most])?;
+        let (mut people, mut last) = (Vec::new(), None);
         while let Some(row) = rows.next()? {
-            people.push((row.get(0)?, codec::object_id(&row.get::<_, Vec<u8>>(1)?)?));
+            last = Some(row.get(0)?);
+            let object = bytes(row, 1)?;
+            if self.wants_account(route, object, text(row, 2)?)? {
+                people.push(codec::object_id(object)?);
+            }
         }
-        Ok(people)
+        Ok((people, last))
     }
 
     /// Runs `work` in one transaction.
@@ -302,7 +331,15 @@ impl Store {
 fn objects(mut rows: rusqlite::Rows<'_>) -> Result<Vec<ObjectId>, StoreError> {
     let mut objects = Vec::new();
     while let Some(row) = rows.next()? {
-        objects.push(codec::object_id(&row.get::<_, Vec<u8>>(0)?)?);
+        objects.push(codec::object_id(bytes(row, 0)?)?);
     }
     Ok(objects)
+}
+
+fn bytes<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r [u8], StoreError> {
+    Ok(row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from)?)
+}
+
+fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, StoreError> {
+    Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
 }

@@ -17,7 +17,6 @@ macro_rules! anew {
         " ON CONFLICT DO UPDATE SET state = '', not_before = 0 WHERE state <> ''"
     };
 }
-pub(super) use anew;
 
 /// Readings lag behind writes. An account that only a write's answer has told of is not doubted before this has passed
 /// (designing for eventual consistency: minutes; clients in the field poll for up to 15).
@@ -46,8 +45,8 @@ pub(super) enum Source<'r> {
     Answer,
     /// A reading.
     Reading(&'r Round),
-    /// The first reading of a tenant: once it has ended everybody is marked and every key made in the order of the index,
-    /// which is many times quicker than one by one. Only whoever it tells of twice is marked at once: they may have been
+    /// The first reading of a tenant: once it has ended every key is made in the order of the index, and the next plan marks
+    /// whom the rules concern, which is many times quicker than one by one. Only whoever it tells of twice is marked at once: they may have been
     /// planned in between.
     FirstReading(&'r Round),
 }
@@ -411,15 +410,7 @@ pub(super) fn rebuild_keys(c: &Connection, tenant: i64, keyed: &BTreeSet<Attribu
 /// A tenant was read for the first time: what [`Store::fold`] put off.
 pub(super) fn first_reading_ended(c: &Connection, tenant: &TenantRow) -> Result<(), StoreError> {
     rebuild_keys(c, tenant.id, &tenant.keyed)?;
-    for route in &tenant.routes_out {
-        let natives = concat!(
-            "INSERT INTO unsettled (route, home) SELECT ?1, object FROM observations ",
-            "WHERE tenant = ?2 AND external = 0 ORDER BY object",
-            anew!()
-        );
-        c.execute(natives, params![route, tenant.id])?;
-    }
-    // Whoever was tied to one of these people before: on all routes of the tenant everybody is considered anew.
+    // Its people, and whoever was tied to one of them before: on all routes of the tenant everybody is considered anew.
     c.execute("UPDATE routes SET fingerprint = '' WHERE home = ?1 OR target = ?1", [tenant.id])?;
     Ok(())
 }

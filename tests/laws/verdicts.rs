@@ -152,6 +152,12 @@ proptest! {
             prop_assert!(link.initialised || !before.initialised);
             prop_assert!(!link.disabled_by_us || before.disabled_by_us, "considering blocks nobody");
         }
+        if case.link.is_none() && !plan::wants_account(&scene.route, &case.home, &case.member_of) {
+            let is_settled = matches!(considered.decision, Decision::Settled) && considered.link.is_none();
+            prop_assert!(is_settled, "nobody would consider this person: {:?}", considered.decision);
+            let asked = plan::question(&scene.route, &case.home, &case.member_of, None, NOW);
+            prop_assert_eq!(asked, plan::Question::default());
+        }
         let Decision::Do(change) = considered.decision else { return Ok(()) };
         prop_assert_eq!(case.home.standing(), Standing::Native, "an external user is exported");
         let ours = case.link.is_some();

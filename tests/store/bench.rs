@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crosstie::model::{
-    ActionKind, Attribute, Cursor, DeltaItem, DeltaPage, Edit, Edits, Link, News, ObjectId, Origin, Outcome, Person,
-    Removal, RouteName, Selection, TenantName, Then, Tie, Timestamp, Trigger, Value, WriteError,
+    ActionKind, Attribute, Cursor, DeltaItem, DeltaPage, Edit, Edits, Link, News, ObjectId, Origin, Outcome, Ownership,
+    Person, Removal, RouteName, Selection, TenantName, Then, Tie, Timestamp, Trigger, Value, WriteError,
 };
+use crosstie::plan::PlannedRoute;
+use crosstie::rules::RuleSet;
 use crosstie::store::{Ask, AskKind, LinkChange, Mode, Record, Round, Store, TenantSetup};
 
 pub const NOW: Timestamp = Timestamp(1_795_392_000_000);
@@ -171,6 +174,15 @@ pub fn tie(store: &Store, home: &ObjectId, account: &ObjectId) {
 }
 pub fn unsettled(store: &Store, route: &RouteName) -> Vec<ObjectId> {
     store.unsettled(route, crosstie::store::Among::All, None, 1_000).unwrap()
+}
+/// A route as it is planned, under these rules.
+pub fn planned(route: RouteName, rules: &str) -> PlannedRoute {
+    let rules = RuleSet::parse("staff", rules).unwrap().0;
+    PlannedRoute { name: route, rules: vec![Arc::new(rules)], ownership: Ownership::default() }
+}
+/// The route goes by rules with this fingerprint now, that take everybody.
+pub fn notice(store: &Store, route: RouteName, fingerprint: &str) {
+    store.notice_rules(&planned(route, "[attributes]\n"), fingerprint).unwrap();
 }
 pub fn settle_all(store: &Store) {
     for route in [route(), back()] {

@@ -1,10 +1,7 @@
 //! Is everybody found who can be found, and nobody else?
 
-use std::sync::Arc;
-
 use crosstie::model::{ObjectId, Presence, Removal};
-use crosstie::plan::{Case, PlannedRoute};
-use crosstie::rules::RuleSet;
+use crosstie::plan::Case;
 use crosstie::store::Store;
 
 use super::bench::*;
@@ -13,10 +10,7 @@ const RULES: &str = "[[match]]\ntarget = \"mail\"\nsource = \"[mail]\"\n\
                      [[match]]\ntarget = \"otherMails\"\nsource = \"[mail]\"\n[attributes]\n";
 
 fn case(store: &Store, home: &ObjectId) -> Case {
-    let rules = RuleSet::parse("staff", RULES).unwrap().0;
-    store
-        .case(&PlannedRoute { name: route(), rules: vec![Arc::new(rules)], ownership: Default::default() }, home, NOW)
-        .unwrap()
+    store.case(&planned(route(), RULES), home, NOW).unwrap()
 }
 fn answers(store: &Store) -> [Vec<ObjectId>; 3] {
     let answers = case(store, &guid(1)).answers;

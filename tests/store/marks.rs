@@ -1,11 +1,9 @@
 //! Who is considered again, and who is left in peace? Everyone whom a change concerns, and nobody else.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use crosstie::model::{ObjectId, Removal, Standing};
-use crosstie::plan::{PlannedRoute, Resolved};
-use crosstie::rules::RuleSet;
+use crosstie::plan::Resolved;
 use crosstie::store::{Among, LinkChange, Pending, Record, Store, Word};
 
 use super::bench::*;
@@ -21,8 +19,8 @@ fn settled() -> Store {
     for n in 1..4 {
         tie(&store, &guid(n), &guid(n + 100));
     }
-    store.notice_rules(&route(), "staff=1").unwrap();
-    store.notice_rules(&back(), "staff=1").unwrap();
+    notice(&store, route(), "staff=1");
+    notice(&store, back(), "staff=1");
     settle_all(&store);
     store
 }
@@ -94,9 +92,7 @@ fn a_managers_account_that_a_reading_tells_of_for_the_first_time_concerns_the_re
 }
 
 fn manager_of_ada(store: &Store) -> Resolved {
-    let rules = RuleSet::parse("staff", "[attributes]\nmanager = \"[manager]\"\n").unwrap().0;
-    let route = PlannedRoute { name: route(), rules: vec![Arc::new(rules)], ownership: Default::default() };
-    let case = store.case(&route, &guid(1), NOW).unwrap();
+    let case = store.case(&planned(route(), "[attributes]\nmanager = \"[manager]\"\n"), &guid(1), NOW).unwrap();
     case.answers.references[&guid(2)].clone()
 }
 
@@ -132,8 +128,7 @@ fn people_who_join_or_leave_a_group() {
     settle_all(&store);
     store.record_members(&north(), "g", &[guid(3), guid(2)]).unwrap();
     assert_eq!(marked(&store), []);
-    let rules = RuleSet::parse("staff", "[attributes]\n").unwrap().0;
-    let planned = PlannedRoute { name: route(), rules: vec![Arc::new(rules)], ownership: Default::default() };
+    let planned = planned(route(), "[attributes]\n");
     let of = |n| store.case(&planned, &guid(n), NOW).unwrap().member_of;
     assert_eq!((of(1), of(2)), (BTreeSet::new(), BTreeSet::from(["g".to_owned()])));
 }
@@ -145,19 +140,46 @@ fn other_rules_concern_everybody_native_and_everybody_linked_once() {
     // Ada has changed sides; her account is still ours.
     read(&store, &north(), false, vec![seen(&guid(1), &[("userPrincipalName", "ada#EXT#@north.example")])], NOW);
     settle_all(&store);
-    store.notice_rules(&route(), "staff=1").unwrap();
+    notice(&store, route(), "staff=1");
     assert_eq!(marked(&store), []);
-    store.notice_rules(&route(), "staff=2").unwrap();
+    notice(&store, route(), "staff=2");
     assert_eq!(marked(&store), [guid(1), guid(2), guid(3)]);
     settle_all(&store);
-    store.notice_rules(&route(), "staff=2").unwrap();
+    notice(&store, route(), "staff=2");
     assert_eq!(marked(&store), []);
+}
+
+/// Whoever the rules do not want is left in peace, unless there is an account, or a word that other rules led to.
+#[test]
+fn of_people_whom_the_rules_do_not_want_only_those_are_marked_to_whom_something_may_be_due() {
+    let store = settled();
+    let staff = |n: u32, text: &str| seen(&guid(n), &[("department", text)]);
+    let home = vec![staff(4, "staff"), staff(5, "pupils"), staff(6, "pupils"), staff(7, "staff"), staff(8, "pupils")];
+    read(&store, &north(), false, home, NOW);
+    read(&store, &north(), false, vec![removed(&guid(7), Removal::Soft)], NOW);
+    store.record_members(&north(), guid(77).as_str(), &[guid(8)]).unwrap();
+    settle_all(&store);
+    store.explain_unsettled(&route(), &guid(6), "held", "two accounts match").unwrap();
+    let only_staff =
+        "[[scope]]\nall = [{ attribute = \"department\", operator = \"EQUALS\", value = \"staff\" }]\n[attributes]\n";
+    store.notice_rules(&planned(route(), only_staff), "staff=2").unwrap();
+    // 1 to 3 have links, 4 is wanted; 5 is a pupil, and so is 6, who was held before; 7 is wanted, and gone.
+    assert_eq!(marked(&store), [guid(1), guid(2), guid(3), guid(4), guid(6)]);
+    assert_eq!(store.word_on(&route(), &guid(6)).unwrap(), Word::News);
+    settle_all(&store);
+    let with_group = format!("[[scope]]\ngroups = [\"{}\"]\n[attributes]\n", guid(77));
+    store.notice_rules(&planned(route(), &with_group), "staff=3").unwrap();
+    assert_eq!(marked(&store), [guid(1), guid(2), guid(3), guid(8)]);
+    settle_all(&store);
+    // Whoever comes to be wanted is a case by that.
+    read(&store, &north(), false, vec![staff(5, "staff"), seen(&guid(7), &[])], NOW);
+    assert_eq!(marked(&store), [guid(5), guid(7)]);
 }
 
 #[test]
 fn the_unsettled_come_in_order_and_in_pages() {
     let store = settled();
-    store.notice_rules(&route(), "staff=2").unwrap();
+    notice(&store, route(), "staff=2");
     let first = store.unsettled(&route(), Among::All, None, 2).unwrap();
     assert_eq!(first, [guid(1), guid(2)]);
     assert_eq!(store.unsettled(&route(), Among::All, first.last(), 2).unwrap(), [guid(3)]);
@@ -168,7 +190,7 @@ fn the_unsettled_come_in_order_and_in_pages() {
 fn while_lanes_drain_only_what_is_new_is_considered() {
     let store = settled();
     let news = |now| store.unsettled(&route(), Among::News(now), None, 9).unwrap();
-    store.notice_rules(&route(), "staff=2").unwrap();
+    notice(&store, route(), "staff=2");
     assert_eq!(news(NOW).len(), 3, "nobody was considered under these rules");
     let pending = Pending { action: "update".to_owned(), lane: "updates".to_owned(), writes: 1 };
     store.pend(&route(), &guid(1), &pending, NOW).unwrap();
@@ -223,10 +245,10 @@ fn a_route_that_was_left_out_for_a_while_has_everybody_considered_anew() {
     read(&store, &south(), false, vec![seen(&guid(9), &[("displayName", "y")])], NOW);
     assert_eq!(unsettled(&store, &back()), [], "nobody is marked for a route that is not there");
     store.set_up(&setups(&["mail"]), &[route(), back()]).unwrap();
-    store.notice_rules(&back(), "staff=1").unwrap();
+    notice(&store, back(), "staff=1");
     assert!(unsettled(&store, &back()).contains(&guid(9)), "who came meanwhile is never looked at");
     // The one that stayed has lost nothing, and has nobody looked at without need.
-    store.notice_rules(&route(), "staff=1").unwrap();
+    notice(&store, route(), "staff=1");
     assert_eq!(marked(&store), []);
 }
 

@@ -79,13 +79,15 @@ fn whom_a_round_has_told_of_comes_in_that_order_and_nobody_else_does() {
     store.record_page(&north(), &first, &more(vec![ada(3), guest, ada(1)], "page2"), NOW).unwrap();
     read(&store, &south(), true, vec![ada(9)], NOW);
     store.record_page(&north(), &first, &more(vec![ada(2), ada(3), gone], "page3"), NOW).unwrap();
-    let told = |after, at_most| {
-        let people = store.arrived(&north(), after, at_most).unwrap();
-        (people.iter().map(|(_, who)| who.clone()).collect::<Vec<_>>(), people.last().map(|(place, _)| *place))
-    };
+    let rules = "[[scope]]\nall = [{ attribute = \"mail\", operator = \"EQUALS\", value = \"a@x\" }]\n[attributes]\n";
+    let told = |after, at_most| store.arrived(&planned(route(), rules), after, at_most).unwrap();
     let (first_one, place) = told(0, 1);
     assert_eq!((first_one, told(0, 9).0), (vec![guid(3)], vec![guid(3), guid(2)]));
     assert_eq!(told(place.unwrap(), 9).0, [guid(2)]);
+    // Whom the rules do not want is passed over.
+    store.record_page(&north(), &first, &more(vec![seen(&guid(4), &[("mail", "b@x")])], "page4"), NOW).unwrap();
+    let (nobody, place) = told(told(0, 2).1.unwrap(), 9);
+    assert_eq!((nobody, told(place.unwrap(), 9)), (vec![], (vec![], None)));
     // Another round begins: whom it has not told of yet is nobody's to plan.
     let second = round(&store, &north(), true);
     assert!(told(0, 9).0.is_empty());
@@ -163,6 +165,7 @@ fn every_form_of_an_id_comes_back() {
         assert_eq!(observed.object.as_str(), form);
         assert_eq!(observed.attributes.get("displayName").and_then(Value::as_text).unwrap_or_default(), form);
     }
+    notice(&store, route(), "rules");
     let mut marked: Vec<String> = unsettled(&store, &route()).iter().map(ToString::to_string).collect();
     let mut expected: Vec<String> = forms.iter().map(ToString::to_string).collect();
     marked.sort();

@@ -21,6 +21,7 @@ fn the_state_is_the_last_word_about_the_user() {
     let ada = guid(1);
     assert_eq!(store.state_of(&route(), &ada).unwrap(), None);
     read(&store, &north(), true, vec![seen(&ada, &[("userPrincipalName", "ada@north.example")])], NOW);
+    notice(&store, route(), "rules");
     let state = |state: &str, detail: &str| Some(State { state: state.to_owned(), detail: detail.to_owned() });
     assert_eq!(store.state_of(&route(), &ada).unwrap(), state("", ""));
     store.explain_unsettled(&route(), &ada, "held", "2 accounts match").unwrap();

@@ -70,11 +70,12 @@ fn of_whom_a_full_round_said_nothing_nothing_is_concluded_before_a_look() {
     let store = memory();
     let all = |n| seen(&guid(n), &[("mail", "a@x")]);
     full(&store, &north(), &["mail"], vec![all(1), all(2), all(3)]);
+    notice(&store, route(), "rules");
     assert_eq!(unsettled(&store, &route()).len(), 3);
     // A new attribute: the two that it does not mention may well have one.
     let with = vec![seen(&guid(1), &[("mail", "a@x"), ("city", "Leeds")])];
     full(&store, &north(), &["city", "mail"], with);
-    store.notice_rules(&route(), "other rules").unwrap();
+    notice(&store, route(), "other rules");
     assert_eq!(unsettled(&store, &route()), [guid(1)]);
     assert_eq!(store.natives(&north(), None, 10).unwrap(), [guid(1)]);
     store.record_look(&north(), seen(&guid(2), &[("mail", "a@x"), ("city", "York")]), NOW).unwrap();
