@@ -244,11 +244,12 @@ impl TakenOut {
 }
 
 /// What is wrong with the row of a tombstone, given the hash of the row before?
-pub(super) fn fault(row: &Row<'_>, body: &str, previous: &str) -> Result<Option<String>, StoreError> {
-    if log::hash(body) != row.get::<_, String>(8)? {
+pub(super) fn fault(row: &Row<'_>, previous: &str) -> Result<Option<String>, StoreError> {
+    let body: String = row.get(7)?;
+    if log::hash(&body) != row.get::<_, String>(8)? {
         return Ok(Some("its text does not have its hash".to_owned()));
     }
-    let Ok(tombstone) = parse(body) else { return Ok(Some("its text is no entry".to_owned())) };
+    let Ok(tombstone) = parse(&body) else { return Ok(Some("its text is no entry".to_owned())) };
     if tombstone.previous != previous {
         return Ok(Some("it does not follow from the entry before".to_owned()));
     }

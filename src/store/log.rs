@@ -1,6 +1,5 @@
 //! What was done, and can the record be trusted?
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
@@ -8,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::codec::{signed, unsigned};
-use super::erasures::{self, Item, NO_TENANT, THERE_AGAIN, TakenOut, Tombstone};
+use super::erasures::{self, Item};
 use super::filter::{Filter, passes, sql_of};
 use super::{Store, StoreError, run_facts};
 use crate::model::{ActionKind, Attribute, ObjectId, RouteName, Timestamp, Trigger, Value, WriteError};
@@ -16,14 +15,14 @@ use crate::model::{ActionKind, Attribute, ObjectId, RouteName, Timestamp, Trigge
 /// Hashed before every entry: no other text of ours can pass for an entry.
 const DOMAIN: &[u8] = b"crosstie change log v1\n";
 /// What the first entry names as its predecessor.
-const GENESIS: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+pub(super) const GENESIS: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 /// What an entry names as its predecessor where there are some, and the record of the last one is gone: no hash is this one.
 const HEADLESS: &str = "sha256:ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff";
 /// In `meta`: number and hash of the last entry. A log whose tail was cut does not end there.
-const HEAD: &str = "log_head";
+pub(super) const HEAD: &str = "log_head";
 
 /// Every column of the log, in the order in which it is read.
-const COLUMNS: &str = "seq, at, run, home, target, action, outcome, body, hash";
+pub(super) const COLUMNS: &str = "seq, at, run, home, target, action, outcome, body, hash";
 
 /// Before and after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,25 +88,6 @@ pub struct LogEntry {
     pub hash: String,
 }
 
-/// What a verification found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verified {
-    /// Whole, up to this entry.
-    Whole {
-        /// How many entries.
-        entries: u64,
-        /// The last one's hash; the same as kept elsewhere means the same log.
-        head: String,
-    },
-    /// The first entry that does not follow from the ones before.
-    Broken {
-        /// Its number.
-        seq: u64,
-        /// What is wrong with it.
-        what: String,
-    },
-}
-
 pub(super) fn hash(body: &str) -> String {
     hash_in(DOMAIN, body)
 }
@@ -117,23 +97,8 @@ pub(super) fn hash_in(domain: &[u8], body: &str) -> String {
     format!("sha256:{:x}", Sha256::new().chain_update(domain).chain_update(body.as_bytes()).finalize())
 }
 
-/// What [`LogEntry`] says of its place and its columns, read without a copy: a verification passes over millions.
-#[derive(Deserialize)]
-struct Frame<'b> {
-    seq: u64,
-    at: &'b str,
-    run: u64,
-    #[serde(borrow)]
-    route: Cow<'b, str>,
-    action: ActionKind,
-    outcome: &'b str,
-    #[serde(default)]
-    facts: Option<&'b str>,
-    previous: &'b str,
-}
-
 /// `17 sha256:…`
-fn parse_head(text: &str) -> Option<(u64, String)> {
+pub(super) fn parse_head(text: &str) -> Option<(u64, String)> {
     let (seq, hash) = text.split_once(' ')?;
     Some((seq.parse().ok()?, hash.to_owned()))
 }
@@ -307,113 +272,8 @@ impl Store {
     pub fn log_head(&self) -> Result<Option<(u64, String)>, StoreError> {
         Ok(Self::meta(&self.connection, HEAD)?.as_deref().and_then(parse_head))
     }
-
-    /// Walks the whole chain.
-    ///
-    /// # Errors
-    /// SQLite's. A broken chain is an answer, not an error.
-    pub fn verify_log(&self) -> Result<Verified, StoreError> {
-        Ok(self.walk_log()?.0)
-    }
-
-    /// Walks the whole chain. Answers also what tombstones say, and of a whole chain the tombstones.
-    ///
-    /// # Errors
-    /// SQLite's. A broken chain is an answer, not an error.
-    pub fn walk_log(&self) -> Result<(Verified, TakenOut, Vec<Tombstone>), StoreError> {
-        // One moment of the file: entries and the record of their end are read apart, and a sync may write in between.
-        let _moment = self.connection.unchecked_transaction()?;
-        // What a tombstone says comes after the entries that it speaks of. Where there is none, as nearly always, one walk does.
-        let (nothing, mut met) = (TakenOut::default(), false);
-        let verified = self.walk(&nothing, &mut met)?;
-        if !met && matches!(verified, Verified::Whole { .. }) {
-            return Ok((verified, nothing, Vec::new()));
-        }
-        let taken_out = self.taken_out()?;
-        let verified = self.walk(&taken_out, &mut met)?;
-        let is_whole = matches!(verified, Verified::Whole { .. });
-        Ok((verified, taken_out, if is_whole { self.tombstones()? } else { Vec::new() }))
-    }
-
-    /// `met`: there is a tombstone.
-    fn walk(&self, taken_out: &TakenOut, met: &mut bool) -> Result<Verified, StoreError> {
-        let broken = |seq, what: String| Ok(Verified::Broken { seq, what });
-        let mut statement = self.connection.prepare(&format!("SELECT {COLUMNS} FROM log ORDER BY seq"))?;
-        let mut rows = statement.query([])?;
-        let (mut entries, mut head) = taken_out.beginning().unwrap_or((0, GENESIS.to_owned()));
-        let mut facts = run_facts::Checked::new(&self.connection);
-        while let Some(row) = rows.next()? {
-            let seq = unsigned(row.get(0)?);
-            *met |= row.get_ref(3)?.as_str().is_ok_and(|home| home == NO_TENANT);
-            if taken_out.holds(seq) {
-                return broken(seq, THERE_AGAIN.to_owned());
-            }
-            if seq != entries + 1 {
-                return broken(entries + 1, format!("entry {} is missing", entries + 1));
-            }
-            match taken_out.fault(row, &head)? {
-                Some(None) => {
-                    (entries, head) = (seq, row.get(8)?);
-                    continue;
-                }
-                Some(Some(what)) => return broken(seq, what),
-                None => {}
-            }
-            if let Some(what) = fault(row, &head, &mut facts)? {
-                return broken(seq, what);
-            }
-            entries = seq;
-            head = row.get(8)?;
-        }
-        match Self::meta(&self.connection, HEAD)?.as_deref().map(parse_head) {
-            None if entries > 0 => broken(entries, "the record of the log's end is missing".to_owned()),
-            Some(None) => broken(entries, "the record of the log's end is no such record".to_owned()),
-            Some(Some((end, _))) if end > entries => {
-                broken(entries + 1, format!("the log ends here, but was written up to entry {end}"))
-            }
-            Some(Some((end, _))) if end < entries => {
-                broken(end + 1, format!("it was not written by us: the log was written up to entry {end}"))
-            }
-            Some(Some((_, known))) if known != head => {
-                broken(entries, "it is not the entry that was written last".to_owned())
-            }
-            _ => Ok(Verified::Whole { entries, head }),
-        }
-    }
 }
 
 pub(super) fn parse(body: &str) -> Result<LogEntry, StoreError> {
     serde_json::from_str(body).map_err(|e| StoreError::Damaged(format!("a change-log entry: {e}")))
-}
-
-/// What is wrong with one row, given the hash of the row before?
-fn fault(
-    row: &rusqlite::Row<'_>,
-    previous: &str,
-    facts: &mut run_facts::Checked<'_>,
-) -> Result<Option<String>, StoreError> {
-    let column = |i| Ok::<_, StoreError>(row.get_ref(i)?.as_str().map_err(rusqlite::Error::from)?);
-    let (body, home) = (column(7)?, column(3)?);
-    if home == NO_TENANT {
-        return erasures::fault(row, body, previous);
-    }
-    if hash(body) != column(8)? {
-        return Ok(Some("its text does not have its hash".to_owned()));
-    }
-    let Ok(entry) = serde_json::from_str::<Frame<'_>>(body) else {
-        return Ok(Some("its text is no entry".to_owned()));
-    };
-    if entry.previous != previous {
-        return Ok(Some("it does not follow from the entry before".to_owned()));
-    }
-    let same = entry.seq == unsigned(row.get(0)?)
-        && entry.at == Timestamp(unsigned(row.get(1)?)).rfc3339()
-        && entry.run == unsigned(row.get(2)?)
-        && entry.route.split_once("->") == Some((home, column(4)?))
-        && entry.action.as_str() == column(5)?
-        && entry.outcome == column(6)?;
-    if !same {
-        return Ok(Some("its columns do not say what its text says".to_owned()));
-    }
-    facts.fault(entry.facts, entry.run)
 }

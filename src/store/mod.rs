@@ -23,6 +23,7 @@ mod runs;
 mod status;
 mod throttles;
 mod unsettled;
+mod verify;
 mod writer;
 mod writes;
 
@@ -39,7 +40,7 @@ pub use erasures::{Erased, Event, Item, Place, Signer, TakenOut, Tombstone, Word
 pub use filter::Filter;
 pub use forget::{Stays, Traces};
 pub use links::LinkChange;
-pub use log::{EditEntry, LogEntry, Party, Verified};
+pub use log::{EditEntry, LogEntry, Party};
 pub use observations::LAG_ALLOWANCE_SECONDS;
 pub use open::Mode;
 pub use outbox::{HookStatus, NewAlert, RunEnd, WaitingAlert};
@@ -51,6 +52,7 @@ pub use runs::RunRow;
 pub use status::{InLane, RouteStatus, StatusReport, TenantStatus, Unsettled, WriterStatus};
 pub use throttles::Throttled;
 pub use unsettled::{Among, Pending, Word};
+pub use verify::Verified;
 pub use writer::{Gone, HEARTBEAT_SECONDS, SignedOn, TakenOver, Writer};
 pub use writes::{Ask, AskKind, Record};
 

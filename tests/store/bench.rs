@@ -10,7 +10,7 @@ use crosstie::model::{
 };
 use crosstie::plan::PlannedRoute;
 use crosstie::rules::RuleSet;
-use crosstie::store::{Ask, AskKind, LinkChange, Mode, Record, Round, Store, TenantSetup};
+use crosstie::store::{Ask, AskKind, Circumstances, LinkChange, Mode, Record, Round, Store, TenantSetup};
 
 pub const NOW: Timestamp = Timestamp(1_795_392_000_000);
 /// Longer than the allowance for readings that lag behind writes.
@@ -174,6 +174,15 @@ pub fn tie(store: &Store, home: &ObjectId, account: &ObjectId) {
 }
 pub fn unsettled(store: &Store, route: &RouteName) -> Vec<ObjectId> {
     store.unsettled(route, crosstie::store::Among::All, None, 1_000).unwrap()
+}
+pub fn circumstances() -> Circumstances {
+    Circumstances {
+        version: "0.1.0".to_owned(),
+        host: "hall".to_owned(),
+        user: "ada".to_owned(),
+        config: "sha256:c0".to_owned(),
+        rules: BTreeMap::from([("staff".to_owned(), "sha256:50".to_owned())]),
+    }
 }
 /// A route as it is planned, under these rules.
 pub fn planned(route: RouteName, rules: &str) -> PlannedRoute {

@@ -1,21 +1,9 @@
 //! Does every entry name the run that it came from, and is nothing of that bent unseen?
 
-use std::collections::BTreeMap;
-
 use crosstie::model::{RunId, Trigger};
-use crosstie::store::{Circumstances, Filter, Store, Verified};
+use crosstie::store::{Filter, Store, Verified};
 
 use super::bench::*;
-
-fn circumstances() -> Circumstances {
-    Circumstances {
-        version: "0.1.0".to_owned(),
-        host: "hall".to_owned(),
-        user: "ada".to_owned(),
-        config: "sha256:c0".to_owned(),
-        rules: BTreeMap::from([("staff".to_owned(), "sha256:50".to_owned())]),
-    }
-}
 
 fn write(store: &Store, run: RunId) -> Option<String> {
     let ask = crosstie::store::Ask { run, ..ask(&guid(1), Some(&guid(101))) };

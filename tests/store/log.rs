@@ -1,6 +1,6 @@
 //! Is every tampering with the change log found, at the first entry that is wrong?
 
-use crosstie::model::{ActionKind, Outcome, Timestamp};
+use crosstie::model::{ActionKind, Outcome, Timestamp, Trigger};
 use crosstie::store::{Filter, LogEntry, Record, Store, Verified};
 use sha2::{Digest, Sha256};
 
@@ -68,6 +68,40 @@ fn a_cut_tail_is_named() {
     assert_eq!(after("DELETE FROM log").0, 1);
     assert_eq!(after("DELETE FROM meta WHERE name = 'log_head'").0, 5);
     assert_eq!(after("UPDATE meta SET value = 'nonsense' WHERE name = 'log_head'").0, 5);
+}
+
+/// A long log is checked in batches, on several cores: whatever comes to light first, the first wrong entry is named.
+#[test]
+fn of_many_wrong_entries_the_first_is_named() {
+    const MANY: u64 = 1_200;
+    let folder = Folder::new();
+    let store = folder.write();
+    let run = store.begin_run_in(&circumstances(), Trigger::Manual, NOW).unwrap();
+    let late = store.begin_run_in(&circumstances(), Trigger::Manual, NOW).unwrap();
+    for n in 1..=MANY {
+        let mut ask = ask(&guid(7), None);
+        ask.run = if n < 900 { run } else { late };
+        store.record(record(ask, None)).unwrap();
+    }
+    assert!(matches!(store.verify_log().unwrap(), Verified::Whole { entries: MANY, .. }));
+    // From the end to the beginning, each time one more.
+    for (sql, first) in [
+        ("DELETE FROM log WHERE seq = 1200", 1200),
+        ("UPDATE log SET at = at + 1 WHERE seq = 1199", 1199),
+        ("DELETE FROM log WHERE seq = 1100", 1100),
+        ("UPDATE log SET body = replace(body, 'Lead', 'Boss') WHERE seq = 1024", 1024),
+        ("DELETE FROM run_facts WHERE run = 2", 900),
+        ("UPDATE log SET hash = 'sha256:0' WHERE seq = 700", 700),
+        ("UPDATE log SET outcome = 'failed' WHERE seq = 513", 513),
+        ("UPDATE log SET body = '{}' WHERE seq = 512", 512),
+        ("UPDATE log SET body = 'sha256:0' WHERE seq = 257", 257),
+        ("UPDATE log SET run = 9 WHERE seq = 256", 256),
+        ("UPDATE log SET target = '' WHERE seq = 255", 255),
+        ("UPDATE run_facts SET body = '' WHERE run = 1", 1),
+    ] {
+        folder.sql().execute_batch(sql).unwrap();
+        assert_eq!(broken_at(&store), first, "{sql}");
+    }
 }
 
 /// An entry that anybody who knows the format could make: its hash is right.
