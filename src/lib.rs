@@ -11,6 +11,7 @@
 //! | 1 | [`quota`] | may we write now? |
 //! | 2 | [`plan`] | what should change? |
 //! | 2 | [`ports`] | which doors lead to the world? |
+//! | 2 | [`cores`] | how is work spread over the machine? |
 //! | 3 | [`config`] | which tenants and routes are there? |
 //! | 3 | [`store`] | what do we remember? |
 //! | 4 | [`graph`] | how does one speak to a tenant over HTTP? |
@@ -21,6 +22,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod cores;
 pub mod engine;
 pub mod graph;
 pub mod model;

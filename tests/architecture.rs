@@ -8,7 +8,7 @@ use std::path::Path;
 const FLOORS: [&[&str]; 6] = [
     &["model"],
     &["rules", "quota"],
-    &["plan", "ports"],
+    &["plan", "ports", "cores"],
     &["config", "store"],
     &["graph", "engine", "sim", "notify"],
     &["cli"],

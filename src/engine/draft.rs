@@ -9,14 +9,21 @@ use super::lanes::{self, Lanes, Whose};
 use super::run::LetThrough;
 use super::{Cycle, Drafted, EngineError, Readings, planned, steps, write_windows};
 use crate::config::{Config, Route};
-use crate::model::{ActionKind, Attribute, Change, ObjectId, RouteName, Selection, TenantName, Timestamp};
-use crate::plan::{self, Claims, Decision, Foundation, Plan, PlannedRoute, Resolved, RoutePlan};
+use crate::cores;
+use crate::model::{ActionKind, Attribute, ObjectId, RouteName, Selection, TenantName, Timestamp};
+use crate::plan::{self, Case, Claims, Due, Fate, Foundation, Plan, PlannedRoute, RoutePlan, Weighed};
 use crate::ports::{Clock, DirectoryRead};
 use crate::quota;
 use crate::store::{Among, Reading, StoreError};
 
 /// Cases gathered in one transaction.
 pub(super) const CASES_AT_ONCE: u32 = 1_000;
+/// Of these, as many as another core weighs at a time: half a millisecond's work, hundreds of times what handing it over
+/// takes.
+const CASES_A_JOB: usize = 50;
+/// Threads that weigh. What is known of people is looked up by one, which takes about as long as to weigh them: more than a
+/// few would have nothing to do.
+const WEIGHERS_MAX: usize = 3;
 
 /// Lanes by target, and whom the guard has let through: what surrounds a plan that is made while others are carried out.
 pub(super) type Around<'x> = (&'x BTreeMap<TenantName, Lanes>, &'x RefCell<BTreeMap<RouteName, LetThrough>>);
@@ -255,9 +262,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             after = Some(last.clone());
             some.retain(|home| !drafting.is_busy(&route.name, home));
             self.store.together(|| {
-                for home in &some {
-                    linked += u64::from(self.consider(&planned, &foundation, home, known, &mut draft)?);
-                }
+                linked += self.consider(&planned, &foundation, &some, known, &mut draft)?;
                 Ok(())
             })?;
             // Others write and read meanwhile, and whoever asks us to stop is heard.
@@ -281,59 +286,90 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         Ok(known)
     }
 
-    /// Answers whether somebody with a known account is in the draft now.
+    /// Considers these people, in their order. What is known of some is looked up while others are weighed on other cores.
+    /// Answers how many with a known account are in the draft by that.
     fn consider(
         &self,
         route: &PlannedRoute,
         foundation: &Foundation,
-        home: &ObjectId,
+        people: &[ObjectId],
         known: bool,
         draft: &mut RoutePlan,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<u64, StoreError> {
         let now = self.clock.now();
-        let case = self.store.case(route, home, now)?;
-        let considered = plan::consider(route, &case, now);
-        let link = considered.link.as_ref().or(case.link.as_ref());
-        let linked = link.is_some_and(|link| link.account().is_some());
-        if let Some(link) = considered.link.as_ref().filter(|_| known) {
-            self.store.remember_link(link)?;
-        }
-        if case.link.as_ref().is_some_and(|l| !l.initialised) {
-            draft.still_provisioning.insert(home.clone());
-        }
-        match considered.decision {
-            Decision::Do(change) => {
-                let unresolved = |(whom, to): (&ObjectId, &Resolved)| (*to == Resolved::Nobody).then(|| whom.clone());
-                let awaited: BTreeSet<ObjectId> = case.answers.references.iter().filter_map(unresolved).collect();
-                if !awaited.is_empty() {
-                    draft.awaited.insert(home.clone(), awaited);
+        let at_once = if plan::chooses_values(route) { 1 } else { CASES_A_JOB };
+        // With a single job there is nothing to do meanwhile.
+        let helpers = if people.len() > CASES_A_JOB && at_once > 1 { WEIGHERS_MAX } else { 0 };
+        // The cases come back: memory goes quickest where it came from.
+        let weigh = |cases: Vec<Case>| -> (Vec<Weighed>, Vec<Case>) {
+            (cases.iter().map(|case| plan::weigh(route, foundation, case, now)).collect(), cases)
+        };
+        cores::in_order(helpers, weigh, |line| {
+            let mut linked = 0;
+            for some in people.chunks(at_once) {
+                let cases = some.iter().map(|home| self.store.case(route, home, now));
+                line.hand_over(cases.collect::<Result<_, _>>()?);
+                while let Some((weighed, _)) = line.ready() {
+                    linked += self.take(route, weighed, known, draft)?;
                 }
-                self.claim(route, &change)?;
-                if change.matched_account().is_some() {
-                    draft.leaned_on.insert(home.clone(), plan::leaned_on(route, &case, now));
-                }
-                draft.basis.insert(home.clone(), foundation.basis(&case));
-                draft.changes.push(change);
-                return Ok(linked);
             }
-            Decision::Hold(hold) => {
-                draft.held.push(plan::hold_of(&route.name, &case.home, hold));
-                return Ok(linked);
+            while let Some((weighed, _)) = line.next_answer() {
+                linked += self.take(route, weighed, known, draft)?;
             }
-            Decision::Settled | Decision::Waiting(_) if !known => {}
-            Decision::Settled => self.store.settle(&route.name, home)?,
-            Decision::Waiting(until) => {
-                self.store.explain_unsettled(&route.name, home, "waiting", &until.rfc3339())?;
-            }
-        }
-        Ok(false)
+            Ok(linked)
+        })
     }
 
-    /// The next to be considered must choose other values than this change gives.
-    fn claim(&self, route: &PlannedRoute, change: &Change) -> Result<(), StoreError> {
-        for (attribute, value) in plan::claims(route, change) {
-            self.store.claim(&change.route, &change.home.id, &attribute, &value)?;
+    /// Takes into the draft, and remembers, what becomes of people. Answers how many with a known account are in it by that.
+    fn take(
+        &self,
+        route: &PlannedRoute,
+        weighed: Vec<Weighed>,
+        known: bool,
+        draft: &mut RoutePlan,
+    ) -> Result<u64, StoreError> {
+        let mut linked = 0;
+        for Weighed { home, is_linked, is_provisioning, link, fate } in weighed {
+            if let Some(link) = link.filter(|_| known) {
+                self.store.remember_link(&link)?;
+            }
+            if is_provisioning {
+                draft.still_provisioning.insert(home.clone());
+            }
+            match fate {
+                Fate::Due(due) => {
+                    linked += u64::from(is_linked);
+                    self.put_down(*due, draft)?;
+                }
+                Fate::Held(held) => {
+                    linked += u64::from(is_linked);
+                    draft.held.push(*held);
+                }
+                Fate::Settled | Fate::Waiting(_) if !known => {}
+                Fate::Settled => self.store.settle(&route.name, &home)?,
+                Fate::Waiting(until) => {
+                    self.store.explain_unsettled(&route.name, &home, "waiting", &until.rfc3339())?;
+                }
+            }
         }
+        Ok(linked)
+    }
+
+    fn put_down(&self, due: Due, draft: &mut RoutePlan) -> Result<(), StoreError> {
+        let Due { change, awaited, leaned_on, basis, claims } = due;
+        let home = &change.home.id;
+        if !awaited.is_empty() {
+            draft.awaited.insert(home.clone(), awaited);
+        }
+        // The next to be considered must choose other values than this change gives.
+        for (attribute, value) in claims {
+            self.store.claim(&change.route, home, &attribute, &value)?;
+        }
+        if let Some(addresses) = leaned_on {
+            draft.leaned_on.insert(home.clone(), addresses);
+        }
+        draft.basis.insert(home.clone(), basis);
+        draft.changes.push(change);
         Ok(())
     }
 

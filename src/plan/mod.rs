@@ -17,6 +17,7 @@ mod rule_edits;
 mod saved;
 mod scope;
 mod undo;
+mod weigh;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -47,6 +48,7 @@ pub use rule_edits::{Part, RuleEdit};
 pub use saved::{Kept, SavedPlan, Stale, Staleness, adds_only_references, file_lines, keep_to, undo_fingerprint};
 pub use scope::Verdict;
 pub use undo::{Done, Inverse, inverse};
+pub use weigh::{Due, Fate, Weighed, chooses_values, weigh};
 
 /// A route as the planner sees it.
 #[derive(Clone, Debug)]
@@ -252,12 +254,14 @@ pub fn question(
 /// The unique values that a change gives to an account: nobody else may choose them from now on.
 pub fn claims(route: &PlannedRoute, change: &Change) -> Vec<(Attribute, String)> {
     let Some(rules) = route.rules_named(&change.rules) else { return Vec::new() };
-    let written = change.unredacted();
-    let claim = |attribute: Attribute| match written.get(&attribute) {
-        Some((_, Some(Value::Text(value)))) => Some((attribute, folded(value))),
-        _ => None,
-    };
-    rules.unique_attributes().into_iter().filter_map(claim).collect()
+    let unique = rules.unique_attributes();
+    let mut claims = Vec::new();
+    for (attribute, [_, after]) in change.pairs() {
+        if let (Some(attribute), Some(Value::Text(value))) = (unique.get(attribute), after) {
+            claims.push((attribute.clone(), folded(value)));
+        }
+    }
+    claims
 }
 
 /// What should happen to this user's account on this route?

@@ -4,11 +4,6 @@
 //! other cores, a batch of rows at a time.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
-use std::num::NonZero;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use rusqlite::Row;
 use serde::Deserialize;
@@ -17,11 +12,12 @@ use super::codec::unsigned;
 use super::erasures::{self, NO_TENANT, THERE_AGAIN, TakenOut, Tombstone};
 use super::log::{COLUMNS, GENESIS, HEAD, hash, parse_head};
 use super::{Store, StoreError, run_facts};
+use crate::cores::{Line, in_order};
 use crate::model::{ActionKind, Timestamp};
 
 /// Rows that are checked in one go: 200 KB of text, so that handing them over costs nothing, and a dozen of them little memory.
 const BATCH_ROWS: usize = 256;
-/// Threads that check. One checks about as fast as rows are read; what they cannot take, the reader checks by itself.
+/// Threads that check. One does about as fast as rows are read; beyond two the reader is what all wait for.
 const CHECKERS_MAX: usize = 2;
 
 /// What a verification found.
@@ -87,11 +83,6 @@ struct Checked {
     named: Vec<(u64, Option<String>, u64)>,
 }
 
-struct Job {
-    batch: Batch,
-    answer: Sender<Checked>,
-}
-
 impl Batch {
     fn lift(&mut self, row: &Row<'_>, previous: &str) -> Result<(), StoreError> {
         if self.rows.is_empty() {
@@ -155,29 +146,17 @@ fn frame<'b>(row: &Lifted, texts: [&'b str; 6], previous: &str) -> Result<Frame<
     if same { Ok(entry) } else { Err("its columns do not say what its text says") }
 }
 
-/// Checks batches until there are no more.
-fn check(jobs: &Mutex<Receiver<Job>>) {
-    loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { batch, answer }) = job else { return };
-        // Nobody listens any more where the reader has given up.
-        let _ = answer.send(batch.checked());
-    }
-}
-
 /// The reader's end: batches on their way, in the order of the log.
-struct Checking<'s> {
+struct Checking<'s, 'l> {
     facts: run_facts::Checked<'s>,
-    /// `None`: no thread could be had.
-    jobs: Option<SyncSender<Job>>,
-    under_way: VecDeque<Receiver<Checked>>,
+    line: &'s mut Line<'l, Batch, Checked>,
     filling: Batch,
     spare: Vec<Batch>,
     /// The first that has come to light.
     fault: Option<Fault>,
 }
 
-impl Checking<'_> {
+impl Checking<'_, '_> {
     /// Has the row of a write checked, given the hash of the row before. Answers whether it is worth while to go on.
     fn take(&mut self, row: &Row<'_>, previous: &str) -> Result<bool, StoreError> {
         self.filling.lift(row, previous)?;
@@ -191,20 +170,8 @@ impl Checking<'_> {
             return Ok(true);
         }
         let batch = std::mem::replace(&mut self.filling, self.spare.pop().unwrap_or_default());
-        let (answer, answered) = channel();
-        self.under_way.push_back(answered);
-        let job = Job { batch, answer };
-        let left = match &self.jobs {
-            Some(jobs) => jobs.try_send(job).err(),
-            None => Some(TrySendError::Full(job)),
-        };
-        if let Some(TrySendError::Full(Job { batch, answer }) | TrySendError::Disconnected(Job { batch, answer })) =
-            left
-        {
-            let _ = answer.send(batch.checked());
-        }
-        while let Some(Ok(checked)) = self.under_way.front().map(Receiver::try_recv) {
-            self.under_way.pop_front();
+        self.line.hand_over(batch);
+        while let Some(checked) = self.line.ready() {
             self.judge(checked)?;
         }
         Ok(self.fault.is_none())
@@ -213,9 +180,8 @@ impl Checking<'_> {
     /// Waits for whatever is under way. Answers the first fault.
     fn end(&mut self) -> Result<Option<Fault>, StoreError> {
         self.send()?;
-        while let Some(answered) = self.under_way.pop_front() {
-            let stopped = "the change log was not checked to its end: a thread stopped";
-            self.judge(answered.recv().map_err(|_| StoreError::Damaged(stopped.to_owned()))?)?;
+        while let Some(checked) = self.line.next_answer() {
+            self.judge(checked)?;
         }
         Ok(self.fault.take())
     }
@@ -267,17 +233,10 @@ impl Store {
 
     /// `met`: there is a tombstone.
     fn walk(&self, taken_out: &TakenOut, met: &mut bool) -> Result<Verified, StoreError> {
-        let (jobs, inbox) = sync_channel(CHECKERS_MAX);
-        let inbox = Mutex::new(inbox);
-        thread::scope(|scope| {
-            let cores = thread::available_parallelism().map_or(1, NonZero::get);
-            let start = || thread::Builder::new().spawn_scoped(scope, || check(&inbox)).is_ok();
-            // One core is the reader's.
-            let has_help = (0..CHECKERS_MAX.min(cores - 1)).filter(|_| start()).count() > 0;
+        in_order(CHECKERS_MAX, Batch::checked, |line| {
             let mut checking = Checking {
                 facts: run_facts::Checked::new(&self.connection),
-                jobs: has_help.then_some(jobs),
-                under_way: VecDeque::new(),
+                line,
                 filling: Batch::default(),
                 spare: Vec::new(),
                 fault: None,
@@ -296,7 +255,7 @@ impl Store {
         &self,
         taken_out: &TakenOut,
         met: &mut bool,
-        checking: &mut Checking<'_>,
+        checking: &mut Checking<'_, '_>,
     ) -> Result<Verified, StoreError> {
         let broken = |seq, what: String| Ok(Verified::Broken { seq, what });
         let mut statement = self.connection.prepare(&format!("SELECT {COLUMNS} FROM log ORDER BY seq"))?;
