@@ -73,8 +73,8 @@ impl Store {
         at_most: u32,
     ) -> Result<Vec<ObjectId>, StoreError> {
         let sql = "SELECT u.home FROM unsettled u WHERE u.route = ?1 AND u.home > ?2 AND NOT EXISTS \
-                   (SELECT 1 FROM observations o JOIN tenants t ON t.id = o.tenant WHERE o.tenant = ?4 \
-                   AND o.object = u.home AND o.suspect = 1 AND o.confirmed = 1 AND o.round < t.round) \
+                   (SELECT 1 FROM observations o WHERE o.tenant = ?4 \
+                   AND o.object = u.home AND o.suspect = 1 AND o.confirmed = 1 AND o.round = 0) \
                    AND (?5 IS NULL OR u.state = '' OR (u.state = 'failed' AND u.not_before <= ?5) \
                    OR (u.state = 'waiting' AND u.detail <= ?6)) \
                    ORDER BY u.home LIMIT ?3";
@@ -107,9 +107,8 @@ impl Store {
         after: Option<&ObjectId>,
         at_most: u32,
     ) -> Result<Vec<ObjectId>, StoreError> {
-        let sql = "SELECT o.object FROM observations o JOIN tenants t ON t.id = o.tenant WHERE o.tenant = ?1 \
-                   AND o.object > ?2 AND o.external = 0 \
-                   AND NOT (o.suspect = 1 AND o.confirmed = 1 AND o.round < t.round) ORDER BY o.object LIMIT ?3";
+        let sql = "SELECT object FROM observations WHERE tenant = ?1 AND object > ?2 AND external = 0 \
+                   AND NOT (suspect = 1 AND confirmed = 1 AND round = 0) ORDER BY object LIMIT ?3";
         let mut statement = self.connection.prepare_cached(sql)?;
         let after = after.map(codec::object).unwrap_or_default();
         objects(statement.query(params![self.tenant(tenant)?.id, after, at_most])?)

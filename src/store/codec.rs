@@ -1,10 +1,7 @@
 //! In which form do values lie in the file?
 
-use std::collections::BTreeMap;
-
-use uuid::Uuid;
-
 use serde::Serializer;
+use uuid::Uuid;
 
 use super::StoreError;
 use crate::model::{Attribute, Attributes, Edits, ObjectId, Presence, Timestamp, Value};
@@ -42,13 +39,19 @@ pub(super) fn object_id(bytes: &[u8]) -> Result<ObjectId, StoreError> {
 
 /// JSON with sorted keys: equal attributes are equal text.
 pub(super) fn attributes(attributes: &Attributes) -> Result<String, StoreError> {
-    serde_json::to_string(attributes).map_err(|e| StoreError::Damaged(e.to_string()))
+    object_of(attributes.iter())
 }
 
 /// The values that these edits set, as [`attributes`] has them.
 pub(super) fn values(edits: &Edits) -> Result<String, StoreError> {
-    let values: BTreeMap<&Attribute, &Value> = edits.iter().filter_map(|(a, edit)| Some((a, edit.value()?))).collect();
-    serde_json::to_string(&values).map_err(|e| StoreError::Damaged(e.to_string()))
+    object_of(edits.iter().filter_map(|(attribute, edit)| Some((attribute, edit.value()?))))
+}
+
+/// Both maps are sorted. Left to itself, an empty one would be written as a list.
+fn object_of<'v>(values: impl Iterator<Item = (&'v Attribute, &'v Value)>) -> Result<String, StoreError> {
+    let mut json = Vec::new();
+    let written = serde_json::Serializer::new(&mut json).collect_map(values).map_err(|e| e.to_string());
+    written.and_then(|()| String::from_utf8(json).map_err(|e| e.to_string())).map_err(StoreError::Damaged)
 }
 
 /// Back from [`attributes`].
@@ -100,6 +103,16 @@ pub(super) fn maybe_rfc3339<S: Serializer>(at: &Option<Timestamp>, to: S) -> Res
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn nobodys_values_are_an_object_too() {
+        assert_eq!(
+            (attributes(&Attributes::new()).unwrap(), values(&Edits::new()).unwrap()),
+            ("{}".into(), "{}".into())
+        );
+        // As a version wrote it that left it to the map.
+        assert_eq!(read_attributes("[]").unwrap(), Attributes::new());
+    }
 
     proptest! {
         #[test]

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use rusqlite::{OptionalExtension as _, params};
 use serde_json::Value as Json;
 
-use super::codec;
 use super::{Filter, Store, StoreError};
+use super::{codec, mentions};
 use crate::model::{Attribute, ObjectId, Presence, TenantName, Value};
 
 /// What stands in the place of a text that names somebody who was erased.
@@ -102,6 +102,7 @@ impl Store {
     /// SQLite's; nobody is forgotten then.
     pub fn forget_the_gone(&self) -> Result<u64, StoreError> {
         self.transaction(|c| {
+            mentions::forget(c)?;
             for of_them in [
                 "DELETE FROM keys WHERE (tenant, object) IN",
                 "DELETE FROM memberships WHERE (tenant, object) IN",

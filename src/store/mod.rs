@@ -12,6 +12,7 @@ mod forget;
 mod full_disk;
 mod links;
 mod log;
+mod mentions;
 mod observations;
 mod open;
 mod outbox;

@@ -51,6 +51,14 @@ pub(super) enum Source<'r> {
     FirstReading(&'r Round),
 }
 
+/// What became of one item of news.
+pub(super) enum Folded {
+    /// A full round has told what was known, with nothing to write: the round keeps the id (see `mentions.rs`).
+    ToldAgain(Vec<u8>),
+    /// What it says is in the file, and changes the tenant's size by so much: see [`resize`].
+    Kept(i64),
+}
+
 struct Row {
     observed: Observed,
     round: i64,
@@ -94,8 +102,9 @@ impl Store {
         let tenant = self.tenant(tenant)?;
         self.transaction(|c| {
             let object = codec::object(&item.object);
-            let grown = self.fold(c, &tenant, &item, Source::Answer, now)?;
-            resize(c, tenant.id, grown)?;
+            if let Folded::Kept(grown) = self.fold(c, &tenant, &item, Source::Answer, now)? {
+                resize(c, tenant.id, grown)?;
+            }
             let sql = "UPDATE observations SET suspect = 2, confirmed = 1, learned_at = ?3 \
                        WHERE tenant = ?1 AND object = ?2";
             c.prepare_cached(sql)?.execute(params![tenant.id, object, signed(now.0)])?;
@@ -134,8 +143,6 @@ impl Store {
     }
 
     /// Folds one item of news, keeps the keys, and marks everyone whom it concerns.
-    ///
-    /// Answers by how much that changes the tenant's size: see [`resize`].
     pub(super) fn fold(
         &self,
         c: &Connection,
@@ -143,7 +150,7 @@ impl Store {
         item: &DeltaItem,
         source: Source<'_>,
         now: Timestamp,
-    ) -> Result<i64, StoreError> {
+    ) -> Result<Folded, StoreError> {
         let object = codec::object(&item.object);
         let round = match source {
             Source::Answer => None,
@@ -154,8 +161,12 @@ impl Store {
         if let (Some(stored), Some(round)) = (&stored, in_full_round)
             && stored.is_told_again(item)?
         {
+            // Planning ahead goes by the row (see `Store::arrived`).
+            if stored.is_beyond_doubt() && !matches!(source, Source::FirstReading(_)) {
+                return Ok(Folded::ToldAgain(object));
+            }
             mention(c, tenant.id, &object, round, now)?;
-            return Ok(0);
+            return Ok(Folded::Kept(0));
         }
         let known = stored.map(|stored| stored.read(&item.object)).transpose()?;
         let known = known.as_ref();
@@ -190,11 +201,11 @@ impl Store {
         let same = known
             .is_some_and(|k| !changed && k.round == row.round && k.confirmed == row.confirmed && k.doubt == row.doubt);
         if same {
-            return Ok(0);
+            return Ok(Folded::Kept(0));
         }
         write(c, tenant.id, &object, &row)?;
         if !changed {
-            return Ok(0);
+            return Ok(Folded::Kept(0));
         }
         let old = known.map(|k| &k.observed);
         if !matches!(source, Source::FirstReading(_)) {
@@ -203,7 +214,7 @@ impl Store {
         } else if old.is_some() {
             mark(c, tenant, &object, old, &row.observed)?;
         }
-        Ok(i64::from(counts(&row.observed)) - i64::from(old.is_some_and(counts)))
+        Ok(Folded::Kept(i64::from(counts(&row.observed)) - i64::from(old.is_some_and(counts))))
     }
 }
 
@@ -245,6 +256,12 @@ impl Stored {
         let News::Seen(edits) = &item.news else { return Ok(false) };
         let stands = self.presence == codec::presence(Presence::Present) && self.doubt != Doubt::LookedAt as i64;
         Ok(stands && codec::values(edits)? == self.attributes)
+    }
+
+    /// Would nothing but the round be written, and can the row do without? Where it says that the last full round did not
+    /// mention the user, it cannot.
+    fn is_beyond_doubt(&self) -> bool {
+        self.doubt == Doubt::None as i64 && self.confirmed && self.round > 0
     }
 
     fn read(self, object: &ObjectId) -> Result<Row, StoreError> {

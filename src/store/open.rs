@@ -14,7 +14,7 @@ use super::{Store, StoreError, claims};
 use crate::model::{FileMode, Timestamp};
 
 /// `PRAGMA user_version` of the schema below. One more for every change of it, with the upgrade in [`upgrade`].
-const VERSION: i64 = 5;
+const VERSION: i64 = 6;
 /// "XTIE" in ASCII: tells our files from any other SQLite database.
 const APPLICATION_ID: i64 = 0x5854_4945;
 /// Page cache. People lie in the order in which they came and keys are made in order, so that little is touched at random; of a
@@ -26,11 +26,12 @@ const BUSY_MILLIS: u32 = 5_000;
 const COPY_PAGES: i32 = 4_096;
 const SCHEMA: &str = include_str!("schema.sql");
 /// The step that leads to each version from the one before it.
-const UPGRADES: [(i64, &str); 4] = [
+const UPGRADES: [(i64, &str); 5] = [
     (2, include_str!("upgrade_2.sql")),
     (3, include_str!("upgrade_3.sql")),
     (4, include_str!("upgrade_4.sql")),
     (5, include_str!("upgrade_5.sql")),
+    (6, include_str!("upgrade_6.sql")),
 ];
 /// Pages of the write-ahead log that are carried into the file in one go. A page that a reading writes again before then is
 /// carried once: with SQLite's 1,000 it is after each page of users.

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codec::{signed, unsigned};
-use super::observations::{self, Source};
+use super::mentions;
+use super::observations::{self, Folded, Source};
 use super::{Store, StoreError};
 use crate::model::{Attribute, DeltaPage, Selection, TenantName, Then, Timestamp};
 
@@ -193,6 +194,7 @@ impl Store {
                 let sql = "UPDATE tenants SET link = NULL, next_link = NULL, round = round + 1, selection = ?2 \
                            WHERE id = ?1";
                 c.execute(sql, params![id, names(&known.shared(selection))])?;
+                mentions::clear(c, id)?;
             }
             let number: i64 = c.query_row("SELECT round FROM tenants WHERE id = ?1", [id], |r| r.get(0))?;
             Ok(Round { full, number: unsigned(number), selection: selection.clone(), began: now })
@@ -215,10 +217,14 @@ impl Store {
         let first = round.full && self.readings(tenant)? == 0;
         let source = if first { Source::FirstReading(round) } else { Source::Reading(round) };
         self.transaction(|c| {
-            let mut grown = 0;
+            let (mut grown, mut told) = (0, Vec::new());
             for item in &page.items {
-                grown += self.fold(c, &row, item, source, now)?;
+                match self.fold(c, &row, item, source, now)? {
+                    Folded::Kept(by) => grown += by,
+                    Folded::ToldAgain(object) => told.push(object),
+                }
             }
+            mentions::put_down(c, row.id, &told)?;
             resize(c, row.id, grown)?;
             match &page.then {
                 Then::More(link) => go_on(c, row.id, round, link),
@@ -247,9 +253,7 @@ fn go_on(c: &Connection, tenant: i64, round: &Round, link: &str) -> Result<(), S
 
 fn finish(c: &Connection, tenant: i64, round: &Round, link: &str, now: Timestamp) -> Result<(), StoreError> {
     if round.full {
-        let sql = "UPDATE observations SET suspect = 1 \
-                   WHERE tenant = ?1 AND round < ?2 AND presence <> 2 AND suspect <> 1";
-        c.execute(sql, params![tenant, signed(round.number)])?;
+        mentions::doubt_the_others(c, tenant, round)?;
     }
     let sql = "UPDATE tenants SET link = ?2, selection = ?3, issued_at = ?4, read_at = ?4, readings = readings + 1, \
                next_link = NULL WHERE id = ?1";

@@ -1,4 +1,4 @@
--- Version 5. Object ids are 16 bytes where they are GUIDs (see codec.rs); times are milliseconds since 1970, UTC.
+-- Version 6. Object ids are 16 bytes where they are GUIDs (see codec.rs); times are milliseconds since 1970, UTC.
 
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
 
@@ -50,7 +50,7 @@ CREATE TABLE observations (
   external INTEGER NOT NULL,
   attributes TEXT NOT NULL,              -- JSON object, keys sorted
   manager BLOB,
-  round INTEGER NOT NULL,                -- last full round that mentioned it
+  round INTEGER NOT NULL,                -- last full round that told news of it; 0: the last one that ended did not mention it
   confirmed INTEGER NOT NULL,            -- a reading has mentioned it; 0: known only from the answer to a write
   suspect INTEGER NOT NULL,              -- 1: has to be looked at one by one; 2: a look has shown it at learned_at
   learned_at INTEGER NOT NULL,
@@ -59,6 +59,10 @@ CREATE TABLE observations (
 ) STRICT;
 CREATE INDEX observations_by_manager ON observations (tenant, manager) WHERE manager IS NOT NULL;
 CREATE INDEX observations_suspect ON observations (tenant) WHERE suspect = 1;
+
+-- Whom the full round under way has told of without any news, a page in each row: ids, each behind its length (4 bytes, the lowest
+-- first).
+CREATE TABLE mentions (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL REFERENCES tenants, objects BLOB NOT NULL) STRICT;
 
 -- Folded values by which accounts are found: match attributes, mail, and '#ext' (the address in a guest's sign-in name).
 CREATE TABLE keys (

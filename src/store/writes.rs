@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::codec::{signed, unsigned};
 use super::log::{EditEntry, LogEntry, Party};
-use super::observations::Source;
+use super::observations::{Folded, Source};
 use super::{LinkChange, Store, StoreError, log, readings};
 use crate::model::{
     ActionKind, Attribute, DeltaItem, ObjectId, Origin, Outcome, Person, RouteName, RunId, TenantName, Timestamp,
@@ -149,8 +149,9 @@ impl Store {
                 spend(c, budget, record.at, 1)?;
             }
             if let Some(item) = &record.learned {
-                let grown = self.fold(c, &target, item, Source::Answer, record.at)?;
-                readings::resize(c, target.id, grown)?;
+                if let Folded::Kept(grown) = self.fold(c, &target, item, Source::Answer, record.at)? {
+                    readings::resize(c, target.id, grown)?;
+                }
             }
             self.change_link(c, &route, &record.ask.home.id, &record.link)?;
             log::append(c, entry(&record), record.at)

@@ -30,6 +30,53 @@ fn only_the_end_of_a_full_round_makes_suspects() {
     }
 }
 
+/// What a full round tells again costs no write for each of them, and yet whoever it leaves out is found.
+#[test]
+fn people_of_whom_a_full_round_tells_nothing_new_are_not_written_anew() {
+    let folder = Folder::new();
+    let store = folder.write();
+    let all = || (1..9).map(|n| seen(&guid(n), &[("displayName", "A")])).collect::<Vec<_>>();
+    read(&store, &south(), true, all(), NOW);
+    let rows = || dump(&folder.path(), "SELECT * FROM observations ORDER BY object");
+    let (before, kept) = (rows(), || dump(&folder.path(), "SELECT count(*) FROM mentions"));
+    let next = round(&store, &south(), true);
+    store.record_page(&south(), &next, &more(all()[..4].to_vec(), "p2"), LATER).unwrap();
+    assert_eq!((rows(), kept()), (before.clone(), vec!["Integer(1)".to_owned()]));
+    drop(store);
+    let store = folder.write();
+    store.record_page(&south(), &next, &done(all()[4..].to_vec(), "d"), LATER).unwrap();
+    assert_eq!((rows(), kept()), (before, vec!["Integer(0)".to_owned()]));
+    assert!(suspects(&store).is_empty());
+    // One was left out, and comes again in a later round.
+    read(&store, &south(), true, all()[1..].to_vec(), LATER);
+    assert_eq!(suspects(&store), [guid(1)]);
+    assert_eq!(store.natives(&south(), None, 1).unwrap(), [guid(2)], "nothing is concluded");
+    read(&store, &south(), true, all()[2..].to_vec(), LATER);
+    assert_eq!(suspects(&store), [guid(1), guid(2)]);
+    read(&store, &south(), true, all(), LATER);
+    assert!(suspects(&store).is_empty());
+    // A write makes somebody doubtful whom every round has told of: they are considered all the same.
+    store.doubt(&south(), &guid(1)).unwrap();
+    assert_eq!((suspects(&store), store.natives(&south(), None, 1).unwrap()), (vec![guid(1)], vec![guid(1)]));
+}
+
+/// Whoever is to be forgotten is in no list of ids either.
+#[test]
+fn a_round_that_was_cut_short_begins_anew_when_people_are_forgotten() {
+    let folder = Folder::new();
+    let store = folder.write();
+    let all = || vec![seen(&guid(1), &[]), seen(&guid(2), &[])];
+    read(&store, &south(), true, all(), NOW);
+    let next = round(&store, &south(), true);
+    store.record_page(&south(), &next, &more(all(), "p2"), NOW).unwrap();
+    assert_eq!(dump(&folder.path(), "SELECT count(*) FROM mentions"), ["Integer(1)"]);
+    store.record_look(&south(), removed(&guid(1), Removal::Hard), NOW).unwrap();
+    assert_eq!(store.forget_the_gone().unwrap(), 1);
+    assert_eq!(dump(&folder.path(), "SELECT count(*) FROM mentions"), ["Integer(0)"]);
+    let reading = store.reading(&south()).unwrap();
+    assert_eq!((reading.progress, reading.link), (None, None), "the ids that it had are not known any more");
+}
+
 #[test]
 fn a_round_that_began_before_counts_for_that_round_only() {
     let store = memory();
