@@ -165,8 +165,7 @@ impl Store {
             if stored.is_beyond_doubt() && !matches!(source, Source::FirstReading(_)) {
                 return Ok(Folded::ToldAgain(object));
             }
-            mention(c, tenant.id, &object, round, now)?;
-            return Ok(Folded::Kept(0));
+            return mention(c, tenant.id, &object, round, now);
         }
         let known = stored.map(|stored| stored.read(&item.object)).transpose()?;
         let known = known.as_ref();
@@ -185,14 +184,9 @@ impl Store {
         let row = Row {
             round: in_full_round.map_or(known.map_or(0, |r| r.round), |r| signed(r.number)),
             confirmed: round.is_some() || known.is_some_and(|r| r.confirmed),
-            doubt: match (round, known.map(|k| k.doubt)) {
-                _ if against_a_look.is_some() => Doubt::Suspect,
-                (Some(r), _) if r.full && unmentioned => Doubt::Suspect,
-                (Some(_), _) if looked_at.is_some() => Doubt::LookedAt,
-                // Seen in a reading: no longer only promised. Values that a full round left out stay in doubt.
-                (Some(r), Some(Doubt::Suspect)) if !r.full && known.is_some_and(|k| k.confirmed) => Doubt::Suspect,
-                (Some(_), _) => Doubt::None,
-                (None, known) => known.unwrap_or(Doubt::Suspect),
+            doubt: match against_a_look {
+                Some(_) => Doubt::Suspect,
+                None => doubt_left(round, known, unmentioned, looked_at.is_some()),
             },
             learned_at: looked_at.filter(|_| round.is_some()).map_or(now, |k| k.learned_at),
             observed: against_a_look.unwrap_or(after),
@@ -200,10 +194,9 @@ impl Store {
         let changed = known.is_none_or(|k| k.observed != row.observed);
         let same = known
             .is_some_and(|k| !changed && k.round == row.round && k.confirmed == row.confirmed && k.doubt == row.doubt);
-        if same {
-            return Ok(Folded::Kept(0));
+        if !same {
+            write(c, tenant.id, &object, &row)?;
         }
-        write(c, tenant.id, &object, &row)?;
         if !changed {
             return Ok(Folded::Kept(0));
         }
@@ -215,6 +208,18 @@ impl Store {
             mark(c, tenant, &object, old, &row.observed)?;
         }
         Ok(Folded::Kept(i64::from(counts(&row.observed)) - i64::from(old.is_some_and(counts))))
+    }
+}
+
+/// Is what is known of a user to be believed, after a reading (`round`) or an answer has told of them?
+fn doubt_left(round: Option<&Round>, known: Option<&Row>, unmentioned: bool, looked_at: bool) -> Doubt {
+    match (round, known.map(|k| k.doubt)) {
+        (Some(r), _) if r.full && unmentioned => Doubt::Suspect,
+        (Some(_), _) if looked_at => Doubt::LookedAt,
+        // Seen in a reading: no longer only promised. Values that a full round left out stay in doubt.
+        (Some(r), Some(Doubt::Suspect)) if !r.full && known.is_some_and(|k| k.confirmed) => Doubt::Suspect,
+        (Some(_), _) => Doubt::None,
+        (None, known) => known.unwrap_or(Doubt::Suspect),
     }
 }
 
@@ -297,11 +302,11 @@ fn stored(c: &Connection, tenant: i64, object: &[u8]) -> Result<Option<Stored>, 
 }
 
 /// A full round has told of the user what was known.
-fn mention(c: &Connection, tenant: i64, object: &[u8], round: &Round, now: Timestamp) -> Result<(), StoreError> {
+fn mention(c: &Connection, tenant: i64, object: &[u8], round: &Round, now: Timestamp) -> Result<Folded, StoreError> {
     let sql = "UPDATE observations SET round = ?3, confirmed = 1, suspect = 0, learned_at = ?4 \
                WHERE tenant = ?1 AND object = ?2";
     c.prepare_cached(sql)?.execute(params![tenant, object, signed(round.number), signed(now.0)])?;
-    Ok(())
+    Ok(Folded::Kept(0))
 }
 
 fn write(c: &Connection, tenant: i64, object: &[u8], row: &Row) -> Result<(), StoreError> {
