@@ -148,10 +148,10 @@ impl Store {
             for budget in &record.budgets {
                 spend(c, budget, record.at, 1)?;
             }
-            if let Some(item) = &record.learned {
-                if let Folded::Kept(grown) = self.fold(c, &target, item, Source::Answer, record.at)? {
-                    readings::resize(c, target.id, grown)?;
-                }
+            if let Some(item) = &record.learned
+                && let Folded::Kept(grown) = self.fold(c, &target, item, Source::Answer, record.at)?
+            {
+                readings::resize(c, target.id, grown)?;
             }
             self.change_link(c, &route, &record.ask.home.id, &record.link)?;
             log::append(c, entry(&record), record.at)
