@@ -62,6 +62,11 @@ impl<J, A> Line<'_, J, A> {
         }
     }
 
+    /// Jobs of which no answer was taken yet.
+    pub fn under_way(&self) -> usize {
+        self.under_way.len()
+    }
+
     /// The next answer, where it is there.
     pub fn ready(&mut self) -> Option<A> {
         let answer = self.under_way.front()?.try_recv().ok()?;
@@ -70,7 +75,7 @@ impl<J, A> Line<'_, J, A> {
     }
 
     /// The next answer, as soon as it is there; `None`: every job is answered. (Or a thread has panicked, and so will whoever
-    /// began this.)
+    /// began this: nothing more is to be asked for.)
     pub fn next_answer(&mut self) -> Option<A> {
         self.under_way.pop_front()?.recv().ok()
     }

@@ -3,9 +3,6 @@
 //! Most of what a full round tells is known, and a row written anew for each of them would write most of the file anew. So
 //! their ids are kept page by page, and compared with everybody's once the round has ended.
 
-use std::iter::Peekable;
-use std::vec::IntoIter;
-
 use rusqlite::{Connection, params};
 
 use super::StoreError;
@@ -54,18 +51,16 @@ pub(super) fn doubt_the_others(c: &Connection, tenant: i64, round: &Round) -> Re
 fn doubt_in_parts(c: &Connection, tenant: i64, round: &Round, part_bytes: u64) -> Result<(), StoreError> {
     let sql = "SELECT coalesce(sum(length(objects)), 0) FROM mentions WHERE tenant = ?1";
     let bytes: i64 = c.query_row(sql, [tenant], |r| r.get(0))?;
+    if bytes == 0 {
+        // A first reading, or one in which everything is new: each row says whether it was written in this round.
+        let sql = "UPDATE observations SET suspect = 1, round = 0 WHERE tenant = ?1 AND round < ?2 AND presence <> 2";
+        c.execute(sql, params![tenant, signed(round.number)])?;
+        return Ok(());
+    }
     let parts = (bytes.unsigned_abs() / part_bytes + 1).min(PARTS_MAX);
     for part in 0..parts {
         let edge = |part: u64| u8::try_from(part * PARTS_MAX / parts).ok();
-        let part = (edge(part).unwrap_or_default(), edge(part + 1));
-        let mut told = told(c, tenant, part)?.into_iter().peekable();
-        // `round` is not in the index that this walks over: who was written in this round is found by the row.
-        let doubt = "UPDATE observations SET suspect = 1, round = 0 \
-                     WHERE tenant = ?1 AND object = ?2 AND round < ?3 AND presence <> 2";
-        let mut doubt = c.prepare_cached(doubt)?;
-        for object in left_out(c, tenant, part, &mut told)? {
-            doubt.execute(params![tenant, object, signed(round.number)])?;
-        }
+        doubt_in_part(c, tenant, round, (edge(part).unwrap_or_default(), edge(part + 1)))?;
     }
     clear(c, tenant)
 }
@@ -99,26 +94,26 @@ fn told(c: &Connection, tenant: i64, (from, to): Part) -> Result<Vec<Vec<u8>>, S
     Ok(told)
 }
 
-/// Who is known in this part and not among them.
-fn left_out(
-    c: &Connection,
-    tenant: i64,
-    (from, to): Part,
-    told: &mut Peekable<IntoIter<Vec<u8>>>,
-) -> Result<Vec<Vec<u8>>, StoreError> {
-    let sql = "SELECT object FROM observations WHERE tenant = ?1 AND object >= ?2 AND (?3 IS NULL OR object < ?3) \
-               ORDER BY object";
-    let mut statement = c.prepare_cached(sql)?;
-    let mut rows = statement.query(params![tenant, [from].as_slice(), to.map(|to| vec![to])])?;
-    let mut others = Vec::new();
+fn doubt_in_part(c: &Connection, tenant: i64, round: &Round, part: Part) -> Result<(), StoreError> {
+    let mut told = told(c, tenant, part)?.into_iter().peekable();
+    // Over the index alone, which the update leaves as it is: `round` is looked up only for those who are not among the told.
+    let sql = "SELECT object FROM observations WHERE tenant = ?1 AND object >= ?2 ORDER BY object";
+    let doubt = "UPDATE observations SET suspect = 1, round = 0 \
+                 WHERE tenant = ?1 AND object = ?2 AND round < ?3 AND presence <> 2";
+    let (mut everybody, mut doubt) = (c.prepare_cached(sql)?, c.prepare_cached(doubt)?);
+    let (from, to) = part;
+    let mut rows = everybody.query(params![tenant, [from].as_slice()])?;
     while let Some(row) = rows.next()? {
         let object = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+        if to.is_some_and(|to| object >= [to].as_slice()) {
+            break;
+        }
         while told.next_if(|one| one.as_slice() < object).is_some() {}
         if told.peek().is_none_or(|one| one.as_slice() != object) {
-            others.push(object.to_vec());
+            doubt.execute(params![tenant, object, signed(round.number)])?;
         }
     }
-    Ok(others)
+    Ok(())
 }
 
 #[cfg(test)]

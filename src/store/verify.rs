@@ -15,8 +15,10 @@ use super::{Store, StoreError, run_facts};
 use crate::cores::{Line, in_order};
 use crate::model::{ActionKind, Timestamp};
 
-/// Rows that are checked in one go: 200 KB of text, so that handing them over costs nothing, and a dozen of them little memory.
+/// Rows that are checked in one go: 200 KB of text, so that handing them over costs nothing.
 const BATCH_ROWS: usize = 256;
+/// Batches that are read and not judged yet: 3 MB.
+const BATCHES_MAX: usize = 16;
 /// Threads that check. One does about as fast as rows are read; beyond two the reader is what all wait for.
 const CHECKERS_MAX: usize = 2;
 
@@ -172,6 +174,12 @@ impl Checking<'_, '_> {
         let batch = std::mem::replace(&mut self.filling, self.spare.pop().unwrap_or_default());
         self.line.hand_over(batch);
         while let Some(checked) = self.line.ready() {
+            self.judge(checked)?;
+        }
+        // Where one checker is held up, the reader waits for it, and does not fill the memory meanwhile.
+        if self.line.under_way() > BATCHES_MAX
+            && let Some(checked) = self.line.next_answer()
+        {
             self.judge(checked)?;
         }
         Ok(self.fault.is_none())
