@@ -51,9 +51,7 @@ impl Bench {
             let mut child = place.command(&["sync"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
             // Into the start, into the reading, into the writing.
             std::thread::sleep(Duration::from_millis(u64::from(rng.next_u32() % 400)));
-            if child.try_wait().unwrap().is_some() {
-                break;
-            }
+            assert!(child.try_wait().unwrap().is_none(), "done after {kills} kills of {KILLS}: it takes more people");
             child.kill().unwrap();
             child.wait().unwrap();
             kills += 1;

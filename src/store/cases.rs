@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Row, params};
+use rusqlite::params;
 
 use super::codec::{self, signed};
 use super::observations;
@@ -36,7 +36,7 @@ impl Store {
             let mut statement = c.prepare(natives)?;
             let mut rows = statement.query([self.tenant(&route.name.home)?.id])?;
             while let Some(row) = rows.next()? {
-                let (object, attributes) = (bytes(row, 0)?, text(row, 1)?);
+                let (object, attributes) = (codec::bytes(row, 0)?, codec::text(row, 1)?);
                 if self.wants_account(route, object, attributes)? {
                     c.prepare_cached("INSERT OR IGNORE INTO unsettled (route, home) VALUES (?1, ?2)")?
                         .execute(params![id, object])?;
@@ -135,8 +135,8 @@ impl Store {
         let (mut people, mut last) = (Vec::new(), None);
         while let Some(row) = rows.next()? {
             last = Some(row.get(0)?);
-            let object = bytes(row, 1)?;
-            if self.wants_account(route, object, text(row, 2)?)? {
+            let object = codec::bytes(row, 1)?;
+            if self.wants_account(route, object, codec::text(row, 2)?)? {
                 people.push(codec::object_id(object)?);
             }
         }
@@ -330,15 +330,7 @@ impl Store {
 fn objects(mut rows: rusqlite::Rows<'_>) -> Result<Vec<ObjectId>, StoreError> {
     let mut objects = Vec::new();
     while let Some(row) = rows.next()? {
-        objects.push(codec::object_id(bytes(row, 0)?)?);
+        objects.push(codec::object_id(codec::bytes(row, 0)?)?);
     }
     Ok(objects)
-}
-
-fn bytes<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r [u8], StoreError> {
-    Ok(row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from)?)
-}
-
-fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, StoreError> {
-    Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
 }

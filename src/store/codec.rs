@@ -1,5 +1,6 @@
 //! In which form do values lie in the file?
 
+use rusqlite::Row;
 use serde::Serializer;
 use uuid::Uuid;
 
@@ -57,6 +58,16 @@ fn object_of<'v>(values: impl Iterator<Item = (&'v Attribute, &'v Value)>) -> Re
 /// Back from [`attributes`].
 pub(super) fn read_attributes(text: &str) -> Result<Attributes, StoreError> {
     serde_json::from_str(text).map_err(|e| StoreError::Damaged(format!("attributes of an observation: {e}")))
+}
+
+/// A column that holds bytes, where it lies.
+pub(super) fn bytes<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r [u8], StoreError> {
+    Ok(row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from)?)
+}
+
+/// A column that holds text, where it lies.
+pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, StoreError> {
+    Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
 }
 
 pub(super) fn presence(presence: Presence) -> i64 {

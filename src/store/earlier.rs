@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::codec::signed;
+use super::codec::{self, signed};
 use super::log::parse;
 use super::observations::LAG_ALLOWANCE_SECONDS;
 use super::{LogEntry, Store, StoreError};
@@ -23,7 +23,7 @@ impl Store {
             if row.get::<_, i64>(0)? < signed(since) {
                 break;
             }
-            let body = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+            let body = codec::text(row, 1)?;
             // Most entries are of somebody else, and need not be read.
             if !body.contains(account.as_str()) {
                 continue;

@@ -6,11 +6,11 @@
 use rusqlite::{Connection, params};
 
 use super::StoreError;
-use super::codec::signed;
+use super::codec::{self, signed};
 use super::readings::Round;
 
-/// Ids that are compared at a time, in bytes: 25,000 GUIDs, which take 2 MB in memory. The rest is passed over once for each
-/// such part, which for a million of them takes less than the part itself.
+/// Ids that are compared at a time, in bytes: 25,000 GUIDs, which take less than 2 MB in memory. All of them are passed over
+/// once for each such part.
 const PART_BYTES: u64 = 1 << 19;
 /// Parts are divided by the first byte of the id.
 const PARTS_MAX: u64 = 256;
@@ -74,7 +74,7 @@ fn told(c: &Connection, tenant: i64, (from, to): Part) -> Result<Vec<Vec<u8>>, S
     let mut rows = statement.query([tenant])?;
     let mut told = Vec::new();
     while let Some(row) = rows.next()? {
-        let mut rest = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+        let mut rest = codec::bytes(row, 0)?;
         while let Some((length, after)) = rest.split_first_chunk() {
             let length = u32::from_le_bytes(*length) as usize;
             let cut = after.split_at_checked(length);
@@ -104,7 +104,7 @@ fn doubt_in_part(c: &Connection, tenant: i64, round: &Round, part: Part) -> Resu
     let (from, to) = part;
     let mut rows = everybody.query(params![tenant, [from].as_slice()])?;
     while let Some(row) = rows.next()? {
-        let object = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+        let object = codec::bytes(row, 0)?;
         if to.is_some_and(|to| object >= [to].as_slice()) {
             break;
         }

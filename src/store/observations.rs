@@ -137,7 +137,7 @@ impl Store {
         let mut rows = statement.query(params![id, signed(young.0)])?;
         let mut suspects = Vec::new();
         while let Some(row) = rows.next()? {
-            suspects.push(codec::object_id(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?);
+            suspects.push(codec::object_id(codec::bytes(row, 0)?)?);
         }
         Ok(suspects)
     }
@@ -413,8 +413,7 @@ pub(super) fn rebuild_keys(c: &Connection, tenant: i64, keyed: &BTreeSet<Attribu
     let mut statement = c.prepare("SELECT object, presence, attributes FROM observations WHERE tenant = ?1")?;
     let mut rows = statement.query([tenant])?;
     while let Some(r) = rows.next()? {
-        let (object, attributes): (Vec<u8>, _) =
-            (r.get(0)?, codec::read_attributes(r.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?);
+        let (object, attributes): (Vec<u8>, _) = (r.get(0)?, codec::read_attributes(codec::text(r, 2)?)?);
         let presence = codec::read_presence(r.get(1)?)?;
         let observed = Observed { object: codec::object_id(&object)?, presence, attributes };
         for (attribute, value) in keys(&observed, keyed) {

@@ -8,16 +8,16 @@ use std::borrow::Cow;
 use rusqlite::Row;
 use serde::Deserialize;
 
-use super::codec::unsigned;
+use super::codec::{self, unsigned};
 use super::erasures::{self, NO_TENANT, THERE_AGAIN, TakenOut, Tombstone};
 use super::log::{COLUMNS, GENESIS, HEAD, hash, parse_head};
 use super::{Store, StoreError, run_facts};
 use crate::cores::{Line, in_order};
 use crate::model::{ActionKind, Timestamp};
 
-/// Rows that are checked in one go: 200 KB of text, so that handing them over costs nothing.
+/// Rows that are checked in one go: a quarter of a megabyte, so that handing them over costs nothing.
 const BATCH_ROWS: usize = 256;
-/// Batches that are read and not judged yet: 3 MB.
+/// Batches that are read and not judged yet: 4 MB.
 const BATCHES_MAX: usize = 16;
 /// Threads that check. One does about as fast as rows are read; beyond two the reader is what all wait for.
 const CHECKERS_MAX: usize = 2;
@@ -41,7 +41,7 @@ pub enum Verified {
     },
 }
 
-/// What [`LogEntry`] says of its place and its columns, read without a copy: a verification passes over millions.
+/// What [`LogEntry`](super::LogEntry) says of its place and its columns, read without a copy: a verification passes over millions.
 #[derive(Deserialize)]
 struct Frame<'b> {
     seq: u64,
@@ -92,7 +92,7 @@ impl Batch {
         }
         let mut ends = [0; 6];
         for (end, column) in ends.iter_mut().zip(3..) {
-            self.text.push_str(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?);
+            self.text.push_str(codec::text(row, column)?);
             *end = self.text.len();
         }
         let (seq, at, run) = (unsigned(row.get(0)?), Timestamp(unsigned(row.get(1)?)), unsigned(row.get(2)?));
@@ -291,7 +291,7 @@ impl Store {
             };
             entries = seq;
             head.clear();
-            head.push_str(row.get_ref(8)?.as_str().map_err(rusqlite::Error::from)?);
+            head.push_str(codec::text(row, 8)?);
             if !goes_on {
                 break;
             }

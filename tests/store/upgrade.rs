@@ -214,3 +214,27 @@ fn the_change_log_of_a_version_3_file_is_whole_before_and_after_and_goes_on() {
     assert_eq!(store.store_id().unwrap(), id);
     whole(&store, 29);
 }
+
+/// Version 5 told whom the last full round had left out by comparing its number with the row's; 6 says so in the row.
+#[test]
+fn whom_the_last_full_round_left_out_is_still_known_after_the_upgrade_from_version_5() {
+    let folder = Folder::new();
+    let store = folder.write();
+    let all = || (1..4).map(|n| seen(&guid(n), &[("displayName", "A")])).collect::<Vec<_>>();
+    read(&store, &north(), true, all(), NOW);
+    read(&store, &north(), true, all()[1..].to_vec(), NOW);
+    store.doubt(&north(), &guid(2)).unwrap();
+    drop(store);
+    // As version 5 had it: 1 was told of by the first round only, the others by both.
+    let five = "DROP TABLE mentions; PRAGMA user_version = 5; \
+                UPDATE observations SET round = CASE WHEN round = 0 THEN 1 ELSE 2 END";
+    folder.sql().execute_batch(five).unwrap();
+    let store = folder.write();
+    assert_eq!(dump(&folder.path(), "PRAGMA user_version"), ["Integer(6)"]);
+    assert_eq!(
+        store.natives(&north(), None, 9).unwrap(),
+        [guid(2), guid(3)],
+        "nothing is concluded of whom it left out"
+    );
+    assert_eq!(store.suspects(&north(), LATER).unwrap(), [guid(1), guid(2)]);
+}
