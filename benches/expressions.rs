@@ -50,7 +50,7 @@ fn person() -> Attributes {
     .into_iter()
     .map(|(name, value)| (Attribute::from(name), Value::from(value)))
     .chain([
-        ("businessPhones".into(), Value::List(vec!["+44 (20) 7946-0958".to_owned()])),
+        ("businessPhones".into(), Value::from(vec!["+44 (20) 7946-0958".to_owned()])),
         ("accountEnabled".into(), Value::Bool(true)),
     ])
     .collect()

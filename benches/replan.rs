@@ -119,7 +119,7 @@ fn guid(kind: u32, n: usize) -> ObjectId {
 fn person(n: usize) -> Attributes {
     let mut user = Attributes::new();
     let mut set = |name: &str, value: Value| drop(user.insert(Attribute::from(name), value));
-    let text = |value: String| Value::Text(value);
+    let text = |value: String| Value::from(value);
     set("userPrincipalName", text(format!("person{n}@north.example")));
     set("mail", text(format!("person{n}@north.example")));
     set("displayName", text(format!("Person {n} of Many")));
@@ -136,7 +136,7 @@ fn person(n: usize) -> Attributes {
     set("usageLocation", text(["GB", "DE", "PT"][n % 3].to_owned()));
     set("preferredLanguage", text("en-GB".to_owned()));
     set("officeLocation", text(format!("Room {}", n % 900)));
-    set("businessPhones", Value::List(vec![format!("+44 20 {n:07}")]));
+    set("businessPhones", Value::from(vec![format!("+44 20 {n:07}")]));
     if n.is_multiple_of(2) {
         set("mobilePhone", text(format!("+44 7{n:09}")));
     }
@@ -215,11 +215,11 @@ impl School {
                 other => panic!("{other:?}"),
             };
             let mut set = |name: &str, value: Value| drop(made.insert(Attribute::from(name), value));
-            set("mail", Value::Text(format!("person{n}@north.example")));
-            set("userPrincipalName", Value::Text(format!("person{n}_north.example#EXT#@south.example")));
+            set("mail", Value::from(format!("person{n}@north.example")));
+            set("userPrincipalName", Value::from(format!("person{n}_north.example#EXT#@south.example")));
             set("accountEnabled", Value::Bool(true));
             if n > 0 {
-                set("manager", Value::Text(guid(2, n / 20).to_string()));
+                set("manager", Value::from(guid(2, n / 20).to_string()));
             }
             (guid(2, n), made)
         };

@@ -104,7 +104,7 @@ fn cases(route: &PlannedRoute, people: &[Observed]) -> [Vec<Case>; 3] {
                 other => panic!("{other:?}"),
             };
             let mut set = |name: &str, value: Value| drop(wanted.insert(Attribute::from(name), value));
-            set("userPrincipalName", Value::Text("p_north.example#EXT#@south.example".to_owned()));
+            set("userPrincipalName", Value::from("p_north.example#EXT#@south.example".to_owned()));
             set("accountEnabled", Value::Bool(true));
             change(&mut wanted);
             let object = ObjectId::new(case_of_new.home.object.as_str().replacen('8', "9", 1));
@@ -125,7 +125,7 @@ fn cases(route: &PlannedRoute, people: &[Observed]) -> [Vec<Case>; 3] {
         new.iter().map(linked).collect()
     };
     let title = |wanted: &mut Attributes| {
-        drop(wanted.insert(Attribute::from("jobTitle"), Value::Text("Dean".to_owned())));
+        drop(wanted.insert(Attribute::from("jobTitle"), Value::from("Dean".to_owned())));
     };
     let (equal, changed) = (linked(&|_| {}), linked(&title));
     [new, equal, changed]

@@ -6,9 +6,9 @@ use std::path::Path;
 
 /// Rooms by floor. A room sees the floors below its own, and nothing else.
 const FLOORS: [&[&str]; 6] = [
-    &["model"],
+    &["model", "cores"],
     &["rules", "quota"],
-    &["plan", "ports", "cores"],
+    &["plan", "ports"],
     &["config", "store"],
     &["graph", "engine", "sim", "notify"],
     &["cli"],

@@ -16,9 +16,9 @@ fn value() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::Bool),
         any::<i64>().prop_map(Value::Integer),
         (-3i64..30).prop_map(Value::Integer),
-        "[ -~äß]{0,8}".prop_map(Value::Text),
+        "[ -~äß]{0,8}".prop_map(Value::from),
         prop_oneof![Just("true"), Just("False"), Just("12"), Just("")].prop_map(Value::from),
-        proptest::collection::vec("[a-c]{0,3}", 0..3).prop_map(Value::List),
+        proptest::collection::vec("[a-c]{0,3}", 0..3).prop_map(Value::from),
     ]
 }
 
@@ -130,7 +130,7 @@ proptest! {
     #[test]
     fn an_operator_and_its_opposite_never_both_hold(user in users(), wanted in "[a-z]{1,3}") {
         for (one, other) in [("EQUALS", "NOT EQUALS"), ("REGEX MATCH", "NOT REGEX MATCH"), ("&", "!&")] {
-            let holds = |name: &str| match Operator::new(name, Some(Value::Text(wanted.clone()))) {
+            let holds = |name: &str| match Operator::new(name, Some(Value::from(wanted.clone()))) {
                 Some(Ok(operator)) => Clause { attribute: "a".into(), operator }.holds(&user),
                 _ => false,
             };

@@ -210,7 +210,7 @@ fn what_is_allowed_is_used_as_it_is_written() {
         other => panic!("{name}: {other:?}"),
     };
     assert_eq!(constant("employeeHireDate"), Value::from("2026-01-01"));
-    assert_eq!(constant("businessPhones"), Value::List(vec!["1".to_owned(), "2".to_owned()]));
+    assert_eq!(constant("businessPhones"), Value::from(vec!["1".to_owned(), "2".to_owned()]));
     assert_eq!(constant("userType"), Value::from("Visitor"));
     let unbounded = |name: &str| rules.attributes[name].unbounded;
     assert!(unbounded("employeeId") && unbounded("businessPhones"));

@@ -229,7 +229,7 @@ fn clauses_hold_as_scoping_filters_do() {
         ("mail", "ENDS_WITH", Some("@north.example".into())),
         ("department", "&", Some("Marketing; Sales".into())),
         ("department", "!&", Some("Presales,Marketing".into())),
-        ("department", "&", Some(Value::List(vec!["Sales".to_owned()]))),
+        ("department", "&", Some(Value::from(vec!["Sales".to_owned()]))),
     ];
     for (attribute, operator, value) in yes {
         assert!(holds(attribute, operator, value.clone()), "{attribute} {operator} {value:?}");
@@ -433,14 +433,14 @@ fn values_are_fitted_to_the_type_that_graph_has() {
     use crosstie::rules::properties::{fitted, is_clearable};
     let fit = |name: &str, value: Value| fitted(&name.into(), value);
     assert_eq!(fit("showInAddressList", "TRUE".into()), Ok(Value::Bool(true)));
-    assert_eq!(fit("businessPhones", "1".into()), Ok(Value::List(vec!["1".to_owned()])));
+    assert_eq!(fit("businessPhones", "1".into()), Ok(Value::from(vec!["1".to_owned()])));
     assert_eq!(fit("employeeId", Value::Integer(7)), Ok("7".into()));
-    assert_eq!(fit("city", Value::List(vec!["a".to_owned()])), Ok("a".into()));
+    assert_eq!(fit("city", Value::from(vec!["a".to_owned()])), Ok("a".into()));
     assert_eq!(fit("businessPhones", "".into()), Ok("".into()));
-    assert!(fit("city", Value::List(vec!["a".to_owned(), "b".to_owned()])).is_err());
+    assert!(fit("city", Value::from(vec!["a".to_owned(), "b".to_owned()])).is_err());
     assert_eq!(fit("department", "d".repeat(64).as_str().into()), Ok("d".repeat(64).as_str().into()));
     assert!(fit("department", "d".repeat(65).as_str().into()).is_err());
-    assert!(fit("businessPhones", Value::List(vec!["1".to_owned(), "2".to_owned()])).is_err());
+    assert!(fit("businessPhones", Value::from(vec!["1".to_owned(), "2".to_owned()])).is_err());
     assert!(fit("showInAddressList", "yes".into()).is_err());
     assert_eq!(fit("newerThanUs", Value::Integer(7)), Ok(Value::Integer(7)));
     assert_eq!(fit("accountEnabled", "False".into()), Ok(Value::Bool(false)));

@@ -299,7 +299,7 @@ fn no_part_gives_more_than_64_kibibytes() {
         let user: Attributes = [(Attribute::new("long"), value)].into_iter().collect();
         Expression::parse(source).expect("an expression").evaluate(Inputs::new(&user, Timestamp(0))).map(drop)
     };
-    let text = |bytes: usize| Value::Text("a".repeat(bytes));
+    let text = |bytes: usize| Value::from("a".repeat(bytes));
     for (source, before) in [("[long]", 0), (r#"Append([long], "b")"#, 1), (r#"PadLeft([long], 65536, "b")"#, 0)] {
         assert_eq!(with(source, text(MOST - before)), Ok(()), "{source}");
     }
@@ -309,9 +309,9 @@ fn no_part_gives_more_than_64_kibibytes() {
     }
     assert_eq!(with("Append([long], [long])", text(300)), Ok(()));
     // What lists carry is counted with one byte for each item.
-    assert_eq!(with("[long]", Value::List(vec!["a".repeat(MOST - 1)])), Ok(()));
-    assert!(with("[long]", Value::List(vec!["a".repeat(MOST)])).is_err());
-    assert!(with("[long]", Value::List(vec![String::new(); MOST + 1])).is_err());
+    assert_eq!(with("[long]", Value::from(vec!["a".repeat(MOST - 1)])), Ok(()));
+    assert!(with("[long]", Value::from(vec!["a".repeat(MOST)])).is_err());
+    assert!(with("[long]", Value::from(vec![String::new(); MOST + 1])).is_err());
 }
 
 fn drawn(source: &str, seed: &str) -> String {
@@ -319,7 +319,7 @@ fn drawn(source: &str, seed: &str) -> String {
     let nobody = Attributes::new();
     let inputs = Inputs { seed: [seed, "mail"], ..Inputs::new(&nobody, Timestamp(0)) };
     match expression.evaluate(inputs) {
-        Ok(Output::Value(Some(Value::Text(text)))) => text,
+        Ok(Output::Value(Some(Value::Text(text)))) => text.into(),
         other => panic!("{source}: {other:?}"),
     }
 }
@@ -376,12 +376,12 @@ fn a_random_text_that_cannot_be_says_which_argument_forbids_it() {
 
 #[test]
 fn a_clause_says_what_is_wrong_with_its_value() {
-    let list = || Value::List(vec!["a".to_owned()]);
+    let list = || Value::from(vec!["a".to_owned()]);
     for (name, value, message) in [
-        ("Includes", Value::Text(String::new()), "holds for nobody"),
+        ("Includes", Value::from(String::new()), "holds for nobody"),
         ("EQUALS", Value::Bool(true), "there are IS TRUE and IS FALSE"),
         ("NOT EQUALS", list(), "`&` and `!&` take a list"),
-        ("Greater_Than", Value::Text("5".to_owned()), "compares whole numbers, and the value is a text"),
+        ("Greater_Than", Value::from("5".to_owned()), "compares whole numbers, and the value is a text"),
         ("Greater_Than_OR_EQUALS", Value::Bool(true), "compares whole numbers, and the value is a Boolean"),
         ("Includes", Value::Integer(5), "needs a text, and the value is a whole number"),
         ("ENDS_WITH", list(), "needs a text, and the value is a list"),
@@ -595,7 +595,7 @@ fn members_that_need_more_rights_are_known() {
 #[test]
 fn a_pattern_that_matches_everywhere_is_paid_for() {
     let replaced = |letters: usize| {
-        let user: Attributes = [(Attribute::new("long"), Value::Text("a".repeat(letters)))].into_iter().collect();
+        let user: Attributes = [(Attribute::new("long"), Value::from("a".repeat(letters)))].into_iter().collect();
         let expression = Expression::parse(r#"Replace([long], , "a", , "b", , )"#).expect("an expression");
         expression.evaluate(Inputs::new(&user, Timestamp(0))).is_ok()
     };

@@ -264,8 +264,8 @@ fn told() -> impl Strategy<Value = Option<Edit>> {
         Just(Some(Edit::Clear)),
         any::<bool>().prop_map(|b| Some(Edit::Set(Value::Bool(b)))),
         any::<i64>().prop_map(|n| Some(Edit::Set(Value::Integer(n)))),
-        any::<String>().prop_map(|s| Some(Edit::Set(Value::Text(s)))),
-        prop::collection::vec(any::<String>(), 0..3).prop_map(|l| Some(Edit::Set(Value::List(l)))),
+        any::<String>().prop_map(|s| Some(Edit::Set(Value::from(s)))),
+        prop::collection::vec(any::<String>(), 0..3).prop_map(|l| Some(Edit::Set(Value::from(l)))),
     ]
 }
 

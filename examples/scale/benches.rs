@@ -47,7 +47,7 @@ impl Bench {
             rows.extend(self.log());
         }
         if wanted("B5") {
-            rows.push(self.unlimited());
+            rows.extend(self.unlimited());
         }
         if wanted("B7") {
             rows.push(self.killed());

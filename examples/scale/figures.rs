@@ -21,6 +21,8 @@ pub enum Target {
     Rate(f64),
     /// A value, and how great it may be.
     Value(f64, f64),
+    /// No more seconds than another program took beside us.
+    AsFastAs(&'static str, f64),
     /// Nobody has said.
     None,
 }
@@ -85,6 +87,7 @@ impl Row {
             Target::Seconds(most) => Some(self.seconds() / most),
             Target::Rate(least) => Some(least / self.rate()),
             Target::Value(value, most) => Some(value / most),
+            Target::AsFastAs(_, seconds) => Some(self.seconds() / seconds),
             Target::None => None,
         }
     }
@@ -97,6 +100,7 @@ impl Row {
             Target::Seconds(most) => format!("≤ {most:.2} s"),
             Target::Rate(least) => format!("≥ {:.0} k/s", least / 1e3),
             Target::Value(_, most) => format!("≤ {most}"),
+            Target::AsFastAs(name, _) => format!("≥ {name}"),
             Target::None => String::new(),
         };
         let memory = self.rss_max.map(|most| format!("≤ {:.0} MB", megabytes(most)));

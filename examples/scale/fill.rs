@@ -83,7 +83,7 @@ pub fn log(folder: &Path, entries: usize) {
         if n % RUN == 0 {
             run = store.begin_run_in(&circumstances, Trigger::Schedule, at).expect("a run");
         }
-        let text = |text: String| Some(Value::Text(text));
+        let text = |text: String| Some(Value::from(text));
         let edits = [
             ("department", text("North - Dance".to_owned()), text(format!("North - {}", n % 7))),
             ("jobTitle", text("Tutor".to_owned()), text(format!("Lecturer {}", n % 9))),

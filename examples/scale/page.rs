@@ -126,6 +126,7 @@ fn ours_beside(bench: &str, case: &str) -> Option<&'static str> {
         "B1" if case.contains("read and map") => Some("cold read + map + store"),
         "B2" => Some("dry run from nothing, both tenants read"),
         "B3" => Some("cycle, 0 changes"),
+        "B5" => Some("provision everybody, quota off"),
         _ => None,
     }
 }

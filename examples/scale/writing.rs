@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::benches::{BY_MAIL, Bench, say};
 use super::figures::{Row, Target};
+use super::peers::WRITER;
 use super::place::Place;
 use super::process::{measured, stopped_when};
 use super::tenants::{PAGE, Tenants};
@@ -19,21 +20,46 @@ use super::virtual_time::Told;
 const KILLS: usize = 50;
 
 impl Bench {
-    /// B5: everybody is provisioned with two writes, as fast as it goes.
-    pub fn unlimited(&self) -> Row {
-        let mut seen = Default::default();
-        let mut stored = 0;
-        let costs = self.often(|_| {
+    /// B5: everybody is provisioned with two writes, as fast as it goes; and the same writes by a peer, in turn with us.
+    pub fn unlimited(&self) -> Vec<Row> {
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let (mut seen, mut their_seen, mut stored) = Default::default();
+        for _ in 0..self.repeat {
             let tenants = self.serve();
             let place = self.empty(&tenants);
-            let cost = place.run(&["sync"]).expect(0);
+            ours.push(place.run(&["sync"]).expect(0));
             (seen, stored) = (tenants.seen(), place.stored());
-            assert_eq!(seen.writes, 2 * self.people as u64, "two writes for each");
-            cost
-        });
-        let mut row = self.row("B5", "provision everybody, quota off", costs);
-        (row.seen, row.stored, row.items) = (seen, stored, self.people);
-        row
+            let written = self.all_provisioned(&tenants);
+            drop(tenants);
+            if let Some(peers) = &self.peers {
+                let tenants = self.serve();
+                theirs.push(peers.provision(&tenants, &self.dir));
+                their_seen = tenants.seen();
+                assert!(self.all_provisioned(&tenants) == written, "the peer writes something else than we do");
+            }
+        }
+        let mut row = self.row("B5", "provision everybody, quota off", ours);
+        (row.seen, row.stored) = (seen, stored);
+        if theirs.is_empty() {
+            return vec![row];
+        }
+        let mut peer = self.row("B5", &format!("peer: {WRITER}, provision everybody"), theirs);
+        peer.seen = their_seen;
+        row.target = Target::AsFastAs(WRITER, peer.seconds());
+        vec![row, peer]
+    }
+
+    /// What was written, whatever ids the accounts were given and in whatever order: two writes for each, one account for each.
+    fn all_provisioned(&self, tenants: &Tenants) -> Vec<String> {
+        let ledger = tenants.ledger();
+        let applied = |kind: &str| ledger.iter().filter(|e| e["kind"] == kind && e["applied"] == true).count();
+        let each = self.people;
+        assert_eq!((ledger.len(), applied("invite"), applied("patch")), (2 * each, each, each), "two writes for each");
+        let accounts: BTreeSet<String> = tenants.addresses("void").into_iter().collect();
+        assert_eq!(accounts.len(), each + 1, "one account for each, and the director");
+        let mut written: Vec<String> = ledger.iter().map(|e| format!("{} {}", e["kind"], e["body"])).collect();
+        written.sort();
+        written
     }
 
     fn empty(&self, tenants: &Tenants) -> Place {

@@ -231,10 +231,10 @@ fn flat(fields: &serde_json::Map<String, Json>) -> Attributes {
 fn plain(value: &Json) -> Option<Value> {
     match value {
         Json::Bool(b) => Some(Value::Bool(*b)),
-        Json::Number(n) => Some(n.as_i64().map_or_else(|| Value::Text(n.to_string()), Value::Integer)),
-        Json::String(text) => Some(Value::Text(text.clone())),
+        Json::Number(n) => Some(n.as_i64().map_or_else(|| Value::from(n.to_string()), Value::Integer)),
+        Json::String(text) => Some(Value::from(text.as_str())),
         Json::Array(items) => {
-            items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<_>>().map(Value::List)
+            items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<Vec<String>>>().map(Value::from)
         }
         Json::Null | Json::Object(_) => None,
     }

@@ -432,7 +432,7 @@ fn without_secrets(mut error: DirectoryError, ask: &Ask) -> DirectoryError {
     let hidden = ask.edits.iter().filter(|(a, _)| ask.redacted.contains(*a)).flat_map(|(_, (b, a))| b.iter().chain(a));
     let mut texts: Vec<String> = hidden
         .flat_map(|value| match value {
-            Value::List(items) => items.clone(),
+            Value::List(items) => items.to_vec(),
             value => vec![value.to_string()],
         })
         .filter(|text| !text.is_empty())

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::task::Poll;
 
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -62,6 +64,11 @@ pub(super) enum Landing {
 /// What a worker does next.
 enum Next {
     Fly(Box<Flight>),
+    Pause(Pause),
+}
+
+/// Why nothing more leaves now.
+enum Pause {
     Wait(Option<Timestamp>),
     Idle,
     Over,
@@ -138,14 +145,16 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
 
     pub(super) async fn work(&mut self) -> Result<(), EngineError> {
         let (directory, store, selection) = (self.directory, self.run.cycle.store, self.selection.clone());
-        let mut flying = FuturesUnordered::new();
+        let (mut flying, mut landed) = (FuturesUnordered::new(), Vec::new());
         let mut stop = self.run.cycle.stop.clone();
         loop {
             // Answers may be there at once; others want their turn all the same.
             tokio::task::coop::consume_budget().await;
-            match self.next(flying.len())? {
-                Next::Fly(flight) => flying.push(fly(directory, store, &selection, *flight)),
-                Next::Idle => {
+            let (flights, pause) = self.turn(std::mem::take(&mut landed), flying.len())?;
+            // Nothing leaves before it is polled, and so before what was asked is committed.
+            flying.extend(flights.into_iter().map(|flight| fly(directory, store, &selection, flight)));
+            match pause {
+                Pause::Idle => {
                     self.lanes.idle.set(true);
                     self.run.changed.notify_one();
                     if self.run.over.get() {
@@ -154,12 +163,12 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
                     let stopped = std::pin::pin!(super::asked_to_stop(&mut stop));
                     select(std::pin::pin!(self.lanes.woken.notified()), stopped).await;
                 }
-                Next::Over if flying.is_empty() => {
+                Pause::Over if flying.is_empty() => {
                     self.lanes.idle.set(true);
                     self.run.changed.notify_one();
                     return Ok(());
                 }
-                Next::Over => {
+                Pause::Over => {
                     let patience = *self.patience.get_or_insert(self.now().plus_seconds(PATIENCE_SECONDS));
                     let bored = async {
                         if !self.run.cycle.stopped() {
@@ -167,19 +176,13 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
                         }
                         self.run.cycle.clock.sleep_until(patience).await;
                     };
-                    match select(flying.next(), std::pin::pin!(bored)).await {
-                        Either::Left((Some(landing), _)) => self.land(landing)?,
+                    match select(std::pin::pin!(landings(&mut flying)), std::pin::pin!(bored)).await {
+                        Either::Left((landings, _)) => landed = landings,
                         // The questions stay open in the store, and the next run finds out what became of them.
-                        Either::Left((None, _)) | Either::Right(_) => return Ok(()),
+                        Either::Right(_) => return Ok(()),
                     }
                 }
-                Next::Wait(until) => {
-                    let landed = async {
-                        match flying.next().await {
-                            Some(landing) => landing,
-                            None => std::future::pending().await,
-                        }
-                    };
+                Pause::Wait(until) => {
                     let others = async {
                         let timer = async {
                             match until {
@@ -191,12 +194,30 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
                         let woken = std::pin::pin!(self.lanes.woken.notified());
                         select(std::pin::pin!(timer), select(stopped, woken)).await;
                     };
-                    if let Either::Left((landing, _)) = select(std::pin::pin!(landed), std::pin::pin!(others)).await {
-                        self.land(landing)?;
+                    let landings = std::pin::pin!(landings(&mut flying));
+                    if let Either::Left((landings, _)) = select(landings, std::pin::pin!(others)).await {
+                        landed = landings;
                     }
                 }
             }
         }
+    }
+
+    /// What the answers teach, and what leaves next: with one commit, for a disk may well be slower than a quota.
+    fn turn(&mut self, landed: Vec<Landing>, flying: usize) -> Result<(Vec<Flight>, Pause), EngineError> {
+        let quiet = landed.is_empty() && self.lanes.queue.borrow().first_lane().is_none();
+        let store = self.run.cycle.store;
+        let turn = || {
+            landed.into_iter().try_for_each(|landing| self.land(landing))?;
+            let mut flights = Vec::new();
+            loop {
+                match self.next(flying + flights.len())? {
+                    Next::Fly(flight) => flights.push(*flight),
+                    Next::Pause(pause) => return Ok((flights, pause)),
+                }
+            }
+        };
+        if quiet { turn() } else { store.in_one_commit(turn) }
     }
 
     fn next(&mut self, flying: usize) -> Result<Next, EngineError> {
@@ -204,20 +225,21 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
             let now = self.now();
             if self.run.cycle.stopped() || self.run.halt.get() {
                 self.leave_the_rest();
-                return Ok(Next::Over);
+                return Ok(Next::Pause(Pause::Over));
             }
             if self.lanes.resting.get() {
                 self.leave_the_rest();
-                return Ok(if flying == 0 { Next::Idle } else { Next::Wait(None) });
+                return Ok(Next::Pause(if flying == 0 { Pause::Idle } else { Pause::Wait(None) }));
             }
             let mut queue = self.lanes.queue.borrow_mut();
             queue.wake(now);
             if flying >= self.room(queue.first_lane(), now) {
-                return Ok(Next::Wait(None));
+                return Ok(Next::Pause(Pause::Wait(None)));
             }
             let Some(job) = queue.pop() else {
                 let due = queue.next_due();
-                return Ok(if due.is_none() && flying == 0 { Next::Idle } else { Next::Wait(due) });
+                let is_idle = due.is_none() && flying == 0;
+                return Ok(Next::Pause(if is_idle { Pause::Idle } else { Pause::Wait(due) }));
             };
             drop(queue);
             if let Some((asked, ask, looks)) = job.looking.clone() {
@@ -241,7 +263,7 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
                 queue.push_front(job);
                 (self.run.cycle.watch)(Event::Waiting { tenant: &self.tenant.name, until });
                 let due = queue.next_due();
-                return Ok(Next::Wait(Some(due.map_or(until, |d| d.min(until)))));
+                return Ok(Next::Pause(Pause::Wait(Some(due.map_or(until, |d| d.min(until))))));
             }
             if let Some(flight) = self.depart(job, now)? {
                 return Ok(Next::Fly(Box::new(flight)));
@@ -390,6 +412,18 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
             why: change.why.to_string(),
         }
     }
+}
+
+/// The answers that are there, once there is one.
+async fn landings<F: Future<Output = Landing>>(flying: &mut FuturesUnordered<F>) -> Vec<Landing> {
+    poll_fn(|context| {
+        let mut landings = Vec::new();
+        while let Poll::Ready(Some(landing)) = flying.poll_next_unpin(context) {
+            landings.push(landing);
+        }
+        if landings.is_empty() { Poll::Pending } else { Poll::Ready(landings) }
+    })
+    .await
 }
 
 async fn fly<D: DirectoryWrite>(

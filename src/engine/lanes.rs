@@ -95,7 +95,10 @@ impl Fault {
 #[derive(Clone, Debug)]
 pub(super) struct Job {
     pub(super) change: Change,
+    /// Empty until its turn comes: a million may wait, and these hold once more what they write.
     pub(super) steps: VecDeque<Step>,
+    /// What they will begin with, until then.
+    first: Option<AskKind>,
     /// Attempts of the step in front.
     pub(super) tries: u32,
     /// A write whose answer was lost, and how often the tenant was looked at for it.
@@ -125,23 +128,26 @@ pub(super) type Whose = (RouteName, ObjectId);
 
 impl Job {
     pub(super) fn new(change: Change, generation: u32) -> Self {
-        let steps = steps::steps(&change);
-        let (begun, failed, serial) = (None, None, 0);
-        Self { change, steps, tries: 0, looking: None, asked_before: None, generation, begun, failed, serial }
+        let first = steps::steps(&change).front().map(Step::kind);
+        let (steps, begun, failed, serial) = (VecDeque::new(), None, None, 0);
+        Self { change, steps, first, tries: 0, looking: None, asked_before: None, generation, begun, failed, serial }
+    }
+    fn next_kind(&self) -> Option<AskKind> {
+        self.first.or_else(|| self.steps.front().map(Step::kind))
     }
     pub(super) fn lane(&self) -> Lane {
-        lane(self.change.action.kind(), self.steps.front().map(Step::kind))
+        lane(self.change.action.kind(), self.next_kind())
     }
     pub(super) fn whose(&self) -> Whose {
         (self.change.route.clone(), self.change.home.id.clone())
     }
     /// It will invite with its next write.
     pub(super) fn invites(&self) -> bool {
-        self.looking.is_none() && self.steps.front().map(Step::kind) == Some(AskKind::Invite)
+        self.looking.is_none() && self.next_kind() == Some(AskKind::Invite)
     }
     /// Its next move is a request that the target counts as a write.
     pub(super) fn writes(&self) -> bool {
-        self.looking.is_none() && self.steps.front().is_some_and(|s| s.write.is_some())
+        self.looking.is_none() && self.next_kind().is_some_and(|kind| kind != AskKind::None)
     }
 }
 
@@ -238,8 +244,11 @@ impl Queue {
     /// The first job that counts.
     pub(super) fn pop(&mut self) -> Option<Job> {
         loop {
-            let job = self.pop_any()?;
+            let mut job = self.pop_any()?;
             if self.counts(&job) {
+                if job.first.take().is_some() {
+                    job.steps = steps::steps(&job.change);
+                }
                 return Some(job);
             }
         }

@@ -257,7 +257,8 @@ impl Readings {
 /// A plan, and what kept it from being whole.
 #[derive(Clone, Debug, Default)]
 pub struct Drafted {
-    /// What would be written.
+    /// What would be written; after a sync only what was refused still has its changes: the others were made, and stand in
+    /// the change log.
     pub plan: Plan,
     /// Routes that could not be planned, with the reason.
     pub skipped: BTreeMap<RouteName, String>,
@@ -269,7 +270,7 @@ pub struct Drafted {
     pub refusals: Vec<Refusal>,
     /// Changes of a saved plan, or of a run that is taken back, that are not made because things are not what they were.
     pub stale: Vec<Stale>,
-    /// `sha256:…` of the plan.
+    /// `sha256:…` of the plan; empty after a sync in which routes were planned one after the other.
     pub digest: String,
     /// `sha256:…` of the routes that the guard refused alone: it stays the same while the other routes go on.
     pub refused_digest: String,
@@ -280,12 +281,19 @@ pub struct Drafted {
 impl Drafted {
     /// Puts down the digests of what is planned.
     fn seal(&mut self) {
-        let refused = |r: &&plan::RoutePlan| self.refusals.iter().any(|refusal| refusal.route == r.route);
         self.digest = plan::digest(&self.plan);
-        self.refused_digest = match self.plan.routes.iter().filter(refused).count() {
-            all if all == self.plan.routes.len() => self.digest.clone(),
-            _ => plan::digest_of_routes(self.plan.routes.iter().filter(refused)),
-        };
+        if self.refused().count() == self.plan.routes.len() {
+            self.refused_digest.clone_from(&self.digest);
+        } else {
+            self.seal_refused();
+        }
+    }
+    /// Puts down the digest of the routes that the guard refused.
+    fn seal_refused(&mut self) {
+        self.refused_digest = plan::digest_of_routes(self.refused());
+    }
+    fn refused(&self) -> impl Iterator<Item = &plan::RoutePlan> + Clone {
+        self.plan.routes.iter().filter(|r| self.refusals.iter().any(|refusal| refusal.route == r.route))
     }
 }
 
@@ -392,7 +400,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             let readings = self.observe_all().await?;
             self.store.forget_claims()?;
             let (only, news_of) = (&self.route_names(), BTreeSet::new());
-            let drafting = Drafting { only, news_of, around: None, tells: true };
+            let drafting = Drafting { only, news_of, around: None, tells: false };
             if self.focus.undo.is_some() {
                 return self.draft_undo(readings, &drafting);
             }

@@ -83,7 +83,7 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
         }
         let mut report = run.report.into_inner();
         if report.drafted.digest.is_empty() && !run.polls {
-            report.drafted.seal();
+            report.drafted.seal_refused();
         }
         if !report.stopped {
             self.must_be_known(report.drafted.user_known)?;
@@ -349,10 +349,10 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         }
         cycle.remember_sizes(passed.iter().filter(|_| cycle.focus.takes_whole_routes()).map(|r| &r.route))?;
         let mut admitted: BTreeMap<TenantName, Vec<Change>> = BTreeMap::new();
-        for plan in passed {
+        for plan in drafted.plan.routes.iter_mut().filter(|r| !refused.contains(&r.route)) {
             self.whole.borrow_mut().insert(plan.route.clone());
-            let changes = self.admit(plan, known.contains(&plan.route))?;
-            self.count(plan, &changes);
+            let (guarded, changes) = (plan::guarded(plan), self.admit(plan, known.contains(&plan.route))?);
+            self.count(&plan.route, guarded, &changes);
             let changes = self.one_at_a_time(changes);
             admitted.entry(plan.route.target.clone()).or_default().extend(changes);
         }
@@ -386,15 +386,15 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         }
     }
 
-    fn count(&self, plan: &plan::RoutePlan, admitted: &[Change]) {
+    fn count(&self, route: &RouteName, guarded: plan::People, admitted: &[Change]) {
         let homes: BTreeSet<_> = admitted.iter().map(|change| &change.home.id).collect();
         let mut all = self.let_through.borrow_mut();
-        let people = all.entry(plan.route.clone()).or_default();
-        for (what, new) in plan::guarded(plan) {
+        let people = all.entry(route.clone()).or_default();
+        for (what, new) in guarded {
             people.entry(what).or_default().extend(new.into_iter().filter(|home| homes.contains(home)));
         }
         let now = self.cycle.clock.now();
-        self.counted_since.borrow_mut().entry(plan.route.clone()).or_insert(now);
+        self.counted_since.borrow_mut().entry(route.clone()).or_insert(now);
     }
 
     /// The guard has refused it: what waits of it is not made either.
@@ -416,13 +416,14 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
     }
 
     /// Those changes of a plan that may be tried now: not those of whoever is put off, and of a quarantined part a few, to
-    /// see whether it works again: of people who have not failed before, where there are any.
-    fn admit(&self, plan: &plan::RoutePlan, only_news: bool) -> Result<Vec<Change>, EngineError> {
-        let (store, route) = (self.cycle.store, &plan.route);
-        let whole = |part| (route.clone(), part);
+    /// see whether it works again: of people who have not failed before, where there are any. The plan has none of them any
+    /// more: what waits in the lanes is not held twice.
+    fn admit(&self, plan: &mut plan::RoutePlan, only_news: bool) -> Result<Vec<Change>, EngineError> {
         if !only_news && self.cycle.focus.takes_whole_routes() {
             self.forgive_where_nothing_is_left(plan)?;
         }
+        let (store, route) = (self.cycle.store, &plan.route);
+        let whole = |part| (route.clone(), part);
         let mut report = self.report.borrow_mut();
         if !only_news {
             report.withheld.retain(|(r, _), _| r != route);
@@ -430,13 +431,13 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         let left_alone = self.left_alone(&route.target, Door::Writing)?;
         let mut parts: BTreeMap<RoutePart, Vec<(u32, Change)>> = BTreeMap::new();
         let mut put_off = 0;
-        for change in &plan.changes {
+        for change in std::mem::take(&mut plan.changes) {
             if self.is_put_off(route, &change.home.id)? {
                 put_off += 1;
                 continue;
             }
             let tries = store.tries(route, &change.home.id)?;
-            parts.entry(lanes::part(change)).or_default().push((tries, change.clone()));
+            parts.entry(lanes::part(&change)).or_default().push((tries, change));
         }
         if !only_news {
             report.postponed.insert(route.clone(), put_off);
@@ -468,7 +469,7 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         let Drafted { plan, skipped, refusals, stale, user_known, digest, refused_digest, .. } = drafted;
         let mut report = self.report.borrow_mut();
         let all = &mut report.drafted;
-        // Those of several stages together are put down at the end.
+        // What several stages refused together is put down at the end.
         let alone = all.plan.routes.is_empty() && !self.polls;
         (all.digest, all.refused_digest) = if alone { (digest, refused_digest) } else { <(String, String)>::default() };
         all.user_known |= user_known;

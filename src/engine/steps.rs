@@ -62,11 +62,11 @@ pub(super) fn steps(change: &Change) -> VecDeque<Step> {
             let user_type = text(Attribute::USER_TYPE).unwrap_or_else(|| "Guest".to_owned());
             let display_name = text(Attribute::DISPLAY_NAME);
             let mut edits = Edits::from_iter([
-                (Attribute::from(Attribute::MAIL), Edit::Set(Value::Text(address.clone()))),
-                (Attribute::from(Attribute::USER_TYPE), Edit::Set(Value::Text(user_type.clone()))),
+                (Attribute::from(Attribute::MAIL), Edit::Set(Value::from(address.as_str()))),
+                (Attribute::from(Attribute::USER_TYPE), Edit::Set(Value::from(user_type.as_str()))),
             ]);
             if let Some(name) = &display_name {
-                edits.insert(Attribute::from(Attribute::DISPLAY_NAME), Edit::Set(Value::Text(name.clone())));
+                edits.insert(Attribute::from(Attribute::DISPLAY_NAME), Edit::Set(Value::from(name.as_str())));
             }
             let invitation = Invitation { address: address.clone(), display_name, user_type };
             VecDeque::from([Step { write: Some(Write::Invite(invitation)), edits }])

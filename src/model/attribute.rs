@@ -1,9 +1,12 @@
 //! What can be known of a user, and what can be changed?
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::hash::{Hash, Hasher};
 
+use compact_str::CompactString;
+use internment::Intern;
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
@@ -11,14 +14,15 @@ use serde::{Deserialize, Serialize};
 ///
 /// Members of complex properties are flat here: `extensionAttribute1` … `15` stand for
 /// `onPremisesExtensionAttributes`, and `employeeOrgData.division` for a member of any other complex property.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Attribute(Arc<str>);
+///
+/// Each name is kept once, until the process ends: there are as many as rules and flags name, and everybody has them all.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Attribute(Intern<str>);
 
 impl Attribute {
     /// Wraps the name as it is.
-    pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self(name.into())
+    pub fn new(name: impl AsRef<str>) -> Self {
+        Self(Intern::from(name.as_ref()))
     }
     /// The name as it is.
     pub fn as_str(&self) -> &str {
@@ -63,10 +67,53 @@ impl From<&str> for Attribute {
         Self::new(name)
     }
 }
-/// Lets a map keyed by attributes be asked with a plain name.
+/// Lets a map keyed by attributes be asked with a plain name: order and hash are those of the name.
 impl std::borrow::Borrow<str> for Attribute {
     fn borrow(&self) -> &str {
         &self.0
+    }
+}
+impl Ord for Attribute {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if self == other { Ordering::Equal } else { self.as_str().cmp(other.as_str()) }
+    }
+}
+impl PartialOrd for Attribute {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Hash for Attribute {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+impl fmt::Debug for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Attribute({:?})", self.as_str())
+    }
+}
+impl Serialize for Attribute {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
+}
+impl<'de> Deserialize<'de> for Attribute {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_str(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl serde::de::Visitor<'_> for NameVisitor {
+    type Value = Attribute;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of an attribute")
+    }
+    fn visit_str<E>(self, name: &str) -> Result<Attribute, E> {
+        Ok(Attribute::new(name))
     }
 }
 
@@ -78,10 +125,10 @@ pub enum Value {
     Bool(bool),
     /// A whole number.
     Integer(i64),
-    /// Text, dates included, as Graph sent it.
-    Text(String),
+    /// Text, dates included, as Graph sent it. Most of what directories hold is short, and lies in the value itself.
+    Text(CompactString),
     /// A collection of texts, in Graph's order.
-    List(Vec<String>),
+    List(Box<[String]>),
 }
 
 /// By hand, because the derived one tries each variant in turn and makes an error for each that does not fit: every
@@ -110,17 +157,17 @@ impl<'de> serde::de::Visitor<'de> for ValueVisitor {
         i64::try_from(n).map(Value::Integer).map_err(E::custom)
     }
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::Text(text.to_owned()))
+        Ok(Value::from(text))
     }
     fn visit_string<E>(self, text: String) -> Result<Value, E> {
-        Ok(Value::Text(text))
+        Ok(Value::from(text))
     }
     fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         while let Some(item) = items.next_element()? {
             list.push(item);
         }
-        Ok(Value::List(list))
+        Ok(Value::from(list))
     }
 }
 
@@ -143,7 +190,17 @@ impl Value {
 }
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Value::Text(text.to_owned())
+        Value::Text(text.into())
+    }
+}
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Value::Text(text.into())
+    }
+}
+impl From<Vec<String>> for Value {
+    fn from(items: Vec<String>) -> Self {
+        Value::List(items.into())
     }
 }
 impl fmt::Display for Value {

@@ -74,7 +74,7 @@ pub enum Stamp {
 impl Stamping {
     /// What the account of this home user bears.
     pub fn value(&self, home: &ObjectId) -> Value {
-        Value::Text(format!("{STAMP}{}:{home}", self.home))
+        Value::from(format!("{STAMP}{}:{home}", self.home))
     }
     /// What the stamps of all people of this home begin with.
     pub fn prefix(&self) -> String {

@@ -1,6 +1,7 @@
 //! Do two home users lead to one account?
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::Plan;
 use crate::model::{Action, Change, Held, Hold, ObjectId, Person, RouteName, TenantName, folded};
@@ -42,9 +43,14 @@ pub fn hold_shared(plan: &mut Plan, standing: &Claims) -> BTreeSet<(RouteName, O
 type Shared = (BTreeMap<(RouteName, ObjectId), Vec<Person>>, BTreeSet<(RouteName, ObjectId)>);
 
 fn shared(plan: &Plan, standing: &Claims) -> Shared {
-    // A first plan has a claim for each of its people, and next to nobody who shares one: nothing is copied for those.
+    // A first plan has a claim for each of its people, and next to nobody who shares one: only what two of them, or one of
+    // the others, seem to claim is looked at. Two hashes that meet by chance do no harm.
+    let all = || plan.routes.iter().flat_map(|r| &r.changes);
+    let hash_of = |change: &Change| claim(&change.action).map(|claim| hash(&change.route.target, &claim));
+    let others = standing.keys().map(|(target, claim)| hash(target, claim));
+    let twice = met_twice(all().filter_map(hash_of).chain(others).collect());
     let mut claims: BTreeMap<(&TenantName, String), Vec<(&RouteName, &Person)>> = BTreeMap::new();
-    for change in plan.routes.iter().flat_map(|r| &r.changes) {
+    for change in all().filter(|change| hash_of(change).is_some_and(|hash| twice.binary_search(&hash).is_ok())) {
         if let Some(claim) = claim(&change.action) {
             claims.entry((&change.route.target, claim)).or_default().push((&change.route, &change.home));
         }
@@ -63,6 +69,20 @@ fn shared(plan: &Plan, standing: &Claims) -> Shared {
         }
     }
     (sharers, met)
+}
+
+fn hash(target: &TenantName, claim: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (target, claim).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Those that are there more than once, in order.
+fn met_twice(mut hashes: Vec<u64>) -> Vec<u64> {
+    hashes.sort_unstable();
+    let mut twice: Vec<u64> = hashes.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    twice.dedup();
+    twice
 }
 
 fn claim(action: &Action) -> Option<String> {

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::digest::{self, digest_of};
+use super::digest::{self, digest_of, line_hash};
 use super::{Plan, RoutePlan};
 use crate::model::{
     Action, ActionKind, Attribute, Change, Held, ObjectId, Person, RouteName, RunId, TenantName, Value,
@@ -217,7 +217,7 @@ impl SavedPlan {
         if undo.is_none() && changes.values().any(|of_person| of_person.len() > 1) {
             return Err("it has several changes of one person".to_owned());
         }
-        let lines = changes.values().flatten().map(|change| change.line.clone());
+        let lines = changes.values().flatten().map(|change| line_hash(&change.line));
         let digest = digest_of(routes.iter().map(|(route, f)| (route.to_string(), f.as_str())), lines);
         if digest != summary.digest {
             return Err(format!("its digest is {digest}, and it says {}: it was changed", summary.digest));

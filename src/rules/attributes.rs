@@ -172,7 +172,7 @@ fn from_expression<'t>(
     gives_what_fits(reading, &target, &expression, &word);
     reading.invited(&target, Some(&expression), word.span.clone());
     let unbounded = match expression.as_constant() {
-        Some(text) => fits(reading, &target, Value::Text(text.to_owned()), &word).is_some_and(|(_, large)| large),
+        Some(text) => fits(reading, &target, Value::from(text), &word).is_some_and(|(_, large)| large),
         None => reading.sized(&target, &expression, &word, allowed),
     };
     Some((Source::Expression(expression), unbounded))

@@ -371,11 +371,11 @@ pub(super) fn constant(value: &DeValue<'_>) -> Option<Value> {
     match value {
         DeValue::Boolean(b) => Some(Value::Bool(*b)),
         DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix()).ok().map(Value::Integer),
-        DeValue::String(text) => Some(Value::Text(text.to_string())),
+        DeValue::String(text) => Some(Value::from(text.as_ref())),
         DeValue::Array(items) => {
             let texts: Option<Vec<String>> =
                 items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect();
-            texts.map(Value::List)
+            texts.map(Value::from)
         }
         DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Table(_) => None,
     }

@@ -164,8 +164,8 @@ impl Operator {
             ("Greater_Than" | "Greater_Than_OR_EQUALS", _) => {
                 Err(format!("{name} compares whole numbers, and the value is {kind}"))
             }
-            ("Includes", Value::Text(text)) => Ok(Operator::Includes(text)),
-            ("ENDS_WITH", Value::Text(text)) => Ok(Operator::EndsWith(text)),
+            ("Includes", Value::Text(text)) => Ok(Operator::Includes(text.into())),
+            ("ENDS_WITH", Value::Text(text)) => Ok(Operator::EndsWith(text.into())),
             ("&", value) => members(name, value).map(Operator::OneOf),
             ("!&", value) => members(name, value).map(Operator::NoneOf),
             _ => Err(format!("{name} needs a text, and the value is {kind}")),
@@ -215,7 +215,7 @@ impl Operator {
             Operator::RegexMatch(pattern) | Operator::NotRegexMatch(pattern) => Some(pattern.as_str().into()),
             Operator::GreaterThan(n) | Operator::GreaterThanOrEquals(n) => Some(Value::Integer(*n)),
             Operator::Includes(text) | Operator::EndsWith(text) => Some(text.as_str().into()),
-            Operator::OneOf(members) | Operator::NoneOf(members) => Some(Value::List(members.clone())),
+            Operator::OneOf(members) | Operator::NoneOf(members) => Some(members.clone().into()),
         }
     }
 

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::params;
 
 use super::codec::{self, signed};
-use super::observations;
-use super::{Among, Store, StoreError};
+use super::{Among, Store, StoreError, keys, observations};
 use crate::model::{
     Attribute, Attributes, Former, ObjectId, Observed, Person, Presence, RouteName, Standing, TenantName, Timestamp,
     Value,
@@ -189,8 +188,8 @@ impl Store {
         }
         let mut others: Vec<(Answer, bool)> = Vec::new();
         if let Some(address) = &question.address {
-            answers.address = self.answering(route, home, &observations::address_keys(address))?;
-            let deleted = self.answering(route, home, &observations::deleted_keys(address))?;
+            answers.address = self.answering(route, home, &keys::of_address(address))?;
+            let deleted = self.answering(route, home, &keys::of_deleted(address))?;
             others.extend(deleted.into_iter().map(|answer| (answer, true)));
         }
         let present = answers.rungs.iter().flatten().chain(&answers.address);

@@ -10,6 +10,7 @@ mod filter;
 mod forget;
 #[cfg(test)]
 mod full_disk;
+mod keys;
 mod links;
 mod log;
 mod mentions;
@@ -32,7 +33,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::model::{Attribute, RouteName, TenantName};
 
@@ -329,7 +330,7 @@ impl Store {
         let names: Vec<&str> = tenant.keyed.iter().map(Attribute::as_str).collect();
         let names = names.join(",");
         if names != keyed {
-            observations::rebuild_keys(c, id, &tenant.keyed)?;
+            keys::rebuild(c, id, &tenant.keyed)?;
             c.execute("UPDATE tenants SET keyed = ?2 WHERE id = ?1", params![id, names])?;
         }
         Ok(())
@@ -350,11 +351,32 @@ impl Store {
         self.routes.borrow().get(name).copied().ok_or_else(|| StoreError::Unknown(format!("route {name}")))
     }
 
-    /// All of it or nothing.
+    /// All of it or nothing. Within another transaction it is a part of that one.
     fn transaction<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let transaction = self.connection.unchecked_transaction()?;
+        self.all_or_nothing(TransactionBehavior::Deferred, work)
+    }
+
+    /// Runs `work`, with every transaction in it, as one that is committed at its end: the disk is waited for once.
+    ///
+    /// # Errors
+    /// Those of `work`, which then changed nothing, and SQLite's.
+    pub fn in_one_commit<T, E: From<StoreError>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        // It reads first and writes later: nobody else shall write in between.
+        self.all_or_nothing(TransactionBehavior::Immediate, |_| work())
+    }
+
+    fn all_or_nothing<T, E: From<StoreError>>(
+        &self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let (c, failed) = (&self.connection, |error: rusqlite::Error| StoreError::from(error));
+        if !c.is_autocommit() {
+            return nested(c, work);
+        }
+        let transaction = Transaction::new_unchecked(c, behavior).map_err(failed)?;
         let done = work(&transaction)?;
-        transaction.commit()?;
+        transaction.commit().map_err(failed)?;
         Ok(done)
     }
 
@@ -366,5 +388,22 @@ impl Store {
         c.prepare_cached("INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2")?
             .execute([name, value])?;
         Ok(())
+    }
+}
+
+/// A part of a transaction that fails takes back what it has done, and nothing else.
+fn nested<T, E: From<StoreError>>(c: &Connection, work: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
+    let run = |sql: &str| c.prepare_cached(sql).and_then(|mut s| s.execute([])).map_err(StoreError::from);
+    run("SAVEPOINT part")?;
+    match work(c) {
+        Ok(done) => {
+            run("RELEASE part")?;
+            Ok(done)
+        }
+        // Where the disk is full SQLite has taken back the whole transaction already; the error itself says why.
+        Err(error) => {
+            let _ = run("ROLLBACK TO part").and_then(|_| run("RELEASE part"));
+            Err(error)
+        }
     }
 }

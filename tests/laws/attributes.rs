@@ -18,7 +18,7 @@ fn value() -> impl Strategy<Value = Value> {
         select(vec!["", "a", "b"]).prop_map(Value::from),
         any::<bool>().prop_map(Value::Bool),
         (0i64..3).prop_map(Value::Integer),
-        proptest::collection::vec("[ab]", 0..3).prop_map(Value::List),
+        proptest::collection::vec("[ab]", 0..3).prop_map(Value::from),
     ]
 }
 fn known() -> impl Strategy<Value = Attributes> {

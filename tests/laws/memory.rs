@@ -136,7 +136,7 @@ fn what_graph_cannot_clear_is_left_and_what_does_not_fit_is_held() {
     assert!(held("[attributes]\ndisplayName = '[city]'\n", &[]).starts_with("displayName: no value"));
     let rules = "[attributes]\nbusinessPhones = '[mobilePhone]'\nshowInAddressList = '\"False\"'\nemployeeId = 7\n";
     let found = edits(&mut linked(rules, &[("mobilePhone", "1")], &[]));
-    assert_eq!(found.get("businessPhones"), Some(&Edit::Set(Value::List(vec!["1".to_owned()]))));
+    assert_eq!(found.get("businessPhones"), Some(&Edit::Set(Value::from(vec!["1".to_owned()]))));
     assert_eq!(found.get("showInAddressList"), Some(&Edit::Set(Value::Bool(false))));
     assert_eq!(found.get("employeeId"), Some(&Edit::Set("7".into())));
 }
@@ -177,7 +177,7 @@ fn what_its_property_does_not_take_holds_the_person_unless_the_admin_knows_bette
     assert_eq!(
         written("businessPhones = { expression = '[businessPhones]', allow = ['too-many'] }", &home)
             .get("businessPhones"),
-        Some(&Edit::Set(Value::List(vec!["1".to_owned(), "2".to_owned()])))
+        Some(&Edit::Set(Value::from(vec!["1".to_owned(), "2".to_owned()])))
     );
 }
 

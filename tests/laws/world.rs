@@ -259,7 +259,7 @@ fn mapped(route: &PlannedRoute, home: &Observed) -> Attributes {
     match plan::consider(route, &case, NOW).decision {
         plan::Decision::Do(change) => match change.action {
             crosstie::model::Action::Provision { address, mut wanted } => {
-                wanted.insert(Attribute::from("mail"), Value::Text(address));
+                wanted.insert(Attribute::from("mail"), Value::from(address));
                 wanted
             }
             _ => free.attributes,

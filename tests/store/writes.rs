@@ -2,7 +2,7 @@
 
 use crosstie::model::{ActionKind, Asked, Attributes, Link, Origin, Outcome, Presence, Tie, Timestamp, Trigger, Value};
 use crosstie::quota::{BUCKET_MILLIS, Meter};
-use crosstie::store::{AskKind, Filter, LinkChange, Record, Store, Verified};
+use crosstie::store::{AskKind, Filter, LinkChange, Record, Store, StoreError, Verified};
 
 use super::bench::*;
 
@@ -41,6 +41,35 @@ fn a_question_is_open_until_its_end_is_recorded() {
     assert_eq!(store.observed(&south(), &guid(101)).unwrap().unwrap().presence, Presence::Present);
     assert_eq!(store.spent("writes").unwrap(), [(Meter::bucket(NOW), 1)]);
     assert_eq!((store.population(&route()).unwrap(), entries(&store)), (1, 1));
+}
+
+#[test]
+fn what_is_in_one_commit_is_kept_as_a_whole_or_not_at_all() {
+    let folder = Folder::new();
+    let store = folder.write();
+    let ask_for = |n| store.ask(&ask(&guid(n), Some(&guid(100 + n))), &LinkChange::Set(link(&guid(n), &guid(100 + n))));
+    let wall = || StoreError::Damaged("wall".to_owned());
+    let failed = store.in_one_commit(|| {
+        let id = ask_for(1)?;
+        store.record(record(ask(&guid(1), Some(&guid(101))), Some(id)))?;
+        ask_for(2)?;
+        Err::<(), _>(wall())
+    });
+    assert!(matches!(failed, Err(StoreError::Damaged(what)) if what == "wall"));
+    assert!(store.open_asks(&south()).unwrap().is_empty());
+    assert_eq!((store.population(&route()).unwrap(), entries(&store)), (0, 0));
+    // A part of it that fails takes nobody else's with it.
+    let kept = store.in_one_commit(|| {
+        ask_for(1)?;
+        let part = store.together(|| ask_for(2).and_then(|_| Err::<i64, _>(wall())));
+        assert!(part.is_err());
+        ask_for(3)
+    });
+    kept.unwrap();
+    drop(store);
+    let store = folder.write();
+    let open: Vec<_> = store.open_asks(&south()).unwrap().into_iter().map(|(_, ask)| ask.home.id).collect();
+    assert_eq!((open, store.population(&route()).unwrap()), (vec![guid(1), guid(3)], 2));
 }
 
 #[test]
@@ -108,7 +137,7 @@ fn a_link_comes_back_as_it_was() {
         disabled_by_us: true,
         leaving_since: None,
         baseline: Attributes::from_iter([
-            ("a".into(), Value::List(vec!["x".to_owned()])),
+            ("a".into(), Value::from(vec!["x".to_owned()])),
             ("b".into(), Value::Bool(false)),
             ("c".into(), Value::Integer(-7)),
         ]),

@@ -102,7 +102,7 @@ impl<'de> Visitor<'de> for UserSeed<'_> {
                 }
                 Key::Manager(attribute) => {
                     let target = map.next_value_seed(TargetSeed).map_err(|e| about("manager", &e))?;
-                    let edit = target.map_or(Edit::Clear, |t| Edit::Set(Value::Text(t.id.as_str().to_owned())));
+                    let edit = target.map_or(Edit::Clear, |t| Edit::Set(Value::from(t.id.as_str())));
                     tell(&mut user.edits, attribute, edit)?;
                 }
                 Key::ManagerChanges(attribute) => {
@@ -209,12 +209,12 @@ impl<'de> Visitor<'de> for ValueSeed {
         Ok(Edit::Set(Value::Integer(value)))
     }
     fn visit_u64<E: Error>(self, value: u64) -> Result<Edit, E> {
-        Ok(Edit::Set(i64::try_from(value).map_or_else(|_| Value::Text(value.to_string()), Value::Integer)))
+        Ok(Edit::Set(i64::try_from(value).map_or_else(|_| Value::from(value.to_string()), Value::Integer)))
     }
     fn visit_f64<E: Error>(self, value: f64) -> Result<Edit, E> {
         // No property of a user is a fraction; should one become so, its digits are kept, and an exponent stays one: written
         // out, `1e300` would take sixty times the room that it takes in the page.
-        Ok(Edit::Set(Value::Text(serde_json::Number::from_f64(value).map_or_else(String::new, |n| n.to_string()))))
+        Ok(Edit::Set(Value::from(serde_json::Number::from_f64(value).map_or_else(String::new, |n| n.to_string()))))
     }
     fn visit_str<E: Error>(self, value: &str) -> Result<Edit, E> {
         Ok(Edit::Set(Value::from(value)))
@@ -228,7 +228,7 @@ impl<'de> Visitor<'de> for ValueSeed {
                 _ => return Err(A::Error::custom("a list of something else than texts")),
             }
         }
-        Ok(Edit::Set(Value::List(items)))
+        Ok(Edit::Set(Value::from(items)))
     }
 }
 
@@ -323,7 +323,7 @@ impl<'de> Visitor<'de> for ManagerChangesSeed {
         let mut told = None;
         while let Some(target) = seq.next_element_seed(TargetSeed)? {
             let Some(target) = target else { return Err(A::Error::custom("a reference that is null")) };
-            let now = Edit::Set(Value::Text(target.id.as_str().to_owned()));
+            let now = Edit::Set(Value::from(target.id.as_str()));
             match (&told, target.removed) {
                 (Some(Edit::Set(_)), true) => {}
                 (_, true) => told = Some(Edit::Clear),

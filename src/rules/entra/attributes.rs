@@ -222,7 +222,7 @@ fn constant(name: &str, text: &str) -> Result<(&'static str, String), String> {
     if text.is_empty() {
         return Err("the constant is empty, and an empty value writes nothing".to_owned());
     }
-    let value = match fitted(&Attribute::new(name), Value::Text(text.to_owned()))? {
+    let value = match fitted(&Attribute::new(name), Value::from(text))? {
         Value::Bool(b) => b.to_string(),
         Value::Integer(n) => n.to_string(),
         Value::Text(text) => quoted(&text),

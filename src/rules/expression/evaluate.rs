@@ -55,8 +55,8 @@ impl From<Value> for Given<'_> {
         match value {
             Value::Bool(b) => Given::Bool(b),
             Value::Integer(n) => Given::Integer(n),
-            Value::Text(text) => Given::Text(Cow::Owned(text)),
-            Value::List(items) => Given::List(Cow::Owned(items)),
+            Value::Text(text) => Given::Text(Cow::Owned(text.into())),
+            Value::List(items) => Given::List(Cow::Owned(items.into())),
         }
     }
 }
@@ -65,8 +65,8 @@ impl From<Given<'_>> for Value {
         match given {
             Given::Bool(b) => Value::Bool(b),
             Given::Integer(n) => Value::Integer(n),
-            Given::Text(text) => Value::Text(text.into_owned()),
-            Given::List(items) => Value::List(items.into_owned()),
+            Given::Text(text) => Value::Text(text.into()),
+            Given::List(items) => Value::List(items.into()),
         }
     }
 }

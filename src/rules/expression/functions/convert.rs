@@ -48,14 +48,14 @@ pub(super) fn from_base64(arguments: &[Argument<'_>]) -> Evaluated {
     let text = text_of(arguments, 0)?;
     let bytes = STANDARD.decode(text.trim()).map_err(|_| ("this is no base 64".to_owned(), 0))?;
     if text_of(arguments, 1)? == "UTF8" {
-        return String::from_utf8(bytes).map(|text| Some(Value::Text(text))).map_err(|_| not_text());
+        return String::from_utf8(bytes).map(|text| Some(Value::from(text))).map_err(|_| not_text());
     }
     let (pairs, rest) = bytes.as_chunks::<2>();
     if !rest.is_empty() {
         return Err(not_text());
     }
     let units: Vec<u16> = pairs.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
-    String::from_utf16(&units).map(|text| Some(Value::Text(text))).map_err(|_| not_text())
+    String::from_utf16(&units).map(|text| Some(Value::from(text))).map_err(|_| not_text())
 }
 /// Back from [`to_hex`].
 pub(super) fn from_hex(arguments: &[Argument<'_>]) -> Evaluated {
@@ -66,7 +66,7 @@ pub(super) fn from_hex(arguments: &[Argument<'_>]) -> Evaluated {
     let byte = |[high, low]: &[u8; 2]| u8::try_from(digit(*high)? * 16 + digit(*low)?).ok();
     let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
     let bytes = bytes.filter(|_| rest.is_empty()).ok_or_else(wrong)?;
-    String::from_utf8(bytes).map(|text| Some(Value::Text(text))).map_err(|_| wrong())
+    String::from_utf8(bytes).map(|text| Some(Value::from(text))).map_err(|_| wrong())
 }
 fn not_text() -> super::Fault {
     ("these bytes are no text".to_owned(), 0)

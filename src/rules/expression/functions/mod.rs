@@ -13,6 +13,8 @@ mod text;
 use std::borrow::Cow;
 use std::ops::Range;
 
+use compact_str::CompactString;
+
 use super::evaluate::{Evaluation, Given, Stop};
 use super::tree::Node;
 use super::{Dialect, Shape};
@@ -204,7 +206,7 @@ fn signs_of<'s>(arguments: &'s [Argument<'_>], i: usize) -> Result<Cow<'s, str>,
     }
     Ok(signs)
 }
-fn some(text: impl Into<String>) -> Evaluated {
+fn some(text: impl Into<CompactString>) -> Evaluated {
     Ok(Some(Value::Text(text.into())))
 }
 fn number(n: impl TryInto<i64>) -> Evaluated {
