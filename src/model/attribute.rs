@@ -265,6 +265,9 @@ pub fn edit_between(from: &Attributes, to: &Attributes, attribute: &Attribute) -
 /// `attributes` with the edits made.
 #[must_use]
 pub fn edited(mut attributes: Attributes, edits: &Edits) -> Attributes {
+    if attributes.is_empty() {
+        attributes.reserve(edits.len());
+    }
     for (attribute, edit) in edits {
         match edit {
             Edit::Set(value) => attributes.insert(attribute.clone(), value.clone()),

@@ -6,6 +6,7 @@ mod claims;
 mod codec;
 mod earlier;
 mod erasures;
+mod expected;
 mod filter;
 mod forget;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod open;
 mod outbox;
 mod person;
 mod readings;
+mod rows;
 mod rules;
 mod run_facts;
 mod runs;

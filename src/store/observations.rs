@@ -2,12 +2,12 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::codec::{self, signed, unsigned};
+use super::codec::{self, signed};
+use super::expected::Expected;
 use super::readings::{Round, resize};
-use super::{Store, StoreError, TenantRow, keys};
-use crate::model::{
-    Attribute, DeltaItem, News, ObjectId, Observed, Presence, Selection, Standing, TenantName, Timestamp, Value,
-};
+use super::rows::{self, Doubt, REPLACING, Row, Stored, write};
+use super::{Store, StoreError, TenantRow, keys, mentions};
+use crate::model::{DeltaItem, News, ObjectId, Observed, Presence, Selection, Standing, TenantName, Timestamp};
 
 /// Whoever is marked already is considered anew: what was planned, held or put off was so on other facts.
 macro_rules! anew {
@@ -20,19 +20,9 @@ macro_rules! anew {
 /// (designing for eventual consistency: minutes; clients in the field poll for up to 15).
 pub const LAG_ALLOWANCE_SECONDS: u64 = 900;
 
-/// Is what is known of a user to be believed? As the file says it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Doubt {
-    None = 0,
-    /// Has to be looked at one by one.
-    Suspect = 1,
-    /// A look has shown it, when it was learned: a reading that says otherwise soon after may only be late.
-    LookedAt = 2,
-}
-
 /// Where news comes from.
 #[derive(Clone, Copy)]
-pub(super) enum Source<'r> {
+enum Source<'r> {
     /// The answer to a write, or a look.
     Answer,
     /// A reading.
@@ -43,27 +33,24 @@ pub(super) enum Source<'r> {
     FirstReading(&'r Round),
 }
 
+/// One item of news, and the id in it as the file has it.
+struct Told<'i> {
+    object: Vec<u8>,
+    item: &'i DeltaItem,
+}
+
+impl<'i> Told<'i> {
+    fn by(item: &'i DeltaItem) -> Self {
+        Self { object: codec::object(&item.object), item }
+    }
+}
+
 /// What became of one item of news.
-pub(super) enum Folded {
+enum Folded {
     /// A full round has told what was known, with nothing to write: the round keeps the id (see `mentions.rs`).
     ToldAgain(Vec<u8>),
     /// What it says is in the file, and changes the tenant's size by so much: see [`resize`].
     Kept(i64),
-}
-
-struct Row {
-    observed: Observed,
-    round: i64,
-    confirmed: bool,
-    doubt: Doubt,
-    learned_at: Timestamp,
-}
-
-impl Row {
-    /// A look was so short before that a reading which tells otherwise may not have caught up with it.
-    fn looked_at_lately(&self, now: Timestamp) -> bool {
-        self.doubt == Doubt::LookedAt && now.seconds_since(self.learned_at) < LAG_ALLOWANCE_SECONDS
-    }
 }
 
 impl Store {
@@ -73,7 +60,7 @@ impl Store {
     /// SQLite's.
     pub fn observed(&self, tenant: &TenantName, object: &ObjectId) -> Result<Option<Observed>, StoreError> {
         let id = self.tenant(tenant)?.id;
-        let stored = stored(&self.connection, id, &codec::object(object))?;
+        let stored = rows::stored(&self.connection, id, &codec::object(object))?;
         Ok(stored.map(|stored| stored.read(object)).transpose()?.map(|row| row.observed))
     }
 
@@ -93,13 +80,10 @@ impl Store {
     pub fn record_look(&self, tenant: &TenantName, item: DeltaItem, now: Timestamp) -> Result<(), StoreError> {
         let tenant = self.tenant(tenant)?;
         self.transaction(|c| {
-            let object = codec::object(&item.object);
-            if let Folded::Kept(grown) = self.fold(c, &tenant, &item, Source::Answer, now)? {
-                resize(c, tenant.id, grown)?;
-            }
+            learn(c, &tenant, &item, now)?;
             let sql = "UPDATE observations SET suspect = 2, confirmed = 1, learned_at = ?3 \
                        WHERE tenant = ?1 AND object = ?2";
-            c.prepare_cached(sql)?.execute(params![tenant.id, object, signed(now.0)])?;
+            c.prepare_cached(sql)?.execute(params![tenant.id, codec::object(&item.object), signed(now.0)])?;
             Ok(())
         })
     }
@@ -133,77 +117,108 @@ impl Store {
         }
         Ok(suspects)
     }
+}
 
-    /// Folds one item of news, keeps the keys, and marks everyone whom it concerns.
-    pub(super) fn fold(
-        &self,
-        c: &Connection,
-        tenant: &TenantRow,
-        item: &DeltaItem,
-        source: Source<'_>,
-        now: Timestamp,
-    ) -> Result<Folded, StoreError> {
-        let object = codec::object(&item.object);
-        let round = match source {
-            Source::Answer => None,
-            Source::Reading(round) | Source::FirstReading(round) => Some(round),
-        };
-        if let Source::FirstReading(round) = source
-            && let Some(grown) = told_first(c, tenant.id, item, &object, round, now)?
-        {
-            return Ok(Folded::Kept(grown));
-        }
-        let stored = stored(c, tenant.id, &object)?;
-        let in_full_round = round.filter(|r| r.full);
-        if let (Some(stored), Some(round)) = (&stored, in_full_round)
-            && stored.is_told_again(item)?
-        {
-            // Planning ahead goes by the row (see `Store::arrived`).
-            if stored.is_beyond_doubt() && !matches!(source, Source::FirstReading(_)) {
-                return Ok(Folded::ToldAgain(object));
-            }
-            return mention(c, tenant.id, &object, round, now);
-        }
-        let known = stored.map(|stored| stored.read(&item.object)).transpose()?;
-        let known = known.as_ref();
-        let kept = || {
-            let observed = known?.observed.clone();
-            Some(match in_full_round {
-                Some(round) => still_asked_for(observed, &round.selection),
-                None => observed,
-            })
-        };
-        let after = Observed::fold(kept(), item);
-        let unmentioned = in_full_round.is_some_and(|r| leaves_out(known, &item.news, &r.selection));
-        let looked_at = known.filter(|k| k.looked_at_lately(now));
-        // Another look tells whether the reading is news or late.
-        let against_a_look = looked_at.filter(|_| round.is_some()).and_then(|_| kept()).filter(|kept| *kept != after);
-        let row = Row {
-            round: in_full_round.map_or(known.map_or(0, |r| r.round), |r| signed(r.number)),
-            confirmed: round.is_some() || known.is_some_and(|r| r.confirmed),
-            doubt: match against_a_look {
-                Some(_) => Doubt::Suspect,
-                None => doubt_left(round, known, unmentioned, looked_at.is_some()),
-            },
-            learned_at: looked_at.filter(|_| round.is_some()).map_or(now, |k| k.learned_at),
-            observed: against_a_look.unwrap_or(after),
-        };
-        let changed = known.is_none_or(|k| k.observed != row.observed);
-        let same = known
-            .is_some_and(|k| !changed && k.round == row.round && k.confirmed == row.confirmed && k.doubt == row.doubt);
-        if !same {
-            write(c, tenant.id, &object, &row, REPLACING)?;
-        }
-        if !changed {
-            return Ok(Folded::Kept(0));
-        }
-        let old = known.map(|k| &k.observed);
-        if !matches!(source, Source::FirstReading(_)) {
-            keys::change(c, tenant, &object, old, &row.observed)?;
-        }
-        mark(c, tenant, &object, old, &row.observed)?;
-        Ok(Folded::Kept(i64::from(counts(&row.observed)) - i64::from(old.is_some_and(counts))))
+/// Folds what an answer says of one user.
+pub(super) fn learn(c: &Connection, tenant: &TenantRow, item: &DeltaItem, now: Timestamp) -> Result<(), StoreError> {
+    let told = Told::by(item);
+    let stored = rows::stored(c, tenant.id, &told.object)?;
+    match fold(c, tenant, told, stored, Source::Answer, now)? {
+        Folded::Kept(grown) => resize(c, tenant.id, grown),
+        Folded::ToldAgain(_) => Ok(()),
     }
+}
+
+/// Folds a page of a reading; `first`: of the tenant's first one.
+pub(super) fn learn_page(
+    c: &Connection,
+    tenant: &TenantRow,
+    (round, first): (&Round, bool),
+    items: &[DeltaItem],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let source = if first { Source::FirstReading(round) } else { Source::Reading(round) };
+    let (mut grown, mut again, mut expected) = (0, Vec::new(), Expected::of(tenant.id));
+    for told in items.iter().map(Told::by) {
+        if first && let Some(by) = told_first(c, tenant.id, &told, round, now)? {
+            grown += by;
+            continue;
+        }
+        let stored = match source {
+            Source::Reading(round) if round.full => expected.stored(c, &told.object)?,
+            _ => rows::stored(c, tenant.id, &told.object)?,
+        };
+        match fold(c, tenant, told, stored, source, now)? {
+            Folded::Kept(by) => grown += by,
+            Folded::ToldAgain(object) => again.push(object),
+        }
+    }
+    mentions::put_down(c, tenant.id, &again)?;
+    resize(c, tenant.id, grown)
+}
+
+/// Folds one item of news, keeps the keys, and marks everyone whom it concerns.
+fn fold(
+    c: &Connection,
+    tenant: &TenantRow,
+    Told { object, item }: Told<'_>,
+    stored: Option<Stored>,
+    source: Source<'_>,
+    now: Timestamp,
+) -> Result<Folded, StoreError> {
+    let round = match source {
+        Source::Answer => None,
+        Source::Reading(round) | Source::FirstReading(round) => Some(round),
+    };
+    let in_full_round = round.filter(|r| r.full);
+    if let (Some(stored), Some(round)) = (&stored, in_full_round)
+        && stored.is_told_again(item)
+    {
+        // Planning ahead goes by the row (see `Store::arrived`).
+        if stored.is_beyond_doubt() && !matches!(source, Source::FirstReading(_)) {
+            return Ok(Folded::ToldAgain(object));
+        }
+        return mention(c, tenant.id, &object, round, now);
+    }
+    let known = stored.map(|stored| stored.read(&item.object)).transpose()?;
+    let known = known.as_ref();
+    let kept = || {
+        let observed = known?.observed.clone();
+        Some(match in_full_round {
+            Some(round) => still_asked_for(observed, &round.selection),
+            None => observed,
+        })
+    };
+    let after = Observed::fold(kept(), item);
+    let unmentioned = in_full_round.is_some_and(|r| leaves_out(known, &item.news, &r.selection));
+    let looked_at = known.filter(|k| k.looked_at_lately(now));
+    // Another look tells whether the reading is news or late.
+    let against_a_look = looked_at.filter(|_| round.is_some()).and_then(|_| kept()).filter(|kept| *kept != after);
+    let row = Row {
+        round: in_full_round.map_or(known.map_or(0, |r| r.round), |r| signed(r.number)),
+        confirmed: round.is_some() || known.is_some_and(|r| r.confirmed),
+        doubt: match against_a_look {
+            Some(_) => Doubt::Suspect,
+            None => doubt_left(round, known, unmentioned, looked_at.is_some()),
+        },
+        learned_at: looked_at.filter(|_| round.is_some()).map_or(now, |k| k.learned_at),
+        observed: against_a_look.unwrap_or(after),
+    };
+    let changed = known.is_none_or(|k| k.observed != row.observed);
+    let same =
+        known.is_some_and(|k| !changed && k.round == row.round && k.confirmed == row.confirmed && k.doubt == row.doubt);
+    if !same {
+        write(c, tenant.id, &object, &row, REPLACING)?;
+    }
+    if !changed {
+        return Ok(Folded::Kept(0));
+    }
+    let old = known.map(|k| &k.observed);
+    if !matches!(source, Source::FirstReading(_)) {
+        keys::change(c, tenant, &object, old, &row.observed)?;
+    }
+    mark(c, tenant, &object, old, &row.observed)?;
+    Ok(Folded::Kept(i64::from(counts(&row.observed)) - i64::from(old.is_some_and(counts))))
 }
 
 /// Writes down whom nothing was known of, as a first reading tells them, without asking first: it tells of next to nobody
@@ -211,8 +226,7 @@ impl Store {
 fn told_first(
     c: &Connection,
     tenant: i64,
-    item: &DeltaItem,
-    object: &[u8],
+    Told { object, item }: &Told<'_>,
     round: &Round,
     now: Timestamp,
 ) -> Result<Option<i64>, StoreError> {
@@ -256,95 +270,12 @@ fn still_asked_for(mut observed: Observed, selection: &Selection) -> Observed {
     observed
 }
 
-/// A row as it lies in the file.
-struct Stored {
-    presence: i64,
-    attributes: String,
-    round: i64,
-    confirmed: bool,
-    doubt: i64,
-    learned_at: i64,
-}
-
-impl Stored {
-    /// Does a full round say of the user exactly what is known? Most of what such a round tells is, and need not be read.
-    fn is_told_again(&self, item: &DeltaItem) -> Result<bool, StoreError> {
-        let News::Seen(edits) = &item.news else { return Ok(false) };
-        let stands = self.presence == codec::presence(Presence::Present) && self.doubt != Doubt::LookedAt as i64;
-        Ok(stands && codec::values(edits)? == self.attributes)
-    }
-
-    /// Would nothing but the round be written, and can the row do without? Where it says that the last full round did not
-    /// mention the user, it cannot.
-    fn is_beyond_doubt(&self) -> bool {
-        self.doubt == Doubt::None as i64 && self.confirmed && self.round > 0
-    }
-
-    fn read(self, object: &ObjectId) -> Result<Row, StoreError> {
-        let observed = Observed {
-            object: object.clone(),
-            presence: codec::read_presence(self.presence)?,
-            attributes: codec::read_attributes(&self.attributes)?,
-        };
-        let doubt = match self.doubt {
-            0 => Doubt::None,
-            2 => Doubt::LookedAt,
-            _ => Doubt::Suspect,
-        };
-        let learned_at = Timestamp(unsigned(self.learned_at));
-        Ok(Row { observed, round: self.round, confirmed: self.confirmed, doubt, learned_at })
-    }
-}
-
-fn stored(c: &Connection, tenant: i64, object: &[u8]) -> Result<Option<Stored>, StoreError> {
-    let sql = "SELECT presence, attributes, round, confirmed, suspect, learned_at FROM observations \
-               WHERE tenant = ?1 AND object = ?2";
-    let row = |r: &rusqlite::Row<'_>| {
-        Ok(Stored {
-            presence: r.get(0)?,
-            attributes: r.get(1)?,
-            round: r.get(2)?,
-            confirmed: r.get(3)?,
-            doubt: r.get(4)?,
-            learned_at: r.get(5)?,
-        })
-    };
-    Ok(c.prepare_cached(sql)?.query_row(params![tenant, object], row).optional()?)
-}
-
 /// A full round has told of the user what was known.
 fn mention(c: &Connection, tenant: i64, object: &[u8], round: &Round, now: Timestamp) -> Result<Folded, StoreError> {
     let sql = "UPDATE observations SET round = ?3, confirmed = 1, suspect = 0, learned_at = ?4 \
                WHERE tenant = ?1 AND object = ?2";
     c.prepare_cached(sql)?.execute(params![tenant, object, signed(round.number), signed(now.0)])?;
     Ok(Folded::Kept(0))
-}
-
-const REPLACING: &str = "ON CONFLICT DO UPDATE SET presence = ?3, external = ?4, attributes = ?5, manager = ?6, round = ?7, \
-                         confirmed = ?8, suspect = ?9, learned_at = ?10";
-
-/// Answers whether anything was written.
-fn write(c: &Connection, tenant: i64, object: &[u8], row: &Row, on_conflict: &str) -> Result<bool, StoreError> {
-    let o = &row.observed;
-    let manager = o.attributes.get(Attribute::MANAGER).and_then(Value::as_text).map(|m| codec::object(&m.into()));
-    let sql = format!(
-        "INSERT INTO observations \
-         (tenant, object, presence, external, attributes, manager, round, confirmed, suspect, learned_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) {on_conflict}"
-    );
-    let written = c.prepare_cached(&sql)?.execute(params![
-        tenant,
-        object,
-        codec::presence(o.presence),
-        o.standing() == Standing::External,
-        codec::attributes(&o.attributes)?,
-        manager,
-        row.round,
-        row.confirmed,
-        row.doubt as i64,
-        signed(row.learned_at.0),
-    ])?;
-    Ok(written > 0)
 }
 
 /// A tenant was read for the first time: what [`Store::fold`] put off.

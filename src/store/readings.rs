@@ -6,8 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codec::{signed, unsigned};
 use super::mentions;
-use super::observations::{self, Folded, Source};
-use super::{Store, StoreError};
+use super::{Store, StoreError, observations};
 use crate::model::{Attribute, DeltaPage, Selection, TenantName, Then, Timestamp};
 
 /// Where a tenant's reading stands.
@@ -215,17 +214,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let row = self.tenant(tenant)?;
         let first = round.full && self.readings(tenant)? == 0;
-        let source = if first { Source::FirstReading(round) } else { Source::Reading(round) };
         self.transaction(|c| {
-            let (mut grown, mut told) = (0, Vec::new());
-            for item in &page.items {
-                match self.fold(c, &row, item, source, now)? {
-                    Folded::Kept(by) => grown += by,
-                    Folded::ToldAgain(object) => told.push(object),
-                }
-            }
-            mentions::put_down(c, row.id, &told)?;
-            resize(c, row.id, grown)?;
+            observations::learn_page(c, &row, (round, first), &page.items, now)?;
             match &page.then {
                 Then::More(link) => go_on(c, row.id, round, link),
                 Then::Done(link) => {

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::codec::{signed, unsigned};
 use super::log::{EditEntry, LogEntry, Party};
-use super::observations::{Folded, Source};
-use super::{LinkChange, Store, StoreError, log, readings};
+use super::{LinkChange, Store, StoreError, log, observations};
 use crate::model::{
     ActionKind, Attribute, DeltaItem, ObjectId, Origin, Outcome, Person, RouteName, RunId, TenantName, Timestamp,
     Trigger, Value, redacted,
@@ -148,10 +147,8 @@ impl Store {
             for budget in &record.budgets {
                 spend(c, budget, record.at, 1)?;
             }
-            if let Some(item) = &record.learned
-                && let Folded::Kept(grown) = self.fold(c, &target, item, Source::Answer, record.at)?
-            {
-                readings::resize(c, target.id, grown)?;
+            if let Some(item) = &record.learned {
+                observations::learn(c, &target, item, record.at)?;
             }
             self.change_link(c, &route, &record.ask.home.id, &record.link)?;
             log::append(c, entry(&record), record.at)

@@ -38,12 +38,14 @@ pub(super) enum Field {
 pub struct Plan {
     pub(super) fields: BTreeMap<String, Field>,
     pub(super) manager: Option<Attribute>,
+    /// How many attributes there are.
+    pub(super) size: usize,
 }
 
 impl Plan {
     /// The plan for a selection.
     pub fn new(selection: &Selection) -> Self {
-        let mut plan = Plan { fields: BTreeMap::new(), manager: None };
+        let mut plan = Plan { fields: BTreeMap::new(), manager: None, size: selection.0.len() };
         for attribute in &selection.0 {
             if attribute.is_reference() {
                 plan.manager = Some(attribute.clone());

@@ -77,7 +77,8 @@ impl<'de> Visitor<'de> for UserSeed<'_> {
         f.write_str("a user")
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawUser, A::Error> {
-        let mut user = RawUser::default();
+        // In one piece: a page has a thousand of them.
+        let mut user = RawUser { edits: Edits::with_capacity(self.0.size), ..RawUser::default() };
         let mut removed_seen = false;
         while let Some(key) = map.next_key_seed(KeySeed(self.0))? {
             match key {
