@@ -55,18 +55,19 @@ impl Observed {
         if self.marks_of_an_invitation().next().is_some() { Standing::External } else { Standing::Native }
     }
 
-    /// The attributes that bear such a mark.
+    /// The attributes that can bear such a mark.
+    pub const MARKED: [&'static str; 3] =
+        [Attribute::CREATION_TYPE, Attribute::EXTERNAL_USER_STATE, Attribute::USER_PRINCIPAL_NAME];
+
+    /// Those that bear one.
     pub fn marks_of_an_invitation(&self) -> impl Iterator<Item = &'static str> {
-        type Mark = (&'static str, fn(&str) -> bool);
-        const MARKS: [Mark; 3] = [
-            (Attribute::CREATION_TYPE, |text| text.eq_ignore_ascii_case("Invitation")),
-            (Attribute::EXTERNAL_USER_STATE, |text| !text.is_empty()),
-            (Attribute::USER_PRINCIPAL_NAME, |text| {
-                text.as_bytes().windows(5).any(|five| five.eq_ignore_ascii_case(b"#EXT#"))
-            }),
-        ];
-        let bears = |(name, is_mark): &Mark| self.attributes.get(*name).and_then(Value::as_text).is_some_and(is_mark);
-        MARKS.into_iter().filter(bears).map(|(name, _)| name)
+        let is_mark = |name: &str, text: &str| match name {
+            Attribute::CREATION_TYPE => text.eq_ignore_ascii_case("Invitation"),
+            Attribute::EXTERNAL_USER_STATE => !text.is_empty(),
+            _ => text.as_bytes().windows(5).any(|five| five.eq_ignore_ascii_case(b"#EXT#")),
+        };
+        let text = |name: &str| self.attributes.get(name).and_then(Value::as_text);
+        Self::MARKED.into_iter().filter(move |name| text(name).is_some_and(|text| is_mark(name, text)))
     }
 
     /// The user principal name, or `""` where none was told.

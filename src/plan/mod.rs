@@ -212,6 +212,12 @@ pub fn wants_account(route: &PlannedRoute, home: &Observed, member_of: &BTreeSet
     scope::judge(route, home, member_of, None).verdict == Verdict::In
 }
 
+/// The attributes that the answer of [`wants_account`] hangs on: of somebody who has them alike it is the same.
+pub fn wanting_hangs_on(route: &PlannedRoute) -> BTreeSet<Attribute> {
+    let laws = Observed::MARKED.into_iter().chain([Attribute::ACCOUNT_ENABLED]).map(Attribute::from);
+    route.rules.iter().flat_map(|rules| rules.scope_attributes()).chain(laws).collect()
+}
+
 /// What the store must look up before [`consider`] can judge.
 pub fn question(
     route: &PlannedRoute,

@@ -250,14 +250,17 @@ impl Default for Guard {
 impl RuleSet {
     /// Home attributes that any clause, match or mapping reads.
     pub fn home_attributes(&self) -> BTreeSet<Attribute> {
-        let clauses = self.scope.iter().flat_map(|s| s.all.iter().map(|c| c.attribute.clone()));
         let rungs = self.matches.iter().flat_map(|m| m.source.attributes());
         let mapped = self.attributes.values().flat_map(|m| match &m.source {
             Source::Expression(e) => e.attributes(),
             Source::Reference(a) => BTreeSet::from([a.clone()]),
             Source::Constant(_) => BTreeSet::new(),
         });
-        clauses.chain(rungs).chain(mapped).collect()
+        self.scope_attributes().chain(rungs).chain(mapped).collect()
+    }
+    /// Home attributes that the scope asks about.
+    pub fn scope_attributes(&self) -> impl Iterator<Item = Attribute> {
+        self.scope.iter().flat_map(|s| s.all.iter().map(|c| c.attribute.clone()))
     }
     /// Target attributes that any match compares or any mapping writes, and those that are written along.
     pub fn target_attributes(&self) -> BTreeSet<Attribute> {

@@ -32,11 +32,12 @@ impl Store {
             c.execute(linked, [id])?;
             let natives = "SELECT object, attributes FROM observations WHERE tenant = ?1 AND external = 0 AND presence = 0 \
                            ORDER BY object";
+            let needed = plan::wanting_hangs_on(route);
             let mut statement = c.prepare(natives)?;
             let mut rows = statement.query([self.tenant(&route.name.home)?.id])?;
             while let Some(row) = rows.next()? {
                 let (object, attributes) = (codec::bytes(row, 0)?, codec::text(row, 1)?);
-                if self.wants_account(route, object, attributes)? {
+                if self.wants_account(route, &needed, object, attributes)? {
                     c.prepare_cached("INSERT OR IGNORE INTO unsettled (route, home) VALUES (?1, ?2)")?
                         .execute(params![id, object])?;
                 }
@@ -46,12 +47,19 @@ impl Store {
         })
     }
 
-    /// [`plan::wants_account`] of somebody present, as a row of `observations` has them.
-    fn wants_account(&self, route: &PlannedRoute, object: &[u8], attributes: &str) -> Result<bool, StoreError> {
+    /// [`plan::wants_account`] of somebody present, as a row of `observations` has them. `needed` is what that hangs on: a
+    /// home has many more people than any rule takes, and the rest of what is known of them need not be read.
+    fn wants_account(
+        &self,
+        route: &PlannedRoute,
+        needed: &BTreeSet<Attribute>,
+        object: &[u8],
+        attributes: &str,
+    ) -> Result<bool, StoreError> {
         let home = Observed {
             object: codec::object_id(object)?,
             presence: Presence::Present,
-            attributes: codec::read_attributes(attributes)?,
+            attributes: codec::read_some(attributes, needed)?,
         };
         let has_groups = route.rules.iter().any(|rules| !rules.groups().is_empty());
         let member_of = if has_groups { self.member_of(&route.name.home, &home.object)? } else { BTreeSet::new() };
@@ -71,15 +79,19 @@ impl Store {
         after: Option<&ObjectId>,
         at_most: u32,
     ) -> Result<Vec<ObjectId>, StoreError> {
-        let sql = "SELECT u.home FROM unsettled u WHERE u.route = ?1 AND u.home > ?2 AND NOT EXISTS \
+        let home = self.tenant(&route.home)?.id;
+        // Mostly there is nobody, and nobody need be looked up.
+        let doubtful = "SELECT EXISTS (SELECT 1 FROM observations INDEXED BY observations_suspect \
+                        WHERE tenant = ?1 AND suspect = 1 AND confirmed = 1 AND round = 0)";
+        let doubtful: bool = self.connection.prepare_cached(doubtful)?.query_row([home], |r| r.get(0))?;
+        let sql = "SELECT u.home FROM unsettled u WHERE u.route = ?1 AND u.home > ?2 AND (NOT ?7 OR NOT EXISTS \
                    (SELECT 1 FROM observations o WHERE o.tenant = ?4 \
-                   AND o.object = u.home AND o.suspect = 1 AND o.confirmed = 1 AND o.round = 0) \
+                   AND o.object = u.home AND o.suspect = 1 AND o.confirmed = 1 AND o.round = 0)) \
                    AND (?5 IS NULL OR u.state = '' OR (u.state = 'failed' AND u.not_before <= ?5) \
                    OR (u.state = 'waiting' AND u.detail <= ?6)) \
                    ORDER BY u.home LIMIT ?3";
         let mut statement = self.connection.prepare_cached(sql)?;
         let after = after.map(codec::object).unwrap_or_default();
-        let home = self.tenant(&route.home)?.id;
         let now = match among {
             Among::All => None,
             Among::News(now) => Some(now),
@@ -90,7 +102,8 @@ impl Store {
             at_most,
             home,
             now.map(|now| signed(now.0)),
-            now.map(Timestamp::rfc3339).unwrap_or_default()
+            now.map(Timestamp::rfc3339).unwrap_or_default(),
+            doubtful
         ];
         objects(statement.query(row)?)
     }
@@ -132,10 +145,11 @@ impl Store {
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query(params![self.tenant(&route.name.home)?.id, after, at_most])?;
         let (mut people, mut last) = (Vec::new(), None);
+        let needed = plan::wanting_hangs_on(route);
         while let Some(row) = rows.next()? {
             last = Some(row.get(0)?);
             let object = codec::bytes(row, 1)?;
-            if self.wants_account(route, object, codec::text(row, 2)?)? {
+            if self.wants_account(route, &needed, object, codec::text(row, 2)?)? {
                 people.push(codec::object_id(object)?);
             }
         }

@@ -1,9 +1,12 @@
 //! In which form do values lie in the file?
 
-use std::io;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::{fmt, io};
 
 use rusqlite::Row;
 use serde::Serializer;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 use uuid::Uuid;
 
 use super::StoreError;
@@ -81,6 +84,41 @@ pub(super) fn read_attributes(text: &str) -> Result<Attributes, StoreError> {
     serde_json::from_str(text).map_err(|e| StoreError::Damaged(format!("attributes of an observation: {e}")))
 }
 
+/// The same, and only those that are needed.
+pub(super) fn read_some(text: &str, needed: &BTreeSet<Attribute>) -> Result<Attributes, StoreError> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let some = json.deserialize_any(Picked(needed)).and_then(|some| json.end().map(|()| some));
+    some.map_err(|e| StoreError::Damaged(format!("attributes of an observation: {e}")))
+}
+
+/// Reads these attributes and passes over the others.
+struct Picked<'n>(&'n BTreeSet<Attribute>);
+
+impl<'de> Visitor<'de> for Picked<'_> {
+    type Value = Attributes;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("attributes")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Attributes, A::Error> {
+        let mut some = Attributes::new();
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            match self.0.get(name.as_ref()) {
+                Some(attribute) => drop(some.insert(attribute.clone(), map.next_value()?)),
+                None => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(some)
+    }
+    /// As a version wrote nobody's values.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Attributes, A::Error> {
+        match seq.next_element::<IgnoredAny>()? {
+            None => Ok(Attributes::new()),
+            Some(_) => Err(A::Error::invalid_type(Unexpected::Seq, &self)),
+        }
+    }
+}
+
 /// A column that holds bytes, where it lies.
 pub(super) fn bytes<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r [u8], StoreError> {
     Ok(row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from)?)
@@ -134,6 +172,7 @@ pub(super) fn maybe_rfc3339<S: Serializer>(at: &Option<Timestamp>, to: S) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Edit;
     use proptest::prelude::*;
 
     #[test]
@@ -142,9 +181,37 @@ mod tests {
         assert!(sets_exactly(&Edits::new(), "{}") && !sets_exactly(&Edits::new(), "[]"));
         // As a version wrote it that left it to the map.
         assert_eq!(read_attributes("[]").unwrap(), Attributes::new());
+        assert_eq!(read_some("[]", &BTreeSet::new()).unwrap(), Attributes::new());
+        assert!(read_some("[1]", &BTreeSet::new()).is_err() && read_some("{} x", &BTreeSet::new()).is_err());
+    }
+
+    fn some_values() -> impl Strategy<Value = Attributes> {
+        let value = prop_oneof![
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(Value::Integer),
+            "\\PC{0,40}".prop_map(Value::from),
+            prop::collection::vec("\\PC{0,6}", 0..3).prop_map(Value::from),
+        ];
+        prop::collection::btree_map("[a-e\"é]{1,2}", value, 0..6)
+            .prop_map(|map| map.into_iter().map(|(name, value)| (Attribute::new(name), value)).collect())
     }
 
     proptest! {
+        #[test]
+        fn what_is_read_is_what_was_written(values in some_values(), other in some_values()) {
+            let text = attributes(&values).unwrap();
+            prop_assert_eq!(read_attributes(&text).unwrap(), values.clone());
+            let needed: BTreeSet<Attribute> = other.keys().cloned().collect();
+            let mut some = values.clone();
+            some.retain(|attribute, _| needed.contains(attribute));
+            prop_assert_eq!(read_some(&text, &needed).unwrap(), some);
+            let edits = |values: &Attributes| -> Edits {
+                let cleared = other.keys().filter(|a| !values.contains_key(*a)).map(|a| (a.clone(), Edit::Clear));
+                values.iter().map(|(a, v)| (a.clone(), Edit::Set(v.clone()))).chain(cleared).collect()
+            };
+            prop_assert!(sets_exactly(&edits(&values), &text));
+            prop_assert_eq!(sets_exactly(&edits(&other), &text), other == values);
+        }
         #[test]
         fn every_id_comes_back(text in "\\PC{0,40}") {
             let id = ObjectId::new(text);

@@ -152,6 +152,11 @@ proptest! {
             prop_assert!(link.initialised || !before.initialised);
             prop_assert!(!link.disabled_by_us || before.disabled_by_us, "considering blocks nobody");
         }
+        let mut known_in_part = case.home.clone();
+        let needed = plan::wanting_hangs_on(&scene.route);
+        known_in_part.attributes.retain(|attribute, _| needed.contains(attribute));
+        let wanted = |home| plan::wants_account(&scene.route, home, &case.member_of);
+        prop_assert_eq!(wanted(&known_in_part), wanted(&case.home), "it hangs on more than {:?}", needed);
         if case.link.is_none() && !plan::wants_account(&scene.route, &case.home, &case.member_of) {
             let is_settled = matches!(considered.decision, Decision::Settled) && considered.link.is_none();
             prop_assert!(is_settled, "nobody would consider this person: {:?}", considered.decision);
