@@ -100,7 +100,7 @@ fn unread(report: &Report, route: &RouteName) -> bool {
 /// A run ended before its end.
 pub(super) fn broke_off(error: &EngineError) {
     let why = error.to_string();
-    tell!(error, why, "the cycle ended early; everything that was answered is recorded, and the next cycle goes on");
+    tell!(error, why, "the cycle ended early; the next one looks up what is not recorded, and goes on");
 }
 
 /// Something that should be known before the run ends.

@@ -115,7 +115,7 @@ fn told(result: Result<Report, EngineError>, run: RunId, verb: &str, approved: O
         }
         Err(error) => {
             let exit = session::failed(format_args!(
-                "{error}\nrun {run} ended early; everything that was answered is recorded, and the next run goes on"
+                "{error}\nrun {run} ended early; the next one looks up what is not recorded, and goes on"
             ));
             (Report { run: Some(run), ..Report::default() }, exit, Some(error.to_string()))
         }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Poll;
 
 use futures_util::future::{Either, select};
@@ -29,6 +30,8 @@ const IN_FLIGHT_MIN: u64 = 2;
 const LATENCY_MILLIS: u64 = 400;
 /// Of the latency that is reckoned with, the last answer is one part in so many.
 const LATENCY_PARTS: u64 = 8;
+/// Jobs that are looked at in one transaction: others want to write, too, and thousands may be planned anew.
+const JOBS_A_TURN: usize = 1_000;
 /// So many more for leavers, who must not wait until slow answers to others come.
 const IN_FLIGHT_LEAVERS: usize = 2;
 
@@ -64,6 +67,8 @@ pub(super) enum Landing {
 /// What a worker does next.
 enum Next {
     Fly(Box<Flight>),
+    /// Of this job nothing leaves: it is over, or planned anew.
+    Passed,
     Pause(Pause),
 }
 
@@ -148,11 +153,11 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
         let (mut flying, mut landed) = (FuturesUnordered::new(), Vec::new());
         let mut stop = self.run.cycle.stop.clone();
         loop {
-            // Answers may be there at once; others want their turn all the same.
-            tokio::task::coop::consume_budget().await;
             let (flights, pause) = self.turn(std::mem::take(&mut landed), flying.len())?;
             // Nothing leaves before it is polled, and so before what was asked is committed.
             flying.extend(flights.into_iter().map(|flight| fly(directory, store, &selection, flight)));
+            // Answers may be there at once; others want their turn all the same.
+            tokio::task::coop::consume_budget().await;
             match pause {
                 Pause::Idle => {
                     self.lanes.idle.set(true);
@@ -203,72 +208,93 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
         }
     }
 
-    /// What the answers teach, and what leaves next: with one commit, for a disk may well be slower than a quota.
+    /// What the answers teach, and what leaves next. One commit for each of the two, however many there are: a disk may well
+    /// be slower than a quota.
     fn turn(&mut self, landed: Vec<Landing>, flying: usize) -> Result<(Vec<Flight>, Pause), EngineError> {
-        let quiet = landed.is_empty() && self.lanes.queue.borrow().first_lane().is_none();
-        let store = self.run.cycle.store;
-        let turn = || {
-            landed.into_iter().try_for_each(|landing| self.land(landing))?;
+        if !landed.is_empty() {
+            self.land_all(landed)?;
+        }
+        let (store, now) = (self.run.cycle.store, self.now());
+        self.lanes.queue.borrow_mut().wake(now);
+        let is_quiet = self.lanes.queue.borrow().first_lane().is_none();
+        let mut depart = || {
             let mut flights = Vec::new();
-            loop {
+            for _ in 0..JOBS_A_TURN {
                 match self.next(flying + flights.len())? {
                     Next::Fly(flight) => flights.push(*flight),
+                    Next::Passed => {}
                     Next::Pause(pause) => return Ok((flights, pause)),
                 }
             }
+            Ok((flights, Pause::Wait(Some(now))))
         };
-        if quiet { turn() } else { store.in_one_commit(turn) }
+        if is_quiet { depart() } else { store.in_one_commit(depart) }
     }
 
+    /// An answer that cannot be dealt with takes no other one with it: those before it are recorded.
+    fn land_all(&mut self, landed: Vec<Landing>) -> Result<(), EngineError> {
+        let store = self.run.cycle.store;
+        let mut ended = Ok(Ok(()));
+        store.in_one_commit(|| {
+            for landing in landed {
+                let land = AssertUnwindSafe(|| store.together(|| self.land(landing)));
+                ended = catch_unwind(land);
+                if !matches!(ended, Ok(Ok(()))) {
+                    break;
+                }
+            }
+            Ok::<_, EngineError>(())
+        })?;
+        // Whoever works for this target ends all the same.
+        ended.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Looks at the job whose turn it is.
     fn next(&mut self, flying: usize) -> Result<Next, EngineError> {
-        loop {
-            let now = self.now();
-            if self.run.cycle.stopped() || self.run.halt.get() {
-                self.leave_the_rest();
-                return Ok(Next::Pause(Pause::Over));
+        let now = self.now();
+        if self.run.cycle.stopped() || self.run.halt.get() {
+            self.leave_the_rest();
+            return Ok(Next::Pause(Pause::Over));
+        }
+        if self.lanes.resting.get() {
+            self.leave_the_rest();
+            return Ok(Next::Pause(if flying == 0 { Pause::Idle } else { Pause::Wait(None) }));
+        }
+        let mut queue = self.lanes.queue.borrow_mut();
+        queue.wake(now);
+        if flying >= self.room(queue.first_lane(), now) {
+            return Ok(Next::Pause(Pause::Wait(None)));
+        }
+        let Some(job) = queue.pop() else {
+            let due = queue.next_due();
+            let is_idle = due.is_none() && flying == 0;
+            return Ok(Next::Pause(if is_idle { Pause::Idle } else { Pause::Wait(due) }));
+        };
+        drop(queue);
+        if let Some((asked, ask, looks)) = job.looking.clone() {
+            return Ok(Next::Fly(Box::new(Flight::Look { job, asked, ask, looks, at: now })));
+        }
+        let word = self.run.cycle.store.word_on(&job.change.route, &job.change.home.id)?;
+        match word {
+            _ if job.failed.is_some() || self.run.cycle.focus.undo.is_some() => {}
+            Word::Stands => {}
+            Word::News => {
+                self.reconsider(job)?;
+                return Ok(Next::Passed);
             }
-            if self.lanes.resting.get() {
-                self.leave_the_rest();
-                return Ok(Next::Pause(if flying == 0 { Pause::Idle } else { Pause::Wait(None) }));
-            }
-            let mut queue = self.lanes.queue.borrow_mut();
-            queue.wake(now);
-            if flying >= self.room(queue.first_lane(), now) {
-                return Ok(Next::Pause(Pause::Wait(None)));
-            }
-            let Some(job) = queue.pop() else {
-                let due = queue.next_due();
-                let is_idle = due.is_none() && flying == 0;
-                return Ok(Next::Pause(if is_idle { Pause::Idle } else { Pause::Wait(due) }));
-            };
-            drop(queue);
-            if let Some((asked, ask, looks)) = job.looking.clone() {
-                return Ok(Next::Fly(Box::new(Flight::Look { job, asked, ask, looks, at: now })));
-            }
-            let word = self.run.cycle.store.word_on(&job.change.route, &job.change.home.id)?;
-            match word {
-                _ if job.failed.is_some() || self.run.cycle.focus.undo.is_some() => {}
-                Word::Stands => {}
-                Word::News => {
-                    self.reconsider(job)?;
-                    continue;
-                }
-                Word::Withdrawn => {
-                    self.lanes.queue.borrow_mut().over(&job);
-                    continue;
-                }
-            }
-            if let Some(until) = self.obstacle(&job, now) {
-                let mut queue = self.lanes.queue.borrow_mut();
-                queue.push_front(job);
-                (self.run.cycle.watch)(Event::Waiting { tenant: &self.tenant.name, until });
-                let due = queue.next_due();
-                return Ok(Next::Pause(Pause::Wait(Some(due.map_or(until, |d| d.min(until))))));
-            }
-            if let Some(flight) = self.depart(job, now)? {
-                return Ok(Next::Fly(Box::new(flight)));
+            Word::Withdrawn => {
+                self.lanes.queue.borrow_mut().over(&job);
+                return Ok(Next::Passed);
             }
         }
+        if let Some(until) = self.obstacle(&job, now) {
+            let mut queue = self.lanes.queue.borrow_mut();
+            queue.push_front(job);
+            (self.run.cycle.watch)(Event::Waiting { tenant: &self.tenant.name, until });
+            let due = queue.next_due();
+            return Ok(Next::Pause(Pause::Wait(Some(due.map_or(until, |d| d.min(until))))));
+        }
+        Ok(self.depart(job, now)?.map_or(Next::Passed, |flight| Next::Fly(Box::new(flight))))
     }
 
     /// What waits is left to the next plan: it is made anew from what is known then.
@@ -350,7 +376,7 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
         }
     }
 
-    /// Commits the question and hands out the request; a step without one is recorded at once.
+    /// Keeps the question and hands out the request, which leaves after the commit; a step without one is recorded at once.
     fn depart(&mut self, mut job: Job, now: Timestamp) -> Result<Option<Flight>, EngineError> {
         let Some(step) = job.steps.front().cloned() else {
             self.finish(job)?;

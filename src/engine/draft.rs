@@ -263,7 +263,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             some.retain(|home| !drafting.is_busy(&route.name, home));
             self.store.together(|| {
                 linked += self.consider(&planned, &foundation, &some, known, &mut draft)?;
-                Ok(())
+                Ok::<_, StoreError>(())
             })?;
             // Others write and read meanwhile, and whoever asks us to stop is heard.
             tokio::task::yield_now().await;

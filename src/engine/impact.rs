@@ -9,7 +9,7 @@ use crate::model::{Attribute, ObjectId, RouteName, Selection, TenantName};
 use crate::plan::{Comparison, Part, PlannedRoute, RuleEdit, Touch};
 use crate::ports::Clock;
 use crate::rules::{Diagnostic, RuleSet};
-use crate::store::Remembered;
+use crate::store::{Remembered, StoreError};
 
 /// The edits of one route's rules since the last sync, and whom they touch.
 #[derive(Clone, Debug)]
@@ -170,7 +170,7 @@ impl<D, C: Clock> Cycle<'_, D, C> {
                         }
                     }
                 }
-                Ok(())
+                Ok::<_, StoreError>(())
             })?;
         }
     }

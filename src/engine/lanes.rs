@@ -54,10 +54,10 @@ impl Lane {
 
 /// Where a change waits, and what it takes, as `status` tells it.
 pub(super) fn pending(change: &Change) -> Pending {
-    let first = steps::steps(change).front().map(Step::kind);
+    let kind = change.action.kind();
     Pending {
-        action: change.action.kind().as_str().to_owned(),
-        lane: lane(change.action.kind(), first).name().to_owned(),
+        action: kind.as_str().to_owned(),
+        lane: lane(kind, Some(steps::first_kind(change))).name().to_owned(),
         writes: steps::writes_in_all(change),
     }
 }
@@ -128,7 +128,7 @@ pub(super) type Whose = (RouteName, ObjectId);
 
 impl Job {
     pub(super) fn new(change: Change, generation: u32) -> Self {
-        let first = steps::steps(&change).front().map(Step::kind);
+        let first = Some(steps::first_kind(&change));
         let (steps, begun, failed, serial) = (VecDeque::new(), None, None, 0);
         Self { change, steps, first, tries: 0, looking: None, asked_before: None, generation, begun, failed, serial }
     }

@@ -73,7 +73,7 @@ pub enum EngineError {
     NoSuch(String),
     /// Code of ours gave up.
     #[error(
-        "{0}: an internal error ended what was under way there; what was answered is recorded\nhint: please report it with the lines before this one"
+        "{0}: an internal error ended what was under way there; what is not recorded is looked up before anything is asked again\nhint: please report it with the lines before this one"
     )]
     Crashed(TenantName),
 }
@@ -257,8 +257,8 @@ impl Readings {
 /// A plan, and what kept it from being whole.
 #[derive(Clone, Debug, Default)]
 pub struct Drafted {
-    /// What would be written; after a sync only what was refused still has its changes: the others were made, and stand in
-    /// the change log.
+    /// What would be written; after a sync only what was refused still has its changes: the others went into the lanes, and
+    /// what came of them stands in the change log.
     pub plan: Plan,
     /// Routes that could not be planned, with the reason.
     pub skipped: BTreeMap<RouteName, String>,
@@ -270,7 +270,7 @@ pub struct Drafted {
     pub refusals: Vec<Refusal>,
     /// Changes of a saved plan, or of a run that is taken back, that are not made because things are not what they were.
     pub stale: Vec<Stale>,
-    /// `sha256:…` of the plan; empty after a sync in which routes were planned one after the other.
+    /// `sha256:…` of the plan; empty after a run in which routes were planned one after the other.
     pub digest: String,
     /// `sha256:…` of the routes that the guard refused alone: it stays the same while the other routes go on.
     pub refused_digest: String,

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::ahead::Ahead;
 use super::apply::Worker;
 use super::lanes::{self, Job, Lanes, Undone, Whose};
-use super::{Budget, Budgets, Cycle, EngineError, Report};
+use super::{Budget, Budgets, Cycle, Drafted, EngineError, Report};
 use crate::model::{Change, RouteName, RunId, TenantName, Timestamp, Trigger};
 use crate::ports::{Clock, DirectoryWrite};
 use crate::quota::{AppBudget, Learned};
@@ -106,11 +106,6 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
                 app.budget.remember(tenant.name.as_str(), now, &spent);
             }
         }
-        let mut quarantined = BTreeSet::new();
-        for route in &config.routes {
-            let parts = store.quarantines(&route.name)?.into_keys();
-            quarantined.extend(parts.map(|part| (route.name.clone(), part)));
-        }
         let targets = config.routes.iter().map(|r| (r.name.target.clone(), Lanes::default()));
         Ok(Self {
             cycle,
@@ -125,7 +120,7 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
             changed: Notify::new(),
             whole: RefCell::default(),
             again: RefCell::default(),
-            quarantined: RefCell::new(quarantined),
+            quarantined: RefCell::new(quarantined(cycle)?),
             let_through: RefCell::default(),
             counted_since: RefCell::default(),
             approved: RefCell::default(),
@@ -184,11 +179,58 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
         }
     }
 
+    /// A stage's part of the whole report.
+    pub(super) fn absorb(&self, only: &BTreeSet<RouteName>, drafted: Drafted) {
+        let Drafted { plan, skipped, refusals, stale, user_known, digest, refused_digest, .. } = drafted;
+        let mut report = self.report.borrow_mut();
+        let all = &mut report.drafted;
+        // What several stages refused together is put down at the end.
+        let alone = all.plan.routes.is_empty() && !self.polls;
+        (all.digest, all.refused_digest) = if alone { (digest, refused_digest) } else { <(String, String)>::default() };
+        all.user_known |= user_known;
+        all.skipped.retain(|route, _| !only.contains(route));
+        all.skipped.extend(skipped);
+        all.refusals.retain(|refusal| !only.contains(&refusal.route));
+        all.refusals.extend(refusals);
+        all.stale.extend(stale);
+        for mut part in plan.routes {
+            if self.polls {
+                // Months of changes are in the change log, not in memory.
+                part.changes.clear();
+            }
+            if part.changes.is_empty() {
+                (part.basis, part.leaned_on) = <_>::default();
+            }
+            match all.plan.routes.iter_mut().find(|r| r.route == part.route) {
+                Some(known) => {
+                    known.changes.append(&mut part.changes);
+                    known.basis.append(&mut part.basis);
+                    known.held.retain(|held| !part.held.iter().any(|new| new.home.id == held.home.id));
+                    known.held.append(&mut part.held);
+                }
+                None => all.plan.routes.push(part),
+            }
+        }
+        if let Some(saved) = &self.cycle.focus.saved {
+            (all.digest, all.refused_digest) = (saved.digest.clone(), saved.digest.clone());
+        }
+    }
+
     /// Nothing more will be put in.
     pub(super) fn close(&self) {
         self.over.set(true);
         self.lanes.values().for_each(|lanes| lanes.woken.notify_one());
     }
+}
+
+/// The parts of routes that are quarantined, by what the store says.
+fn quarantined<D, C>(cycle: &Cycle<'_, D, C>) -> Result<BTreeSet<(RouteName, RoutePart)>, EngineError> {
+    let mut all = BTreeSet::new();
+    for route in &cycle.config.routes {
+        let parts = cycle.store.quarantines(&route.name)?.into_keys();
+        all.extend(parts.map(|part| (route.name.clone(), part)));
+    }
+    Ok(all)
 }
 
 impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
@@ -263,6 +305,8 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         {
             app.borrow_mut().budget.forsaken(target.as_str(), self.cycle.clock.now());
         }
+        // What is not recorded has not happened.
+        *self.quarantined.borrow_mut() = quarantined(self.cycle)?;
         // What was under way is an open question now, and looked into before anything is asked again.
         lanes.busy.borrow_mut().clear();
         lanes.asks.borrow_mut().clear();

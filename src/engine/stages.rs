@@ -463,37 +463,4 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         }
         Ok(admitted)
     }
-
-    /// A stage's part of the whole report.
-    fn absorb(&self, only: &BTreeSet<RouteName>, drafted: Drafted) {
-        let Drafted { plan, skipped, refusals, stale, user_known, digest, refused_digest, .. } = drafted;
-        let mut report = self.report.borrow_mut();
-        let all = &mut report.drafted;
-        // What several stages refused together is put down at the end.
-        let alone = all.plan.routes.is_empty() && !self.polls;
-        (all.digest, all.refused_digest) = if alone { (digest, refused_digest) } else { <(String, String)>::default() };
-        all.user_known |= user_known;
-        all.skipped.retain(|route, _| !only.contains(route));
-        all.skipped.extend(skipped);
-        all.refusals.retain(|refusal| !only.contains(&refusal.route));
-        all.refusals.extend(refusals);
-        all.stale.extend(stale);
-        for mut part in plan.routes {
-            if self.polls {
-                // Months of changes are in the change log, not in memory.
-                part.changes.clear();
-            }
-            match all.plan.routes.iter_mut().find(|r| r.route == part.route) {
-                Some(known) => {
-                    known.changes.append(&mut part.changes);
-                    known.held.retain(|held| !part.held.iter().any(|new| new.home.id == held.home.id));
-                    known.held.append(&mut part.held);
-                }
-                None => all.plan.routes.push(part),
-            }
-        }
-        if let Some(saved) = &self.cycle.focus.saved {
-            (all.digest, all.refused_digest) = (saved.digest.clone(), saved.digest.clone());
-        }
-    }
 }

@@ -53,7 +53,23 @@ fn enabled(account: &ObjectId, value: bool) -> Step {
     patch(account, Edits::from_iter([(Attribute::from(Attribute::ACCOUNT_ENABLED), edit)]))
 }
 
-/// The writes of a change, in order.
+/// Which the first of [`steps`] is, without making them.
+pub(super) fn first_kind(change: &Change) -> AskKind {
+    match &change.action {
+        Action::Provision { .. } => AskKind::Invite,
+        Action::Join { edits, .. } | Action::Update { edits, .. } => match edits.keys().find(|a| !a.is_reference()) {
+            Some(_) => AskKind::Patch,
+            None if edits.is_empty() => AskKind::None,
+            None => AskKind::Manager,
+        },
+        Action::Disable { .. } | Action::Enable { .. } => AskKind::Patch,
+        Action::Restore { .. } => AskKind::Restore,
+        Action::Delete { .. } => AskKind::Delete,
+        Action::Unlink => AskKind::None,
+    }
+}
+
+/// The writes of a change, in order; there is at least one step.
 pub(super) fn steps(change: &Change) -> VecDeque<Step> {
     let bare = |write| VecDeque::from([Step { write: Some(write), edits: Edits::new() }]);
     match &change.action {

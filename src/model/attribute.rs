@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 /// Members of complex properties are flat here: `extensionAttribute1` … `15` stand for
 /// `onPremisesExtensionAttributes`, and `employeeOrgData.division` for a member of any other complex property.
 ///
-/// Each name is kept once, until the process ends: there are as many as rules and flags name, and everybody has them all.
+/// Each name is kept once, until the process ends: there are as many as rules name and files hold, and everybody has them all.
+/// What a tenant answers makes none: its names are looked up among those that were asked for.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Attribute(Intern<str>);
 

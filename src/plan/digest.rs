@@ -145,8 +145,9 @@ pub fn digest_of_routes<'p>(plans: impl Iterator<Item = &'p RoutePlan> + Clone) 
         let lines = changes.iter().map(|change| Line::of_plan(change, plan.basis.get(&change.home.id)));
         lines.map(|line| line_hash(&text(&line))).collect()
     };
+    let many = plans.clone().map(|plan| plan.changes.len()).sum::<usize>() > LINES_A_JOB;
     let jobs = plans.flat_map(|plan| plan.changes.chunks(LINES_A_JOB).map(move |changes| (plan, changes)));
-    let lines = cores::in_order(HASHERS_MAX, hashed, |line| {
+    let lines = cores::in_order(if many { HASHERS_MAX } else { 0 }, hashed, |line| {
         let mut hashes = Vec::new();
         for job in jobs {
             line.hand_over(job);

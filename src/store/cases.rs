@@ -156,14 +156,6 @@ impl Store {
         Ok((people, last))
     }
 
-    /// Runs `work` in one transaction.
-    ///
-    /// # Errors
-    /// Those of `work`, which then changed nothing, and SQLite's.
-    pub fn together<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.transaction(|_| work())
-    }
-
     /// Everything known of one home user on one route.
     ///
     /// # Errors

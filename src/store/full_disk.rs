@@ -105,3 +105,25 @@ fn a_write_that_cannot_be_recorded_stays_an_open_question() {
     assert_eq!(store.open_asks(&"south".into()).unwrap(), []);
     assert!(matches!(store.verify_log().unwrap(), Verified::Whole { entries: 1, .. }));
 }
+
+/// SQLite takes back the whole transaction where a statement of its own finds the disk full, and goes on without one. Somebody
+/// may have passed over the error.
+#[test]
+fn of_one_commit_in_which_the_disk_was_full_nothing_is_kept_whoever_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = set_up(&folder);
+    let (small, route) = (record(None, 1), RouteName { home: "north".into(), target: "south".into() });
+    let mark = |n: usize| store.unsettle(&route, &ObjectId::new(format!("{n} {}", "x".repeat(2_000))));
+    fill(&store);
+    let passed_over = |work: &dyn Fn() -> Result<(), StoreError>| {
+        let kept = store.in_one_commit(|| {
+            store.ask(&small.ask, &LinkChange::Same)?;
+            is_full(&work().unwrap_err());
+            Ok::<_, StoreError>(())
+        });
+        assert!(matches!(kept, Err(StoreError::TakenBack)), "{kept:?}");
+        assert_eq!(store.open_asks(&"south".into()).unwrap(), []);
+    };
+    passed_over(&|| (0..200).try_for_each(mark));
+    passed_over(&|| store.together(|| (0..200).try_for_each(mark)));
+}

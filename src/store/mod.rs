@@ -26,6 +26,7 @@ mod run_facts;
 mod runs;
 mod status;
 mod throttles;
+mod transactions;
 mod unsettled;
 mod verify;
 mod writer;
@@ -35,7 +36,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::{Attribute, RouteName, TenantName};
 
@@ -75,6 +76,14 @@ pub enum StoreError {
     /// SQLite refused a statement.
     #[error("the store: {}{}", .0, way_out(.0))]
     Statement(#[from] rusqlite::Error),
+    /// SQLite has taken back a transaction before its end.
+    #[error(
+        "the store: nothing could be kept\nhint: is the disk full or failing? what is not recorded is looked up by the next run"
+    )]
+    TakenBack,
+    /// Code of ours did what it must not.
+    #[error("the store: an internal error: {0}\nhint: please report it")]
+    Misused(&'static str),
     /// The file cannot be opened or made.
     #[error("{path}: {source}")]
     File {
@@ -180,7 +189,7 @@ fn way_out(error: &rusqlite::Error) -> &'static str {
     };
     match error.sqlite_error_code() {
         Some(DiskFull | SystemIoFailure) => {
-            "\nhint: is the disk full or failing? nothing that was answered is lost; the next run goes on"
+            "\nhint: is the disk full or failing? what is not recorded is looked up by the next run, which goes on"
         }
         Some(ReadOnly | CannotOpen) => "\nhint: may this user write the store's file and its folder?",
         Some(DatabaseBusy) => "\nhint: another program holds the file; try again",
@@ -353,35 +362,6 @@ impl Store {
         self.routes.borrow().get(name).copied().ok_or_else(|| StoreError::Unknown(format!("route {name}")))
     }
 
-    /// All of it or nothing. Within another transaction it is a part of that one.
-    fn transaction<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.all_or_nothing(TransactionBehavior::Deferred, work)
-    }
-
-    /// Runs `work`, with every transaction in it, as one that is committed at its end: the disk is waited for once.
-    ///
-    /// # Errors
-    /// Those of `work`, which then changed nothing, and SQLite's.
-    pub fn in_one_commit<T, E: From<StoreError>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        // It reads first and writes later: nobody else shall write in between.
-        self.all_or_nothing(TransactionBehavior::Immediate, |_| work())
-    }
-
-    fn all_or_nothing<T, E: From<StoreError>>(
-        &self,
-        behavior: TransactionBehavior,
-        work: impl FnOnce(&Connection) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let (c, failed) = (&self.connection, |error: rusqlite::Error| StoreError::from(error));
-        if !c.is_autocommit() {
-            return nested(c, work);
-        }
-        let transaction = Transaction::new_unchecked(c, behavior).map_err(failed)?;
-        let done = work(&transaction)?;
-        transaction.commit().map_err(failed)?;
-        Ok(done)
-    }
-
     fn meta(c: &Connection, name: &str) -> Result<Option<String>, StoreError> {
         Ok(c.query_row("SELECT value FROM meta WHERE name = ?1", [name], |r| r.get(0)).optional()?)
     }
@@ -390,22 +370,5 @@ impl Store {
         c.prepare_cached("INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2")?
             .execute([name, value])?;
         Ok(())
-    }
-}
-
-/// A part of a transaction that fails takes back what it has done, and nothing else.
-fn nested<T, E: From<StoreError>>(c: &Connection, work: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
-    let run = |sql: &str| c.prepare_cached(sql).and_then(|mut s| s.execute([])).map_err(StoreError::from);
-    run("SAVEPOINT part")?;
-    match work(c) {
-        Ok(done) => {
-            run("RELEASE part")?;
-            Ok(done)
-        }
-        // Where the disk is full SQLite has taken back the whole transaction already; the error itself says why.
-        Err(error) => {
-            let _ = run("ROLLBACK TO part").and_then(|_| run("RELEASE part"));
-            Err(error)
-        }
     }
 }

@@ -100,7 +100,8 @@ pub struct Record {
 }
 
 impl Store {
-    /// Commits that a write is about to leave, with the link as it stands until the answer.
+    /// Keeps that a write is about to leave, with the link as it stands until the answer. It may leave once that is committed:
+    /// see [`Store::in_one_commit`].
     ///
     /// # Errors
     /// SQLite's: the write must not leave then.

@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use crosstie::engine::{Cycle, Event, Focus, Notice};
 use crosstie::model::{Cursor, DeltaPage, Edits, NamedGroup, ObjectId, Selection, TenantName, Trigger};
-use crosstie::ports::{DirectoryError, DirectoryRead, DirectoryWrite, Look, MemberOf, Privileges, Write, Written};
+use crosstie::ports::{
+    DirectoryError, DirectoryRead, DirectoryWrite, Look, MemberOf, Pressure, Privileges, Write, Written,
+};
 use crosstie::store::{Door, Mode};
 
 use super::bench::*;
@@ -19,11 +21,13 @@ struct Faults {
     left: Rc<Cell<u32>>,
     /// So much later than the tenant answers a write its answer comes.
     late_seconds: u64,
+    /// Code gives up over the answer that has this number.
+    answer: Rc<Cell<Option<u32>>>,
 }
 
 impl Faults {
     fn new(tenant: &'static str, reading: bool, times: u32) -> Self {
-        Self { tenant, reading, left: Rc::new(Cell::new(times)), late_seconds: 0 }
+        Self { tenant, reading, left: Rc::new(Cell::new(times)), late_seconds: 0, answer: Rc::default() }
     }
     fn strike(&self, tenant: &TenantName, reading: bool) {
         if tenant.as_str() == self.tenant && reading == self.reading && self.left.get() > 0 {
@@ -65,6 +69,15 @@ impl DirectoryRead for Fragile {
     }
     async fn verified_domains(&self) -> Result<std::collections::BTreeSet<String>, DirectoryError> {
         self.0.verified_domains().await
+    }
+    /// Is asked for once with each answer to a write.
+    fn pressure(&self) -> Option<Pressure> {
+        let here = self.tenant().as_str() == self.1.tenant;
+        if let Some(answer) = self.1.answer.get().filter(|_| here) {
+            self.1.answer.set(answer.checked_sub(1).filter(|left| *left > 0));
+            assert!(answer > 1, "as the test wants it");
+        }
+        self.0.pressure()
     }
 }
 
@@ -132,6 +145,31 @@ async fn a_worker_that_gives_up_takes_nobody_with_it_and_comes_back() {
         served.runs[0].unwritten
     );
     assert!(!served.runs.last().unwrap().crashed);
+    is_settled(&bench).await;
+}
+
+/// Of answers that come at the same moment.
+#[tokio::test(start_paused = true)]
+async fn an_answer_over_which_it_gives_up_takes_none_of_those_before_it_along() {
+    let (bench, mut faults) = (busy(), Faults::new("west", false, 0));
+    (faults.late_seconds, faults.answer) = (1, Rc::new(Cell::new(Some(10))));
+    let applied = |bench: &Bench| {
+        let of_west = bench.log().into_iter().filter(|e| e.route.ends_with("west"));
+        of_west.map(|e| (e.outcome == "applied", e.outcome)).collect::<Vec<_>>()
+    };
+    let story = async {
+        while faults.answer.get().is_some() {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        let asked = bench.store(Mode::Look).open_asks(&"west".into()).unwrap().len();
+        let recorded = applied(&bench);
+        assert!(recorded.len() == 9 && recorded.iter().all(|(applied, _)| *applied), "{recorded:?}");
+        assert!(asked > 1, "they came together");
+        bench.wait(200).await;
+    };
+    let ((), served) = bench.serve_through(|door| Fragile(door, faults.clone()), story).await;
+    assert!(served.broken_off.is_empty(), "{:?}", served.broken_off);
+    assert!(served.runs[0].crashed);
     is_settled(&bench).await;
 }
 

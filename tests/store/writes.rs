@@ -58,6 +58,8 @@ fn what_is_in_one_commit_is_kept_as_a_whole_or_not_at_all() {
     assert!(matches!(failed, Err(StoreError::Damaged(what)) if what == "wall"));
     assert!(store.open_asks(&south()).unwrap().is_empty());
     assert_eq!((store.population(&route()).unwrap(), entries(&store)), (0, 0));
+    let nested = store.in_one_commit(|| store.in_one_commit(|| ask_for(1)));
+    assert!(matches!(nested, Err(StoreError::Misused(_))), "what leaves after it would not be committed: {nested:?}");
     // A part of it that fails takes nobody else's with it.
     let kept = store.in_one_commit(|| {
         ask_for(1)?;
