@@ -4,7 +4,7 @@
 //! released program against them as an administrator would, and prints what that has cost: wall time, CPU, the most memory,
 //! requests, bytes, size of the database. `cargo build --release` makes the program first. `--people` takes several numbers
 //! (`10000,100000`), `--only B1,B3` picks benchmarks (B4 to B8, FIRST and SCHOOL are run only where they are named, at the
-//! sizes of their targets), `--repeat N` says how often each is run (3), `--dir DIR` where tenants and stores lie (`target/scale`), and `--out FILE` to which file the figures are added as JSON lines (`figures.jsonl` in that
+//! sizes of their targets, or with `--all`), `--repeat N` says how often each is run (3), `--dir DIR` where tenants and stores lie (`target/scale`), and `--out FILE` to which file the figures are added as JSON lines (`figures.jsonl` in that
 //! folder). `--profile` lets Linux's `perf` look on and says of each run which functions have taken the time; its figures are
 //! not kept. `--peers` runs beside us what is written with the libraries of others, and `benches/peers/setup` has installed.
 //!
@@ -69,6 +69,7 @@ struct Asked {
     out: Option<PathBuf>,
     profiled: bool,
     peers: bool,
+    all: bool,
 }
 
 /// Benchmarks of so many people as one likes, which are run where none are named.
@@ -98,6 +99,9 @@ impl Asked {
             let wanted = if sized.is_empty() { any.clone() } else { sized };
             runs.extend(people.iter().map(|n| (*n, wanted.clone())));
         }
+        if self.all {
+            runs.extend(OF_ONE_SIZE.map(|(name, people)| (people, vec![name.to_owned()])));
+        }
         for name in others {
             let own = OF_ONE_SIZE.iter().find(|(n, _)| *n == name).map(|(_, people)| *people);
             let own = own.unwrap_or_else(|| panic!("no benchmark {name:?}: B1 to B10"));
@@ -108,12 +112,12 @@ impl Asked {
     }
 }
 
-const HELP: &str = "--people N,M,…  --only B1,B2,…  --repeat N  --dir DIR  --out FILE  --profile  --peers";
+const HELP: &str = "--people N,M,…  --only B1,B2,…  --all  --repeat N  --dir DIR  --out FILE  --profile  --peers";
 
 fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
     let dir = PathBuf::from("target/scale");
-    let mut asked =
-        Asked { people: Vec::new(), only: Vec::new(), repeat: 3, out: None, dir, profiled: false, peers: false };
+    let (people, only, repeat, out) = (Vec::new(), Vec::new(), 3, None);
+    let mut asked = Asked { people, only, repeat, out, dir, profiled: false, peers: false, all: false };
     while let Some(name) = arguments.next() {
         match name.as_str() {
             "--profile" => {
@@ -122,6 +126,10 @@ fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
             }
             "--peers" => {
                 asked.peers = true;
+                continue;
+            }
+            "--all" => {
+                asked.all = true;
                 continue;
             }
             _ => {}
