@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Poll;
 
 use futures_util::future::{Either, select};
@@ -209,12 +208,12 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
     }
 
     /// What the answers teach, and what leaves next. One commit for each of the two, however many there are: a disk may well
-    /// be slower than a quota.
+    /// be slower than a quota. Where it fails, it is as if the process had died before: the questions are open, and looked into.
     fn turn(&mut self, landed: Vec<Landing>, flying: usize) -> Result<(Vec<Flight>, Pause), EngineError> {
-        if !landed.is_empty() {
-            self.land_all(landed)?;
-        }
         let (store, now) = (self.run.cycle.store, self.now());
+        if !landed.is_empty() {
+            store.in_one_commit(|| landed.into_iter().try_for_each(|landing| self.land(landing)))?;
+        }
         self.lanes.queue.borrow_mut().wake(now);
         let is_quiet = self.lanes.queue.borrow().first_lane().is_none();
         let mut depart = || {
@@ -229,24 +228,6 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
             Ok((flights, Pause::Wait(Some(now))))
         };
         if is_quiet { depart() } else { store.in_one_commit(depart) }
-    }
-
-    /// An answer that cannot be dealt with takes no other one with it: those before it are recorded.
-    fn land_all(&mut self, landed: Vec<Landing>) -> Result<(), EngineError> {
-        let store = self.run.cycle.store;
-        let mut ended = Ok(Ok(()));
-        store.in_one_commit(|| {
-            for landing in landed {
-                let land = AssertUnwindSafe(|| store.together(|| self.land(landing)));
-                ended = catch_unwind(land);
-                if !matches!(ended, Ok(Ok(()))) {
-                    break;
-                }
-            }
-            Ok::<_, EngineError>(())
-        })?;
-        // Whoever works for this target ends all the same.
-        ended.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     /// Looks at the job whose turn it is.

@@ -32,7 +32,7 @@ mod verify;
 mod writer;
 mod writes;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -233,6 +233,8 @@ pub struct Store {
     connection: Connection,
     tenants: RefCell<BTreeMap<TenantName, Rc<TenantRow>>>,
     routes: RefCell<BTreeMap<RouteName, i64>>,
+    /// Of the transaction under way.
+    part_failed: Cell<bool>,
     /// Held as long as the store is open to be written.
     claim: Option<writer::Claim>,
 }

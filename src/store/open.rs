@@ -1,6 +1,6 @@
 //! How is the file opened, made, copied and locked?
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -120,7 +120,7 @@ impl Store {
     fn holding(connection: Connection, claim: Option<Claim>) -> Self {
         connection.set_prepared_statement_cache_capacity(128);
         let (tenants, routes) = (RefCell::new(BTreeMap::new()), RefCell::new(BTreeMap::new()));
-        Self { connection, tenants, routes, claim }
+        Self { connection, tenants, routes, part_failed: Cell::new(false), claim }
     }
 
     fn open_to_write(path: &Path, who: Option<(&Writer, Timestamp)>) -> Result<Self, StoreError> {

@@ -15,10 +15,11 @@ impl Store {
             return Err(StoreError::Misused("a commit within another one").into());
         }
         // It reads first and writes later: nobody else shall write in between.
-        committed(&self.connection, TransactionBehavior::Immediate, |_| work())
+        self.committed(TransactionBehavior::Immediate, |_| work())
     }
 
-    /// Runs `work` in one transaction; within another one as a part of that one, which can fail by itself.
+    /// Runs `work` in one transaction. Within another one it is part of that, which fails with it: to take back a part, SQLite
+    /// would open a file, and there may be none to be had.
     ///
     /// # Errors
     /// Those of `work`, which then changed nothing, and SQLite's.
@@ -35,68 +36,30 @@ impl Store {
     }
 
     fn as_one<T, E: From<StoreError>>(&self, work: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
-        let c = &self.connection;
-        if c.is_autocommit() {
-            return committed(c, TransactionBehavior::Deferred, work);
+        if self.connection.is_autocommit() {
+            return self.committed(TransactionBehavior::Deferred, work);
         }
-        let part = Part::begin(c)?;
-        let done = work(c)?;
-        part.keep()?;
+        let done = work(&self.connection);
+        if done.is_err() {
+            self.part_failed.set(true);
+        }
+        done
+    }
+
+    fn committed<T, E: From<StoreError>>(
+        &self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.part_failed.set(false);
+        let transaction = Transaction::new_unchecked(&self.connection, behavior).map_err(StoreError::from)?;
+        let done = work(&transaction)?;
+        // Whoever passed over the error of a part has the whole taken back. SQLite may have done that already, where a statement
+        // found the disk full: what came after it was then committed by itself, and the whole is not to be taken for kept.
+        if self.part_failed.get() || transaction.is_autocommit() {
+            return Err(StoreError::TakenBack.into());
+        }
+        transaction.commit().map_err(StoreError::from)?;
         Ok(done)
     }
-}
-
-fn committed<T, E: From<StoreError>>(
-    c: &Connection,
-    behavior: TransactionBehavior,
-    work: impl FnOnce(&Connection) -> Result<T, E>,
-) -> Result<T, E> {
-    let transaction = Transaction::new_unchecked(c, behavior).map_err(StoreError::from)?;
-    let done = work(&transaction)?;
-    must_be_open(c)?;
-    transaction.commit().map_err(StoreError::from)?;
-    Ok(done)
-}
-
-/// A statement that finds the disk full, or the file out of order, may take back the whole transaction. Whoever did not say so
-/// must not go on as if something were kept.
-fn must_be_open(c: &Connection) -> Result<(), StoreError> {
-    if c.is_autocommit() { Err(StoreError::TakenBack) } else { Ok(()) }
-}
-
-/// A part of a transaction. Unless it is kept, what was done in it is taken back, and nothing else.
-struct Part<'c> {
-    c: &'c Connection,
-    kept: bool,
-}
-
-impl<'c> Part<'c> {
-    fn begin(c: &'c Connection) -> Result<Self, StoreError> {
-        run(c, "SAVEPOINT part")?;
-        Ok(Self { c, kept: false })
-    }
-    fn keep(mut self) -> Result<(), StoreError> {
-        must_be_open(self.c)?;
-        run(self.c, "RELEASE part")?;
-        self.kept = true;
-        Ok(())
-    }
-}
-
-impl Drop for Part<'_> {
-    /// Also of work that panics.
-    fn drop(&mut self) {
-        if self.kept || self.c.is_autocommit() {
-            return;
-        }
-        if let Err(error) = run(self.c, "ROLLBACK TO part").and_then(|()| run(self.c, "RELEASE part")) {
-            // The whole is not committed then: that one fails, too.
-            tracing::error!(error = error.to_string(), "a part of a transaction could not be taken back");
-        }
-    }
-}
-
-fn run(c: &Connection, sql: &str) -> Result<(), StoreError> {
-    c.prepare_cached(sql)?.execute([])?;
-    Ok(())
 }

@@ -60,14 +60,16 @@ fn what_is_in_one_commit_is_kept_as_a_whole_or_not_at_all() {
     assert_eq!((store.population(&route()).unwrap(), entries(&store)), (0, 0));
     let nested = store.in_one_commit(|| store.in_one_commit(|| ask_for(1)));
     assert!(matches!(nested, Err(StoreError::Misused(_))), "what leaves after it would not be committed: {nested:?}");
-    // A part of it that fails takes nobody else's with it.
-    let kept = store.in_one_commit(|| {
+    // A part of it that fails takes the rest with it, whoever passes over that.
+    let passed_over = store.in_one_commit(|| {
         ask_for(1)?;
         let part = store.together(|| ask_for(2).and_then(|_| Err::<i64, _>(wall())));
         assert!(part.is_err());
         ask_for(3)
     });
-    kept.unwrap();
+    assert!(matches!(passed_over, Err(StoreError::TakenBack)), "{passed_over:?}");
+    assert!(store.open_asks(&south()).unwrap().is_empty());
+    store.in_one_commit(|| ask_for(1).and_then(|_| ask_for(3))).unwrap();
     drop(store);
     let store = folder.write();
     let open: Vec<_> = store.open_asks(&south()).unwrap().into_iter().map(|(_, ask)| ask.home.id).collect();
