@@ -44,7 +44,7 @@ const SCHOOLS: [School; 5] = [
     School { page_size: 3, seed: 101, kills: 40, slow_millis: 0, lag: Lag::None },
     School { page_size: 100, seed: 102, kills: 40, slow_millis: 40, lag: Lag::None },
     School { page_size: 20, seed: 103, kills: 60, slow_millis: 10, lag: Lag::None },
-    School { page_size: 20, seed: 104, kills: 30, slow_millis: 0, lag: Lag::Changes },
+    School { page_size: 20, seed: 104, kills: 30, slow_millis: 10, lag: Lag::Changes },
     School { page_size: 7, seed: 105, kills: 30, slow_millis: 10, lag: Lag::Accounts },
 ];
 
