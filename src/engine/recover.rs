@@ -85,9 +85,13 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
 
 impl<D, C: Clock> Cycle<'_, D, C> {
     /// The request that had left the account as this one asks for, so short before it that readings may not have shown it
-    /// yet: that the account is so proves nothing of this one then. `None` of an invitation, and where the account was
-    /// otherwise.
+    /// yet: that the account is so proves nothing of this one then. `None` where the account was otherwise. Of an invitation: an
+    /// earlier one of the same person, whose account may not have shown when it was looked for.
     fn left_so_by(&self, ask: &Ask) -> Result<Option<String>, EngineError> {
+        if ask.kind == AskKind::Invite {
+            let earlier = self.store.invited_lately(&ask.target_tenant, &ask.home.id, ask.at)?;
+            return Ok(earlier.map(|entry| entry.request_id));
+        }
         let lately = |account: &ObjectId| self.store.written_lately(&ask.target_tenant, account, ask.at);
         // Whoever's manager loses the account has none any more, without any write.
         if let [(Some(manager), None)] = ask.edits.values().collect::<Vec<_>>()[..]
@@ -98,7 +102,7 @@ impl<D, C: Clock> Cycle<'_, D, C> {
         {
             return Ok(Some(entry.request_id.clone()));
         }
-        match ask.account.as_ref().filter(|_| ask.kind != AskKind::Invite) {
+        match ask.account.as_ref() {
             Some(account) => Ok(left_so(ask, &lately(account)?)),
             None => Ok(None),
         }

@@ -3,6 +3,7 @@
 use crosstie::engine::Focus;
 use crosstie::model::ActionKind;
 use crosstie::sim::{Effect, Fault, Kind};
+use crosstie::store::{AskKind, Mode};
 use serde_json::json;
 
 use super::bench::{Bench, RULES};
@@ -423,6 +424,45 @@ async fn of_two_deletes_that_were_never_answered_the_one_that_met_nobody_is_not_
         }
     }
     assert!(met_nobody > 0);
+}
+
+/// A kill took the answer to an invitation, and its account did not show yet. The person was invited again, and another kill came
+/// before that left: then the account showed, and the log said `applied` of the second one, which no tenant has ever seen.
+#[tokio::test(start_paused = true)]
+async fn of_two_invitations_the_one_that_never_left_is_not_called_applied() {
+    let mut never_left = 0;
+    'first: for first in 1.. {
+        for second in 1.. {
+            let bench = Bench::mesh(&["north", "south"], RULES);
+            bench.staff("north", "ada");
+            let invited = || bench.writes().iter().filter(|e| e.kind == Kind::Invite).count();
+            bench.settings("south", |s| {
+                (s.lag.reads, s.lag.created_millis) = (true, 40_000);
+                (s.lag.min_millis, s.lag.max_millis) = (40_000, 40_001);
+            });
+            if bench.killed_sync(first).await.is_some() {
+                break 'first;
+            }
+            if invited() == 0 {
+                break;
+            }
+            if bench.killed_sync(second).await.is_some() {
+                break;
+            }
+            let asked = bench.store(Mode::Look).open_asks(&"south".into()).unwrap();
+            let invites = asked.iter().filter(|(_, ask)| ask.kind == AskKind::Invite);
+            let seen = |id: &str| bench.writes().iter().any(|e| e.client_request_id.as_deref() == Some(id));
+            let not_left = invites.filter(|(_, ask)| !seen(&ask.request_id)).count();
+            bench.wait(60).await;
+            bench.sync().await;
+            bench.assert_log_covers_ledger();
+            never_left += not_left;
+            bench.sync().await;
+            assert_eq!(bench.guests("south", "ada@north.example").len(), 1);
+            assert!(bench.plan().await.plan.is_empty());
+        }
+    }
+    assert!(never_left > 0);
 }
 
 /// Many answers are lost at once, and then the target cannot be reached at all: not even to be looked at.

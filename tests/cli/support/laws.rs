@@ -174,8 +174,11 @@ const UNDER_WAY_MILLIS: u64 = 1_000;
 /// one of which the log cannot say whether it was.
 fn left_so_before(write: &Value, error: &Value, entries: &[Value], ledger: &[Value]) -> bool {
     let message = error["message"].as_str().unwrap_or_default();
-    let of_it =
-        |e: &&Value| e["account"]["id"] == write["object"] && e["outcome"] == "unknown" && e["request_id"] != "";
+    let of_it = |e: &&Value| {
+        (e["account"].is_null() || e["account"]["id"] == write["object"])
+            && e["outcome"] == "unknown"
+            && e["request_id"] != ""
+    };
     if entries.iter().filter(of_it).any(|e| message.contains(e["request_id"].as_str().unwrap())) {
         return true;
     }
