@@ -6,9 +6,9 @@ use std::path::Path;
 
 /// Rooms by floor. A room sees the floors below its own, and nothing else.
 const FLOORS: [&[&str]; 6] = [
-    &["model", "cores"],
+    &["model"],
     &["rules", "quota"],
-    &["plan", "ports"],
+    &["plan", "ports", "cores"],
     &["config", "store"],
     &["graph", "engine", "sim", "notify"],
     &["cli"],

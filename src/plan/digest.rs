@@ -7,15 +7,9 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::{Case, Plan, PlannedRoute, RoutePlan};
-use crate::cores;
 use crate::model::{
     ActionKind, Attribute, Change, Held, Link, ObjectId, Observed, Person, REDACTED, TenantName, Tie, Value,
 };
-
-/// Lines that a core hashes at a time: some milliseconds' work, a thousand times what handing it over takes.
-const LINES_A_JOB: usize = 1_000;
-/// Threads that hash beside the one that asks.
-const HASHERS_MAX: usize = 3;
 
 /// A change as one line of a plan. Fields, here and below, stand in the order of their names: as in a JSON object that was
 /// read back from a file.
@@ -135,46 +129,38 @@ pub(super) fn hidden(change: &Change) -> BTreeMap<Attribute, [Option<String>; 2]
 
 /// `sha256:…` over routes, rules, changes and before-values; the order in which they were found does not matter.
 pub fn digest(plan: &Plan) -> String {
-    digest_of_routes(plan.routes.iter())
+    digest_of_routes(plan.routes.iter(), plan.routes.iter().flat_map(|route| line_hashes(route, &route.changes)))
 }
 
-/// The same of some of its routes.
-pub fn digest_of_routes<'p>(plans: impl Iterator<Item = &'p RoutePlan> + Clone) -> String {
-    let routes = plans.clone().map(|r| (r.route.to_string(), r.fingerprint.as_str()));
-    let hashed = |(plan, changes): (&RoutePlan, &[Change])| -> Vec<Hash> {
-        let lines = changes.iter().map(|change| Line::of_plan(change, plan.basis.get(&change.home.id)));
-        lines.map(|line| line_hash(&text(&line))).collect()
-    };
-    let many = plans.clone().map(|plan| plan.changes.len()).sum::<usize>() > LINES_A_JOB;
-    let jobs = plans.flat_map(|plan| plan.changes.chunks(LINES_A_JOB).map(move |changes| (plan, changes)));
-    let lines = cores::in_order(if many { HASHERS_MAX } else { 0 }, hashed, |line| {
-        let mut hashes = Vec::new();
-        for job in jobs {
-            line.hand_over(job);
-            hashes.extend(line.ready().into_iter().flatten());
-        }
-        while let Some(some) = line.next_answer() {
-            hashes.extend(some);
-        }
-        hashes
-    });
-    digest_of(routes, lines)
+/// The same of some routes, whose lines are hashed already: each by [`line_hashes`], in any order.
+pub fn digest_of_routes<'p>(
+    plans: impl Iterator<Item = &'p RoutePlan>,
+    lines: impl IntoIterator<Item = LineHash>,
+) -> String {
+    digest_of(plans.map(|r| (r.route.to_string(), r.fingerprint.as_str())), lines)
+}
+
+/// What stands for these changes of a route in a digest.
+pub fn line_hashes(plan: &RoutePlan, changes: &[Change]) -> Vec<LineHash> {
+    let lines = changes.iter().map(|change| Line::of_plan(change, plan.basis.get(&change.home.id)));
+    lines.map(|line| line_hash(&text(&line))).collect()
 }
 
 /// The same of what a file says. A plan may have a million lines: what is sorted are their hashes.
 pub(super) fn digest_of<'a>(
     routes: impl Iterator<Item = (String, &'a str)>,
-    lines: impl IntoIterator<Item = Hash>,
+    lines: impl IntoIterator<Item = LineHash>,
 ) -> String {
     let routes = routes.map(|(route, fingerprint)| line_hash(&format!("route {route} {fingerprint}")));
-    let mut hashes: Vec<Hash> = routes.chain(lines).collect();
+    let mut hashes: Vec<LineHash> = routes.chain(lines).collect();
     hashes.sort_unstable();
     hash("crosstie plan v3", hashes)
 }
 
-pub(super) type Hash = [u8; 32];
+/// SHA-256 over a line of a plan.
+pub type LineHash = [u8; 32];
 
-pub(super) fn line_hash(line: &str) -> Hash {
+pub(super) fn line_hash(line: &str) -> LineHash {
     Sha256::digest(line).into()
 }
 

@@ -33,7 +33,9 @@ pub use ahead::invites_singly;
 pub use conflict::{Claims, claim_of, claims_anything, hold_shared};
 pub use decide::Decision;
 pub use differ::{Difference, differences, judgement};
-pub use digest::{Foundation, change_line, digest, digest_of_routes, held_line, plan_line, undo_basis};
+pub use digest::{
+    Foundation, LineHash, change_line, digest, digest_of_routes, held_line, line_hashes, plan_line, undo_basis,
+};
 pub use explain::explain;
 pub use guard::{
     Bound, Counted, People, Refusal, asks_for_the_day, counted_as, guarded, population_counts, refusals,

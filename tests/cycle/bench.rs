@@ -503,7 +503,9 @@ impl Bench {
         self.plan_of(Focus { offline: true, ..Focus::default() }).await
     }
     pub(crate) async fn plan_of(&self, focus: Focus) -> Drafted {
-        self.looking(focus, async |cycle| cycle.dry_run().await).await.unwrap()
+        let drafted = self.looking(focus, async |cycle| cycle.dry_run().await).await.unwrap();
+        assert_eq!(drafted.digest, crosstie::plan::digest(&drafted.plan), "however many cores it was made on");
+        drafted
     }
     /// What is told of one person.
     pub(crate) async fn explain(&self, user: &str) -> Explained {

@@ -2,7 +2,7 @@
 //! failing statements a sample; `cargo bench --bench kills` tries every one of them, in a world of three.
 
 use super::knife::{Lasting, Strike};
-use super::small_world::{SmallWorld, TWO, Tally, everywhere};
+use super::small_world::{SmallWorld, THREE, TWO, Tally, everywhere};
 
 /// Of statements and commits that fail one in so many is tried here: a prime, so that no loop's pace hides behind it.
 const SAMPLE: u32 = 43;
@@ -25,14 +25,14 @@ fn killed_at_every_exchange_the_next_run_goes_on() {
 
 #[test]
 fn killed_at_every_commit_before_it_the_next_run_goes_on() {
-    let tried = everywhere(TWO, Strike::Commit, (1, 2));
-    assert!(tried.points > 30 && tried.open > 10, "{tried:?}");
+    let tried = everywhere(THREE, Strike::Commit, (1, 2));
+    assert!(tried.points > 40 && tried.open > 20, "{tried:?}");
 }
 
 #[test]
 fn killed_at_every_commit_after_it_the_next_run_goes_on() {
-    let tried = everywhere(TWO, Strike::Commit, (2, 2));
-    assert!(tried.points > 30 && tried.open > 10, "{tried:?}");
+    let tried = everywhere(THREE, Strike::Commit, (2, 2));
+    assert!(tried.points > 40 && tried.open > 20, "{tried:?}");
 }
 
 #[test]

@@ -174,21 +174,26 @@ const UNDER_WAY_MILLIS: u64 = 1_000;
 /// one of which the log cannot say whether it was.
 fn left_so_before(write: &Value, error: &Value, entries: &[Value], ledger: &[Value]) -> bool {
     let message = error["message"].as_str().unwrap_or_default();
+    let own = entries.iter().find(|e| e["request_id"] == write["clientRequestId"]);
+    // Of an invitation whose account never showed the log knows whose it was.
+    let of_person = |e: &Value| {
+        e["account"].is_null()
+            && own.is_some_and(|own| own["home"]["id"] == e["home"]["id"] && own["route"] == e["route"])
+    };
     let of_it = |e: &&Value| {
-        (e["account"].is_null() || e["account"]["id"] == write["object"])
-            && e["outcome"] == "unknown"
-            && e["request_id"] != ""
+        (of_person(e) || e["account"]["id"] == write["object"]) && e["outcome"] == "unknown" && e["request_id"] != ""
     };
     if entries.iter().filter(of_it).any(|e| message.contains(e["request_id"].as_str().unwrap())) {
         return true;
     }
     let names = |earlier: &&Value| message.contains(earlier["clientRequestId"].as_str().unwrap());
     ledger.iter().find(names).is_some_and(|earlier| {
-        // Two that are under way at once may reach the tenant in the other order.
         let at = |write: &Value| write["at"].as_u64().unwrap();
-        let before = at(earlier) <= at(write) + UNDER_WAY_MILLIS && earlier["applied"] == true;
         let same = earlier["object"] == write["object"];
         let led = write["kind"] == "manager" && earlier["method"] == "DELETE" && earlier["kind"] != "manager";
-        before && earlier["tenant"] == write["tenant"] && (same || led)
+        // Those of two people may be under way at once, and reach the tenant in the other order.
+        let before =
+            earlier["seq"].as_u64() < write["seq"].as_u64() || (led && at(earlier) <= at(write) + UNDER_WAY_MILLIS);
+        before && earlier["applied"] == true && earlier["tenant"] == write["tenant"] && (same || led)
     })
 }
