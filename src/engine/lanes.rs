@@ -299,7 +299,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Action, Attribute, Attributes, Edit, Edits, Person, Value, Why};
+    use crate::model::{Action, Attribute, Attributes, Edit, Edits, Origin, Person, Value, Why};
 
     fn job(route: &str, who: &str, action: Action) -> Job {
         let change = Change {
@@ -318,6 +318,32 @@ mod tests {
     }
     fn order(mut queue: Queue) -> Vec<String> {
         std::iter::from_fn(|| queue.pop()).map(|j| j.change.home.id.to_string()).collect()
+    }
+
+    #[test]
+    fn what_a_job_begins_with_is_known_before_its_steps_are_made() {
+        let (title, manager) = ((Attribute::from("jobTitle"), Edit::Clear), (Attribute::from("manager"), Edit::Clear));
+        let account = || "x".into();
+        let mut actions = vec![
+            provision(),
+            Action::Restore { account: account() },
+            Action::Disable { account: account() },
+            Action::Enable { account: account() },
+            Action::Delete { account: account() },
+            Action::Unlink,
+        ];
+        for edits in [vec![], vec![title.clone()], vec![manager.clone()], vec![title, manager]] {
+            let edits = Edits::from_iter(edits);
+            actions.push(Action::Update { account: account(), edits: edits.clone() });
+            actions.push(Action::Join { account: account(), edits, origin: Origin::Joined });
+        }
+        for action in actions {
+            let mut queue = Queue::default();
+            queue.enter(job("a->t", "p", action));
+            let known = queue.jobs().next().and_then(Job::next_kind);
+            let begun = queue.pop().unwrap();
+            assert_eq!((known, begun.first), (begun.steps.front().map(Step::kind), None), "{:?}", begun.change);
+        }
     }
 
     #[test]
