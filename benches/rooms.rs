@@ -16,7 +16,7 @@
 #[path = "../examples/scale/people.rs"]
 mod people;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use crosstie::model::{
     Attribute, Attributes, DeltaItem, Link, News, ObjectId, Observed, Origin, RouteName, Selection, Tie, Timestamp,
     Value,
 };
-use crosstie::plan::{self, Answers, Case, Decision, PlannedRoute, RoutePlan};
+use crosstie::plan::{self, Answers, Case, Changes, Decision, PlannedRoute, RoutePlan};
 use crosstie::quota::{Meter, Permit, Urgency, Window};
 use crosstie::rules::RuleSet;
 
@@ -176,14 +176,10 @@ fn planning(criterion: &mut Criterion) {
     let one = RoutePlan {
         route: route.name.clone(),
         fingerprint: route.fingerprint(),
-        changes: changes.collect(),
+        changes: Changes::of(route.name.clone(), changes).expect("in memory"),
         held: Vec::new(),
         settled: 0,
         population: 0,
-        awaited: BTreeMap::new(),
-        still_provisioning: BTreeSet::new(),
-        leaned_on: BTreeMap::new(),
-        basis: BTreeMap::new(),
     };
     let whole = plan::Plan { routes: vec![one] };
     timed(&mut group, "digest", PAGE, || plan::digest(&whole));

@@ -10,7 +10,7 @@ use super::output::{complain, say};
 use super::{Exit, Global, Output, plan_file, render, session};
 use crate::config::Config;
 use crate::engine::{Drafted, Focus};
-use crate::plan::Bound;
+use crate::plan::{Bound, Unkept};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -72,20 +72,20 @@ pub(super) async fn dry_run(
     let focus = Focus { route, user: arguments.user.clone(), offline: arguments.offline, ..Focus::default() };
     let focus = Focus { shrunken: session::tenants(config, &arguments.shrunken)?, ..focus };
     let drafted = session::looking(global, config, focus, async |cycle| cycle.dry_run().await).await?;
-    show(&drafted, config, arguments, out);
+    show(&drafted, config, arguments, out).map_err(session::failed)?;
     if let Some(path) = &arguments.out {
         plan_file::save(&drafted, config, path)?;
     }
     Ok(exit(&drafted))
 }
 
-fn show(drafted: &Drafted, config: &Config, arguments: &Arguments, out: &mut Output) {
+fn show(drafted: &Drafted, config: &Config, arguments: &Arguments, out: &mut Output) -> Result<(), Unkept> {
     match arguments.format {
-        Format::Text => render::text(drafted, config, arguments.show, out),
-        Format::Jsonl => render::lines(drafted, config, |line| out.line(format_args!("{line}"))),
+        Format::Text => render::text(drafted, config, arguments.show, out)?,
+        Format::Jsonl => render::lines(drafted, config, |line| out.line(format_args!("{line}")))?,
         Format::Json => {
             let mut lines = Vec::new();
-            render::lines(drafted, config, |line| lines.push(line));
+            render::lines(drafted, config, |line| lines.push(line))?;
             let summary = lines.pop();
             let of = |kind: &str| -> Vec<_> { lines.iter().filter(|l| l["type"] == kind).collect() };
             let document = json!({ "changes": of("change"), "held": of("held"), "summary": summary });
@@ -95,6 +95,7 @@ fn show(drafted: &Drafted, config: &Config, arguments: &Arguments, out: &mut Out
     // What is found comes before what is wrong with it, also where both streams lead to one terminal.
     out.flush();
     complaints(drafted, "sync");
+    Ok(())
 }
 
 /// What kept the plan from being whole, on stderr. `verb` carries it out.

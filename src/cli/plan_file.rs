@@ -60,7 +60,7 @@ fn lines(drafted: &Drafted, config: &Config, each: impl FnMut(&Json) -> io::Resu
     let tenants = routes.flat_map(|route| [&route.home, &route.target]);
     let directory = |name: &TenantName| Some((name.clone(), config.tenants.get(name)?.id.to_string()));
     let directories = tenants.filter_map(directory).collect();
-    plan::file_lines(&drafted.plan, &directories, render::summary(drafted, config), each)
+    plan::file_lines(&drafted.plan, &directories, render::summary(drafted, config)?, each)
 }
 
 /// Reads a plan file that this configuration made.

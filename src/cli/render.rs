@@ -11,7 +11,7 @@ use super::{Output, changed};
 use crate::config::Config;
 use crate::engine::{Drafted, Readings, RouteSummary, summaries};
 use crate::model::{ActionKind, Change, Value};
-use crate::plan;
+use crate::plan::{self, Due, Unkept};
 
 /// Changes of one kind and route that are spelled out unless asked otherwise; more would hide what matters.
 pub(super) const SHOWN: usize = 10;
@@ -88,7 +88,7 @@ fn mark(kind: ActionKind) -> (&'static str, Style) {
 }
 
 /// The plan as text: by route, attribute by attribute, then totals.
-pub(super) fn text(drafted: &Drafted, config: &Config, show: usize, out: &mut Output) {
+pub(super) fn text(drafted: &Drafted, config: &Config, show: usize, out: &mut Output) -> Result<(), Unkept> {
     for route in &drafted.plan.routes {
         if route.changes.is_empty() && route.held.is_empty() {
             continue;
@@ -96,10 +96,16 @@ pub(super) fn text(drafted: &Drafted, config: &Config, show: usize, out: &mut Ou
         let bold = Style::new().bold();
         out.line(format_args!("{bold}{}{bold:#}", route.route));
         for kind in ActionKind::ALL {
-            let changes: Vec<&Change> = route.changes.iter().filter(|c| c.action.kind() == kind).collect();
-            changes.iter().take(show).for_each(|c| change(c, out));
-            if let Some(more) = changes.len().checked_sub(show).filter(|n| *n > 0) {
-                out.line(format_args!("  … and {more} more to {kind} (--show {} shows all)", changes.len()));
+            let all = route.changes.count(kind);
+            let shown = usize::try_from(all).map_or(show, |all| all.min(show));
+            let is_of_kind = |due: &Result<Due, _>| due.as_ref().map_or(true, |due| due.change.action.kind() == kind);
+            // No further than to the last of them.
+            for due in route.changes.dues().filter(is_of_kind).take(shown) {
+                change(&due?.change, out);
+            }
+            if all > shown as u64 {
+                let more = all - shown as u64;
+                out.line(format_args!("  … and {more} more to {kind} (--show {all} shows all)"));
             }
         }
         for held in route.held.iter().take(show) {
@@ -113,14 +119,15 @@ pub(super) fn text(drafted: &Drafted, config: &Config, show: usize, out: &mut Ou
         out.line(format_args!(""));
     }
     changed::text(&drafted.rules_changed, show, out);
-    let totals = summaries(&drafted.plan, config);
+    let totals = summaries(&drafted.plan, config)?;
     if totals.is_empty() {
         out.line(format_args!("nothing could be planned"));
-        return;
+        return Ok(());
     }
     out.line(format_args!("{}", table(&totals)));
     bounds(&totals, config, out);
     out.line(format_args!("digest {}", drafted.digest));
+    Ok(())
 }
 
 fn change(change: &Change, out: &mut Output) {
@@ -207,28 +214,31 @@ fn bounds(totals: &[RouteSummary], config: &Config, out: &mut Output) {
 }
 
 /// One line a change, one a hold, then the summary.
-pub(super) fn lines(drafted: &Drafted, config: &Config, mut each: impl FnMut(serde_json::Value)) {
+pub(super) fn lines(drafted: &Drafted, config: &Config, mut each: impl FnMut(serde_json::Value)) -> Result<(), Unkept> {
     for route in &drafted.plan.routes {
-        route.changes.iter().for_each(|c| each(plan::change_line(c)));
+        for due in route.changes.dues() {
+            each(plan::change_line(&due?.change));
+        }
         route.held.iter().for_each(|h| each(plan::held_line(h)));
     }
-    each(summary(drafted, config));
+    each(summary(drafted, config)?);
+    Ok(())
 }
 
 /// The promised summary.
-pub(super) fn summary(drafted: &Drafted, config: &Config) -> serde_json::Value {
+pub(super) fn summary(drafted: &Drafted, config: &Config) -> Result<serde_json::Value, Unkept> {
     let skipped: BTreeMap<String, &String> = drafted.skipped.iter().map(|(r, why)| (r.to_string(), why)).collect();
     let refused: Vec<String> = drafted.refusals.iter().map(ToString::to_string).collect();
-    json!({
+    Ok(json!({
         "type": "summary",
         "digest": drafted.digest,
-        "routes": summaries(&drafted.plan, config),
+        "routes": summaries(&drafted.plan, config)?,
         "skipped": skipped,
         "refused": refused,
         "refused_digest": (!refused.is_empty()).then_some(&drafted.refused_digest),
         "rules_changed": changed::document(&drafted.rules_changed),
         "read_anew": read_anew(&drafted.readings),
-    })
+    }))
 }
 
 /// Tenants that were read from the start, each with the attributes for whose sake.

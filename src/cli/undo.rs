@@ -44,7 +44,7 @@ async fn undo(global: &Global, config: &Config, arguments: &Arguments, out: &mut
     let focus = Focus { due: Some(due), user, undo, ..Focus::default() };
     if arguments.dry_run || arguments.out.is_some() {
         let drafted = session::looking(global, config, focus, async |cycle| cycle.dry_run().await).await?;
-        render::text(&drafted, config, render::SHOWN, out);
+        render::text(&drafted, config, render::SHOWN, out).map_err(session::failed)?;
         out.flush();
         plan::complaints(&drafted, &verb(arguments));
         sync::stale(&drafted.stale);

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::stream::{self, StreamExt};
 
 use super::draft::{CASES_AT_ONCE, Drafting};
+use super::queue::Ticket;
 use super::run::Run;
-use super::{Cycle, EngineError, Event, lanes, planned};
+use super::{Cycle, EngineError, Event, lanes, planned, queue};
 use crate::config::Route;
 use crate::model::{Action, Change, ObjectId, RouteName, Selection, TenantName};
-use crate::plan::{self, Decision, Plan, PlannedRoute, RoutePlan};
+use crate::plan::{self, Decision, Due, Plan, PlannedRoute, RoutePlan};
 use crate::ports::{Clock, DirectoryRead, DirectoryWrite};
 use crate::store::{Door, StoreError};
 
@@ -56,10 +57,7 @@ impl<D, C: Clock> Run<'_, D, C> {
     pub(super) fn may_go_ahead(&self, route: &RouteName) -> Result<bool, EngineError> {
         let (told, Some(lanes)) = (self.told(&route.home), self.lanes.get(&route.target)) else { return Ok(false) };
         let is_resting = lanes.resting.get() || lanes.dead.get();
-        if told < self.cycle.ahead_after.max(1)
-            || is_resting
-            || lanes.queue.borrow().jobs().take(ENOUGH).count() == ENOUGH
-        {
+        if told < self.cycle.ahead_after.max(1) || is_resting || lanes.queue.borrow().has_as_many_as(ENOUGH) {
             return Ok(false);
         }
         if !self.ahead.borrow().contains_key(route) {
@@ -90,7 +88,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         route: &Route,
         after: i64,
         drafting: &Drafting<'_>,
-    ) -> Result<(Vec<Change>, Option<i64>), EngineError> {
+    ) -> Result<(Vec<Ticket>, Option<i64>), EngineError> {
         let (planned, target) = (planned(route), &route.name.target);
         let (people, place) = self.store.arrived(&planned, after, CASES_AT_ONCE)?;
         let mut draft = self.blank(&planned)?;
@@ -105,13 +103,13 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         }
         let mut plan = Plan { routes: vec![draft] };
         self.hold_shared(&mut plan, others, drafting).await?;
-        let draft = plan.routes.remove(0);
-        let rivalled = self.rivalled(&route.name.home, &draft.changes).await;
-        let (left, changes): (Vec<Change>, Vec<Change>) =
-            draft.changes.into_iter().partition(|change| rivalled.contains(&change.home.id));
-        let left = left.iter().map(|change| &change.home.id).chain(draft.held.iter().map(|held| &held.home.id));
+        let mut draft = plan.routes.remove(0);
+        let changes = draft.changes.all()?;
+        let rivalled = self.rivalled(&route.name.home, &changes).await;
+        let left = rivalled.iter().chain(draft.held.iter().map(|held| &held.home.id));
         self.store.together(|| left.into_iter().try_for_each(|home| self.store.unsettle(&route.name, home)))?;
-        Ok((changes, place))
+        let is_nobodys = |due: &Due| Ok::<_, EngineError>(!rivalled.contains(&due.change.home.id));
+        Ok((queue::tickets(draft.changes.taken(), is_nobodys)?, place))
     }
 
     fn consider_ahead(&self, route: &PlannedRoute, home: &ObjectId, draft: &mut RoutePlan) -> Result<(), StoreError> {
@@ -122,7 +120,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             && matches!(change.action, Action::Provision { .. })
         {
             self.store.pend(&route.name, home, &lanes::pending(&change), now)?;
-            draft.changes.push(change);
+            draft.changes.push(&Due::from(change))?;
         }
         Ok(())
     }
@@ -150,14 +148,14 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         let (told, only) = (self.told(&name.home), BTreeSet::from([name.clone()]));
         let around = Some((&self.lanes, &self.let_through));
         let drafting = Drafting { only: &only, news_of: BTreeSet::new(), around, tells: false };
-        let (changes, place) = self.cycle.draft_ahead(route, ahead.after, &drafting).await?;
+        let (tickets, place) = self.cycle.draft_ahead(route, ahead.after, &drafting).await?;
         match place {
             Some(place) => ahead.after = place,
             None => ahead.told = told,
         }
         self.ahead.borrow_mut().insert(name.clone(), Some(ahead));
-        (self.cycle.watch)(Event::Applying { changes: changes.len() });
-        self.fill(&name.target, changes);
+        (self.cycle.watch)(Event::Applying { changes: tickets.len() });
+        self.fill(&name.target, tickets);
         Ok(())
     }
 }

@@ -364,7 +364,7 @@ impl<D: DirectoryWrite, C: Clock> Worker<'_, D, C> {
                 self.run.let_go.borrow_mut().insert(job.whose());
             }
             let next = self.run.cycle.again(change, None)?.filter(|next| self.run.may_follow(next));
-            if let Some(next) = self.run.next_of(&job.whose()).or(next) {
+            if let Some(next) = self.run.next_of(&job.whose())?.or(next) {
                 self.follow(next, job.generation + 1);
             }
             return Ok(());

@@ -246,7 +246,7 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
         if flying >= self.room(queue.first_lane(), now) {
             return Ok(Next::Pause(Pause::Wait(None)));
         }
-        let Some(job) = queue.pop() else {
+        let Some(job) = queue.pop()? else {
             let due = queue.next_due();
             let is_idle = due.is_none() && flying == 0;
             return Ok(Next::Pause(if is_idle { Pause::Idle } else { Pause::Wait(due) }));

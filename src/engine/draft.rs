@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::lanes::{self, Lanes, Whose};
 use super::run::LetThrough;
-use super::{Cycle, Drafted, EngineError, Readings, planned, steps, write_windows};
+use super::{Cycle, Drafted, EngineError, Readings, planned, write_windows};
 use crate::config::{Config, Route};
 use crate::cores;
-use crate::model::{ActionKind, Attribute, ObjectId, RouteName, Selection, TenantName, Timestamp};
-use crate::plan::{self, Case, Claims, Due, Fate, Foundation, Plan, PlannedRoute, RoutePlan, Weighed};
+use crate::model::{ActionKind, Attribute, Change, ObjectId, RouteName, Selection, TenantName, Timestamp};
+use crate::plan::{self, Case, Changes, Claims, Fate, Foundation, Plan, PlannedRoute, RoutePlan, Unkept, Weighed};
 use crate::ports::{Clock, DirectoryRead};
 use crate::quota;
 use crate::store::{Among, Reading, StoreError};
@@ -52,46 +52,49 @@ impl Drafting<'_> {
         self.around.map(|(_, people)| people.borrow().clone()).unwrap_or_default()
     }
     /// What jobs in the lanes claim that the plan claims too, of people who are not in the plan.
-    fn claims(&self, plan: &Plan) -> Claims {
+    fn claims(&self, plan: &Plan) -> Result<Claims, Unkept> {
         let mut standing = Claims::new();
-        let Some((all, _)) = self.around.filter(|_| plan::claims_anything(plan)) else { return standing };
-        if all.values().all(|lanes| lanes.queue.borrow().jobs().next().is_none() && lanes.busy.borrow().is_empty()) {
-            return standing;
+        let Some((all, _)) = self.around.filter(|_| plan::claims_anything(plan)) else { return Ok(standing) };
+        if all.values().all(|lanes| lanes.queue.borrow().is_empty() && lanes.busy.borrow().is_empty()) {
+            return Ok(standing);
         }
-        let (mut wanted, mut planned) = (Claims::new(), BTreeSet::new());
-        for change in plan.routes.iter().flat_map(|r| &r.changes) {
-            plan::claim_of(change, &mut wanted);
-            planned.insert((&change.route, &change.home.id));
+        let (mut wanted, mut planned) = (BTreeSet::new(), BTreeSet::new());
+        for due in plan.routes.iter().flat_map(|r| r.changes.dues()) {
+            let change = due?.change;
+            wanted.extend(plan::claim_hash(&change));
+            planned.insert((change.route, change.home.id));
         }
         for lanes in all.values() {
             let (queue, busy) = (lanes.queue.borrow(), lanes.busy.borrow());
-            for change in queue.jobs().map(|job| &job.change).chain(busy.values()) {
-                let mut own = Claims::new();
-                plan::claim_of(change, &mut own);
-                let meets = own.keys().any(|key| wanted.contains_key(key));
-                if meets && !planned.contains(&(&change.route, &change.home.id)) {
+            let mut meets = |change: &Change| {
+                let own = plan::claim_hash(change).filter(|claim| wanted.contains(claim));
+                if own.is_some() && !planned.contains(&(change.route.clone(), change.home.id.clone())) {
                     plan::claim_of(change, &mut standing);
                 }
-            }
+            };
+            queue.changes_that_claim(&wanted)?.iter().for_each(&mut meets);
+            busy.values().for_each(meets);
         }
-        standing
+        Ok(standing)
     }
     /// Leaves out for whom something was asked meanwhile: the plan has not seen it. Answers who they are.
-    fn drop_touched(&self, plan: &mut Plan) -> Vec<Whose> {
+    fn drop_touched(&self, plan: &mut Plan) -> Result<Vec<Whose>, Unkept> {
         let mut dropped = Vec::new();
-        let Some((lanes, _)) = self.around else { return dropped };
+        let Some((lanes, _)) = self.around else { return Ok(dropped) };
         for route in &mut plan.routes {
             let Some(lanes) = lanes.get(&route.route.target) else { continue };
             let touched = lanes.touched.borrow();
+            if touched.is_empty() {
+                continue;
+            }
             let name = route.route.clone();
             let is_old = |home: &ObjectId| touched.contains(&(name.clone(), home.clone()));
-            dropped
-                .extend(route.changes.iter().filter(|c| is_old(&c.home.id)).map(|c| (name.clone(), c.home.id.clone())));
+            let out = route.changes.retain(|due| !is_old(&due.change.home.id))?;
+            dropped.extend(out.into_iter().map(|due| (name.clone(), due.change.home.id)));
             dropped.extend(route.held.iter().filter(|h| is_old(&h.home.id)).map(|h| (name.clone(), h.home.id.clone())));
-            route.changes.retain(|change| !is_old(&change.home.id));
             route.held.retain(|held| !is_old(&held.home.id));
         }
-        dropped
+        Ok(dropped)
     }
     /// The person's job must not be done.
     fn withdraw(&self, whose: &Whose) {
@@ -133,16 +136,18 @@ pub struct RouteSummary {
 }
 
 /// The totals of each route.
-pub fn summaries(plan: &Plan, config: &Config) -> Vec<RouteSummary> {
+///
+/// # Errors
+/// Those of the shelf on which the plan lies.
+pub fn summaries(plan: &Plan, config: &Config) -> Result<Vec<RouteSummary>, Unkept> {
     plan.routes.iter().map(|r| summary(r, config)).collect()
 }
 
-fn summary(plan: &RoutePlan, config: &Config) -> RouteSummary {
-    let count = |kind| plan.changes.iter().filter(|c| c.action.kind() == kind).count() as u64;
-    let own: u64 = plan.changes.iter().map(steps::writes_in_all).sum();
-    let writes = own + plan.references_to_follow();
+fn summary(plan: &RoutePlan, config: &Config) -> Result<RouteSummary, Unkept> {
+    let count = |kind| plan.changes.count(kind);
+    let writes = plan.changes.writes() + plan.references_to_follow()?;
     let windows = config.tenants.get(&plan.route.target).map(|t| write_windows(&t.limits));
-    RouteSummary {
+    Ok(RouteSummary {
         route: plan.route.to_string(),
         provision: count(ActionKind::Provision),
         join: count(ActionKind::Join),
@@ -156,7 +161,7 @@ fn summary(plan: &RoutePlan, config: &Config) -> RouteSummary {
         settled: plan.settled,
         writes,
         eta_seconds: windows.map_or(0, |w| quota::eta_seconds(&w, writes)),
-    }
+    })
 }
 
 impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
@@ -190,14 +195,14 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         if !self.focus.offline {
             self.hold_unfit_joins(&mut drafted.plan, &drafted.readings.domains).await?;
         }
-        for (route, home) in drafting.drop_touched(&mut drafted.plan) {
+        for (route, home) in drafting.drop_touched(&mut drafted.plan)? {
             self.store.unsettle(&route, &home)?;
         }
         if drafting.tells {
             drafted.plan.routes.iter().try_for_each(|plan| self.store.together(|| self.explain(plan)))?;
         }
         drafted.refusals = self.refusals(&drafted.plan, &drafting.let_through())?;
-        drafted.seal();
+        drafted.seal()?;
         Ok(drafted)
     }
 
@@ -214,15 +219,17 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         others: Vec<(&Route, bool)>,
         drafting: &Drafting<'_>,
     ) -> Result<(), EngineError> {
-        let mut standing = drafting.claims(plan);
+        let mut standing = drafting.claims(plan)?;
         // Nobody can share what nobody claims.
         if plan::claims_anything(plan) {
             for (route, known) in others {
                 let other = self.draft_route(route, known, drafting).await?;
-                other.changes.iter().for_each(|change| plan::claim_of(change, &mut standing));
+                for due in other.changes.dues() {
+                    plan::claim_of(&due?.change, &mut standing);
+                }
             }
         }
-        for (route, home) in plan::hold_shared(plan, &standing) {
+        for (route, home) in plan::hold_shared(plan, &standing)? {
             drafting.withdraw(&(route.clone(), home.clone()));
             self.store.unsettle(&route, &home)?;
         }
@@ -234,14 +241,10 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         Ok(RoutePlan {
             route: planned.name.clone(),
             fingerprint: planned.fingerprint(),
-            changes: Vec::new(),
+            changes: Changes::new(planned.name.clone(), Some(self.store.shelf())),
             held: Vec::new(),
             settled: 0,
             population: self.store.population(&planned.name)?,
-            awaited: BTreeMap::new(),
-            still_provisioning: BTreeSet::new(),
-            leaned_on: BTreeMap::new(),
-            basis: BTreeMap::new(),
         })
     }
 
@@ -280,7 +283,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         for route in &mut plan.routes {
             let home = self.store.find_user(&route.route.home, user)?;
             known |= home.is_some();
-            route.changes.retain(|c| Some(&c.home.id) == home.as_ref());
+            route.changes.retain(|due| Some(&due.change.home.id) == home.as_ref())?;
             route.held.retain(|h| Some(&h.home.id) == home.as_ref());
         }
         Ok(known)
@@ -301,7 +304,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         // With a single job there is nothing to do meanwhile.
         let helpers = if people.len() > CASES_A_JOB && at_once > 1 { WEIGHERS_MAX } else { 0 };
         // The cases come back: memory goes quickest where it came from.
-        let weigh = |cases: Vec<Case>| -> (Vec<Weighed>, Vec<Case>) {
+        let weigh = |cases: Vec<Case>| -> (Result<Vec<Weighed>, Unkept>, Vec<Case>) {
             (cases.iter().map(|case| plan::weigh(route, foundation, case, now)).collect(), cases)
         };
         cores::in_order(helpers, weigh, |line| {
@@ -310,11 +313,11 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                 let cases = some.iter().map(|home| self.store.case(route, home, now));
                 line.hand_over(cases.collect::<Result<_, _>>()?);
                 while let Some((weighed, _)) = line.ready() {
-                    linked += self.take(route, weighed, known, draft)?;
+                    linked += self.take(route, weighed?, known, draft)?;
                 }
             }
             while let Some((weighed, _)) = line.next_answer() {
-                linked += self.take(route, weighed, known, draft)?;
+                linked += self.take(route, weighed?, known, draft)?;
             }
             Ok(linked)
         })
@@ -329,17 +332,18 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         draft: &mut RoutePlan,
     ) -> Result<u64, StoreError> {
         let mut linked = 0;
-        for Weighed { home, is_linked, is_provisioning, link, fate } in weighed {
+        for Weighed { home, is_linked, link, fate } in weighed {
             if let Some(link) = link.filter(|_| known) {
                 self.store.remember_link(&link)?;
             }
-            if is_provisioning {
-                draft.still_provisioning.insert(home.clone());
-            }
             match fate {
-                Fate::Due(due) => {
+                Fate::Due { packed, claims } => {
                     linked += u64::from(is_linked);
-                    self.put_down(*due, draft)?;
+                    // The next to be considered must choose other values than this change gives.
+                    for (attribute, value) in claims {
+                        self.store.claim(&route.name, &home, &attribute, &value)?;
+                    }
+                    draft.changes.put(&packed)?;
                 }
                 Fate::Held(held) => {
                     linked += u64::from(is_linked);
@@ -355,28 +359,11 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         Ok(linked)
     }
 
-    fn put_down(&self, due: Due, draft: &mut RoutePlan) -> Result<(), StoreError> {
-        let Due { change, awaited, leaned_on, basis, claims } = due;
-        let home = &change.home.id;
-        if !awaited.is_empty() {
-            draft.awaited.insert(home.clone(), awaited);
-        }
-        // The next to be considered must choose other values than this change gives.
-        for (attribute, value) in claims {
-            self.store.claim(&change.route, home, &attribute, &value)?;
-        }
-        if let Some(addresses) = leaned_on {
-            draft.leaned_on.insert(home.clone(), addresses);
-        }
-        draft.basis.insert(home.clone(), basis);
-        draft.changes.push(change);
-        Ok(())
-    }
-
     pub(super) fn explain(&self, plan: &RoutePlan) -> Result<(), StoreError> {
         let now = self.clock.now();
-        for change in &plan.changes {
-            self.store.pend(&plan.route, &change.home.id, &lanes::pending(change), now)?;
+        for due in plan.changes.dues() {
+            let change = due?.change;
+            self.store.pend(&plan.route, &change.home.id, &lanes::pending(&change), now)?;
         }
         for held in &plan.held {
             self.store.explain_unsettled(&plan.route, &held.home.id, "held", &held.hold.to_string())?;

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::draft::Drafting;
-use super::lanes::{Job, Queue};
+use super::lanes::Job;
 use super::membership::{self, Way};
-use super::{Cycle, Drafted, EngineError, Focus, Readings, planned, steps, write_windows};
+use super::queue::{self, Queue};
+use super::{Cycle, Drafted, EngineError, Focus, Readings, planned, write_windows};
 use crate::config::Route;
 use crate::model::{Action, ActionKind, Change, ObjectId, Origin, Person, RouteName, TenantName, Timestamp};
 use crate::plan::explain::{CandidateSeen, Explanation, GroupSeen, Holder, Outcome};
-use crate::plan::{self, Case, RoutePlan};
+use crate::plan::{self, Case, Due, RoutePlan, Unkept};
 use crate::ports::{Clock, DirectoryRead};
 use crate::quota;
 use crate::store::{LogEntry, State, StoreError};
@@ -146,16 +147,16 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         let mut drafted = self.draft_everybody(readings).await?;
         let weighed = seats.iter().zip(gathered).map(|(seat, gathered)| self.weigh(seat, gathered));
         let mut routes = weighed.collect::<Result<Vec<_>, _>>()?;
-        let places: Vec<InPlan> = seats.iter().map(|seat| self.place(seat, &drafted)).collect();
+        let places: Vec<InPlan> = seats.iter().map(|seat| self.place(seat, &drafted)).collect::<Result<_, _>>()?;
         for route in &mut drafted.plan.routes {
             let asked = |id: &ObjectId| seats.iter().any(|s| s.route.name == route.route && s.home == *id);
-            route.changes.retain(|c| asked(&c.home.id));
+            route.changes.retain(|due| asked(&due.change.home.id))?;
         }
         if !self.focus.offline {
             self.hold_unfit_joins(&mut drafted.plan, &drafted.readings.domains).await?;
         }
         for ((seat, told), place) in seats.iter().zip(&mut routes).zip(places) {
-            told.plan = self.in_plan(seat, &told.explanation, place, &drafted);
+            told.plan = self.in_plan(seat, &told.explanation, place, &drafted)?;
         }
         self.find_ways(&seats, &mut routes).await?;
         let planned = seats.iter().all(|seat| !drafted.skipped.contains_key(&seat.route.name));
@@ -297,57 +298,62 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     }
 
     /// Which changes does the target get first, on the routes that the guard lets through?
-    fn place(&self, seat: &Seat, drafted: &Drafted) -> InPlan {
+    fn place(&self, seat: &Seat, drafted: &Drafted) -> Result<InPlan, Unkept> {
         let is_mine = |c: &Change| c.route == seat.route.name && c.home.id == seat.home;
         let refused = |r: &&RoutePlan| drafted.refusals.iter().any(|refusal| refusal.route == r.route);
         let mut queue = Queue::default();
         let into = drafted.plan.routes.iter().filter(|r| r.route.target == seat.route.name.target && !refused(r));
-        into.flat_map(|r| &r.changes).for_each(|c| queue.enter(Job::new(c.clone(), 0)));
+        for route in into {
+            let all = queue::tickets(route.changes.clone(), |_| Ok::<_, Unkept>(true))?;
+            all.into_iter().for_each(|ticket| queue.enter_planned(ticket));
+        }
         let (mut before, mut writes) = (0, 0);
-        while let Some(job) = queue.pop() {
-            let own = steps::writes_in_all(&job.change);
+        while let Some(job) = queue.pop()? {
+            let own = plan::writes_in_all(&job.change);
             if is_mine(&job.change) {
                 let windows = self.config.tenants.get(&seat.route.name.target).map(|t| write_windows(&t.limits));
                 let eta_seconds = windows.map(|w| quota::eta_seconds(&w, writes + own));
-                return InPlan { before_it: Some(before), writes: own, eta_seconds, ..InPlan::default() };
+                return Ok(InPlan { before_it: Some(before), writes: own, eta_seconds, ..InPlan::default() });
             }
             before += 1;
             writes += own;
         }
-        InPlan::default()
+        Ok(InPlan::default())
     }
 
-    fn in_plan(&self, seat: &Seat, told: &Explanation, place: InPlan, drafted: &Drafted) -> InPlan {
+    fn in_plan(&self, seat: &Seat, told: &Explanation, place: InPlan, drafted: &Drafted) -> Result<InPlan, Unkept> {
         let name = &seat.route.name;
         if let Some(why) = drafted.skipped.get(name) {
             let held = match &told.decision.outcome {
                 Outcome::Hold { reason } => Some(reason.clone()),
                 _ => None,
             };
-            return InPlan { held, not_planned: Some(why.clone()), ..InPlan::default() };
+            return Ok(InPlan { held, not_planned: Some(why.clone()), ..InPlan::default() });
         }
         let route = drafted.plan.routes.iter().find(|r| r.route == *name);
         let held = route.and_then(|r| r.held.iter().find(|h| h.home.id == seat.home));
         if let Some(held) = held {
-            return InPlan { held: Some(held.hold.to_string()), ..InPlan::default() };
+            return Ok(InPlan { held: Some(held.hold.to_string()), ..InPlan::default() });
         }
-        let Some(change) = route.and_then(|r| r.changes.iter().find(|c| c.home.id == seat.home)) else {
+        let mut all = route.into_iter().flat_map(|r| r.changes.dues());
+        let is_mine = |due: &Result<Due, _>| due.as_ref().map_or(true, |due| due.change.home.id == seat.home);
+        let Some(Due { change, .. }) = all.find(is_mine).transpose()? else {
             let due = matches!(told.decision.outcome, Outcome::Change(_));
             let why = "nothing that is known of the user has changed since the last cycle settled it; \
                        the next change of anything brings it up";
-            return InPlan { not_planned: due.then(|| why.to_owned()), ..InPlan::default() };
+            return Ok(InPlan { not_planned: due.then(|| why.to_owned()), ..InPlan::default() });
         };
         let refusals = drafted.refusals.iter().filter(|r| r.route == *name);
         let by_match = matches!(change.action, Action::Join { origin: Origin::Joined, .. });
-        InPlan {
+        Ok(InPlan {
             action: Some(change.action.kind()),
             refused: refusals.map(ToString::to_string).collect(),
-            lane: Some(Job::new(change.clone(), 0).lane().name()),
-            writes: steps::writes_in_all(change),
+            writes: plan::writes_in_all(&change),
+            lane: Some(Job::new(change, 0).lane().name()),
             note: (by_match && self.focus.offline)
                 .then_some("the account's directory roles are read online: with any, the user would be held"),
             ..place
-        }
+        })
     }
 
     /// Through which groups the person is in those that scopes name.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::draft::Drafting;
 use super::run::Run;
-use super::{Cycle, EngineError, Readings, lanes, planned};
-use crate::model::{Action, ActionKind, Change, Held, ObjectId, RouteName, TenantName};
-use crate::plan::{self, Decision};
+use super::{Cycle, EngineError, Readings, lanes, planned, queue};
+use crate::model::{Action, ActionKind, Attribute, Change, Held, ObjectId, RouteName, TenantName};
+use crate::plan::{self, Decision, Due};
 use crate::ports::{Clock, DirectoryRead, DirectoryWrite};
 use crate::store::StoreError;
 
@@ -71,39 +71,42 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         let drafted = self.cycle.draft(readings, Drafting { only: &only, news_of, around, tells: false }).await?;
         let failed: BTreeSet<(RouteName, ObjectId)> =
             self.report.borrow().failed.iter().map(|f| (f.route.clone(), f.home.id.clone())).collect();
-        let mut changes = Vec::new();
-        for route in &drafted.plan.routes {
-            let fresh = |c: &&Change| {
+        let (mut all, now) = (Vec::new(), self.cycle.clock.now());
+        for mut route in drafted.plan.routes {
+            let fresh = |due: &Due| {
+                let c = &due.change;
                 let refused = drafted.refusals.iter().any(|r| r.route == c.route);
                 let is_anew = c.action.kind() == ActionKind::Provision
                     && !refused
                     && self.let_go.borrow().contains(&(c.route.clone(), c.home.id.clone()));
-                let due = is_anew || follows(c, &route.still_provisioning);
-                due && self.may_follow(c) && !failed.contains(&(c.route.clone(), c.home.id.clone()))
+                (is_anew || follows(due))
+                    && self.may_follow(c)
+                    && !failed.contains(&(c.route.clone(), c.home.id.clone()))
             };
-            changes.extend(route.changes.iter().filter(fresh).cloned());
+            all.extend(queue::tickets(route.changes.taken(), |due| {
+                let follows = fresh(due);
+                if follows {
+                    let change = &due.change;
+                    self.cycle.store.pend(&change.route, &change.home.id, &lanes::pending(change), now)?;
+                }
+                Ok::<_, EngineError>(follows)
+            })?);
             // Whoever is held was looked at again because something else happened: held is still the word on them.
             let hold = |held: &Held| {
                 self.cycle.store.explain_unsettled(&route.route, &held.home.id, "held", &held.hold.to_string())
             };
             self.cycle.store.together(|| route.held.iter().try_for_each(hold))?;
         }
-        let now = self.cycle.clock.now();
-        for change in &changes {
-            self.cycle.store.pend(&change.route, &change.home.id, &lanes::pending(change), now)?;
-        }
-        let any = !changes.is_empty();
-        self.fill(target, changes);
+        let any = !all.is_empty();
+        self.fill(target, all);
         Ok(any)
     }
 }
 
 /// Part of a provisioning, or a reference and nothing else.
-fn follows(change: &Change, still_provisioning: &BTreeSet<ObjectId>) -> bool {
-    match &change.action {
-        Action::Update { edits, .. } => {
-            still_provisioning.contains(&change.home.id) || edits.keys().all(|a| a.is_reference())
-        }
+fn follows(due: &Due) -> bool {
+    match &due.change.action {
+        Action::Update { edits, .. } => due.is_provisioning || edits.keys().all(Attribute::is_reference),
         _ => false,
     }
 }

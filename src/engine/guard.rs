@@ -24,15 +24,15 @@ impl<D, C: Clock> Cycle<'_, D, C> {
         for route in &self.config.routes {
             let Some(plan) = plan.routes.iter().find(|p| p.route == route.name) else { continue };
             let before = let_through.get(&route.name).unwrap_or(&none);
-            refusals.extend(plan::refusals(plan, &route.rules, before));
+            refusals.extend(plan::refusals(plan, &route.rules, before)?);
             let asked = plan::asks_for_the_day(plan, &route.rules);
             if !asked.is_empty() {
                 let day = self.last_day(route, &asked)?;
-                refusals.extend(plan::refusals_of_a_day(plan, &route.rules, &day));
+                refusals.extend(plan::refusals_of_a_day(plan, &route.rules, &day)?);
             }
         }
         if let Some(approval) = self.config.approval.as_ref().filter(|_| self.focus.signed_by.is_empty()) {
-            refusals.extend(plan::unsigned(&plan.routes, let_through, approval.required_above));
+            refusals.extend(plan::unsigned(&plan.routes, let_through, approval.required_above)?);
         }
         Ok(refusals)
     }

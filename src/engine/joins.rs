@@ -7,8 +7,8 @@ use std::rc::Rc;
 use futures_util::stream::{self, StreamExt};
 
 use super::{Cycle, EngineError};
-use crate::model::{Change, Held, Hold, ObjectId, Person, TenantName};
-use crate::plan::{self, Plan, RoutePlan};
+use crate::model::{ActionKind, Held, Hold, ObjectId, Person, TenantName};
+use crate::plan::{self, Due, Plan, RoutePlan, Unkept};
 use crate::ports::{Clock, DirectoryRead, Privileges};
 
 /// Look-ups under way at once; reads are cheap, and joins are rare after the first cycle.
@@ -24,15 +24,23 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     /// or one that could become one by way of its groups, is never joined at all.
     pub(super) async fn hold_unfit_joins(&self, plan: &mut Plan, domains: &Domains) -> Result<(), EngineError> {
         for route in &mut plan.routes {
-            let matched = |c: &Change| Some((c.home.clone(), c.matched_account()?.clone()));
-            let joins: Vec<(Person, ObjectId)> = route.changes.iter().filter_map(matched).collect();
+            if route.changes.count(ActionKind::Join) == 0 {
+                continue;
+            }
+            let mut joins = Vec::new();
+            for due in route.changes.dues() {
+                let due = due?;
+                if let Some(account) = due.change.matched_account().cloned() {
+                    joins.push((due.change.home, account, due.leaned_on));
+                }
+            }
             if joins.is_empty() {
                 continue;
             }
             self.read_domains(&route.route.home, domains).await;
             let (mut left, mut unfit) = (Vec::new(), BTreeMap::new());
-            for (home, account) in joins {
-                match unverified(route, &home, &account, domains) {
+            for (home, account, leaned_on) in joins {
+                match unverified(&route.route.home, &home, &account, leaned_on.as_ref(), domains) {
                     Some(hold) => drop(unfit.insert(home.id, hold)),
                     None => left.push((home.id, account)),
                 }
@@ -48,7 +56,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                     unfit.insert(home, Hold::Privileged { account, roles });
                 }
             }
-            hold_joins(route, unfit);
+            hold_joins(route, unfit)?;
         }
         Ok(())
     }
@@ -79,14 +87,20 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
 
 /// Is some address that the join leans on not of a verified domain of the home? One of which it is not known on what it leans
 /// is held too.
-fn unverified(route: &RoutePlan, home: &Person, account: &ObjectId, domains: &Domains) -> Option<Hold> {
+fn unverified(
+    tenant: &TenantName,
+    home: &Person,
+    account: &ObjectId,
+    leaned_on: Option<&BTreeSet<String>>,
+    domains: &Domains,
+) -> Option<Hold> {
     let known = domains.borrow();
-    let verified = known.get(&route.route.home);
+    let verified = known.get(tenant);
     let is_verified = |address: &&String| match verified {
         Some(Ok(domains)) => plan::domain_of(address).is_some_and(|domain| domains.contains(&domain)),
         Some(Err(_)) | None => false,
     };
-    let address = match route.leaned_on.get(&home.id) {
+    let address = match leaned_on {
         Some(addresses) => addresses.iter().find(|address| !is_verified(address))?,
         None => &home.user_principal_name,
     };
@@ -109,12 +123,16 @@ fn objection(target: &TenantName, privileges: &Privileges) -> Option<String> {
     }
 }
 
-fn hold_joins(plan: &mut RoutePlan, mut unfit: BTreeMap<ObjectId, Hold>) {
+fn hold_joins(plan: &mut RoutePlan, mut unfit: BTreeMap<ObjectId, Hold>) -> Result<(), Unkept> {
     let RoutePlan { route, changes, held, .. } = plan;
-    changes.retain(|change| {
+    if unfit.is_empty() {
+        return Ok(());
+    }
+    changes.retain(|Due { change, .. }| {
         let hold = change.matched_account().and_then(|_| unfit.remove(&change.home.id));
         let Some(hold) = hold else { return true };
         held.push(Held { route: route.clone(), home: change.home.clone(), hold });
         false
-    });
+    })?;
+    Ok(())
 }

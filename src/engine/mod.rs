@@ -15,6 +15,7 @@ mod joins;
 mod lanes;
 mod membership;
 mod observe;
+mod queue;
 mod recover;
 mod retry;
 mod run;
@@ -34,9 +35,8 @@ use tokio::sync::watch;
 
 use self::draft::Drafting;
 use crate::config::{Config, Route};
-use crate::cores;
-use crate::model::{ActionKind, Attribute, Change, Outcome, Person, RouteName, RunId, TenantName, Timestamp};
-use crate::plan::{self, Plan, PlannedRoute, Refusal, SavedPlan, Stale};
+use crate::model::{ActionKind, Attribute, Outcome, Person, RouteName, RunId, TenantName, Timestamp};
+use crate::plan::{self, Plan, PlannedRoute, Refusal, SavedPlan, Stale, Unkept};
 use crate::ports::{Clock, DirectoryError, DirectoryRead};
 use crate::store::{Ask, Door, RoutePart, Store, StoreError};
 
@@ -77,6 +77,12 @@ pub enum EngineError {
         "{0}: an internal error ended what was under way there; what is not recorded is looked up before anything is asked again\nhint: please report it with the lines before this one"
     )]
     Crashed(TenantName),
+}
+
+impl From<Unkept> for EngineError {
+    fn from(error: Unkept) -> Self {
+        Self::Store(error.into())
+    }
 }
 
 /// What is left alone for a while, or was.
@@ -281,44 +287,22 @@ pub struct Drafted {
 
 impl Drafted {
     /// Puts down the digests of what is planned.
-    fn seal(&mut self) {
-        self.digest = digest(self.plan.routes.iter());
+    fn seal(&mut self) -> Result<(), Unkept> {
+        self.digest = plan::digest(&self.plan)?;
         if self.refused().count() == self.plan.routes.len() {
             self.refused_digest.clone_from(&self.digest);
-        } else {
-            self.seal_refused();
+            return Ok(());
         }
+        self.seal_refused()
     }
     /// Puts down the digest of the routes that the guard refused.
-    fn seal_refused(&mut self) {
-        self.refused_digest = digest(self.refused());
+    fn seal_refused(&mut self) -> Result<(), Unkept> {
+        self.refused_digest = plan::digest_of_routes(self.refused())?;
+        Ok(())
     }
     fn refused(&self) -> impl Iterator<Item = &plan::RoutePlan> + Clone {
         self.plan.routes.iter().filter(|r| self.refusals.iter().any(|refusal| refusal.route == r.route))
     }
-}
-
-/// Lines of a plan that a core hashes at a time: some milliseconds' work, a thousand times what handing it over takes.
-const LINES_A_JOB: usize = 500;
-/// Threads that hash beside the one that asks.
-const HASHERS_MAX: usize = 3;
-
-/// [`plan::digest_of_routes`], with the lines hashed on all cores: a plan may have a million.
-fn digest<'p>(plans: impl Iterator<Item = &'p plan::RoutePlan> + Clone) -> String {
-    let many = plans.clone().map(|plan| plan.changes.len()).sum::<usize>() > LINES_A_JOB;
-    let hashed = |(plan, changes): (&plan::RoutePlan, &[Change])| plan::line_hashes(plan, changes);
-    let lines = cores::in_order(if many { HASHERS_MAX } else { 0 }, hashed, |line| {
-        let mut hashes = Vec::new();
-        for plan in plans.clone() {
-            for changes in plan.changes.chunks(LINES_A_JOB) {
-                line.hand_over((plan, changes));
-                hashes.extend(line.ready().into_iter().flatten());
-            }
-        }
-        hashes.extend(std::iter::from_fn(|| line.next_answer()).flatten());
-        hashes
-    });
-    plan::digest_of_routes(plans, lines)
 }
 
 /// One change that did not come to be.

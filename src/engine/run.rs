@@ -11,9 +11,11 @@ use tokio::sync::Notify;
 
 use super::ahead::Ahead;
 use super::apply::Worker;
-use super::lanes::{self, Job, Lanes, Undone, Whose};
+use super::lanes::{Lanes, Whose};
+use super::queue::{Ticket, Undone};
 use super::{Budget, Budgets, Cycle, Drafted, EngineError, Report};
-use crate::model::{Change, RouteName, RunId, TenantName, Timestamp, Trigger};
+use crate::model::{RouteName, RunId, TenantName, Timestamp, Trigger};
+use crate::plan::Unkept;
 use crate::ports::{Clock, DirectoryWrite};
 use crate::quota::{AppBudget, Learned};
 use crate::store::{Door, RoutePart};
@@ -67,7 +69,7 @@ pub(super) struct Run<'r, D, C> {
     /// Routes that a person has let through.
     pub(super) approved: RefCell<BTreeSet<RouteName>>,
     /// Of people for whom several changes follow one another, those after the first.
-    pub(super) later: RefCell<BTreeMap<Whose, VecDeque<Change>>>,
+    pub(super) later: RefCell<BTreeMap<Whose, VecDeque<Ticket>>>,
     /// People whose links this run has removed.
     pub(super) let_go: RefCell<BTreeSet<Whose>>,
     /// Routes for which the schedule has come due while the run was under way.
@@ -147,15 +149,15 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
     }
 
     /// Puts changes into their target's lanes.
-    pub(super) fn fill(&self, target: &TenantName, changes: Vec<Change>) {
+    pub(super) fn fill(&self, target: &TenantName, tickets: Vec<Ticket>) {
         let (Some(lanes), now) = (self.lanes.get(target), self.cycle.clock.now()) else { return };
-        if changes.is_empty() {
+        if tickets.is_empty() {
             return;
         }
         if lanes.dead.get() {
             let mut undone = Undone::new();
-            for change in &changes {
-                *undone.entry((change.route.clone(), lanes::part(change))).or_default() += 1;
+            for ticket in &tickets {
+                *undone.entry((ticket.route().clone(), ticket.part())).or_default() += 1;
             }
             return self.withhold(undone);
         }
@@ -165,7 +167,7 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
             app.borrow_mut().budget.wants(target.as_str(), now);
         }
         let mut queue = lanes.queue.borrow_mut();
-        changes.into_iter().for_each(|change| queue.enter(Job::new(change, 0)));
+        tickets.into_iter().for_each(|ticket| queue.enter_planned(ticket));
         lanes.resting.set(false);
         lanes.idle.set(false);
         lanes.woken.notify_one();
@@ -180,7 +182,7 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
     }
 
     /// A stage's part of the whole report.
-    pub(super) fn absorb(&self, only: &BTreeSet<RouteName>, drafted: Drafted) {
+    pub(super) fn absorb(&self, only: &BTreeSet<RouteName>, drafted: Drafted) -> Result<(), Unkept> {
         let Drafted { plan, skipped, refusals, stale, user_known, digest, refused_digest, .. } = drafted;
         let mut report = self.report.borrow_mut();
         let all = &mut report.drafted;
@@ -196,15 +198,11 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
         for mut part in plan.routes {
             if self.polls {
                 // Months of changes are in the change log, not in memory.
-                part.changes.clear();
-            }
-            if part.changes.is_empty() {
-                (part.basis, part.leaned_on) = <_>::default();
+                drop(part.changes.taken());
             }
             match all.plan.routes.iter_mut().find(|r| r.route == part.route) {
                 Some(known) => {
-                    known.changes.append(&mut part.changes);
-                    known.basis.append(&mut part.basis);
+                    part.changes.dues().try_for_each(|due| known.changes.push(&due?))?;
                     known.held.retain(|held| !part.held.iter().any(|new| new.home.id == held.home.id));
                     known.held.append(&mut part.held);
                 }
@@ -214,6 +212,7 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
         if let Some(saved) = &self.cycle.focus.saved {
             (all.digest, all.refused_digest) = (saved.digest.clone(), saved.digest.clone());
         }
+        Ok(())
     }
 
     /// Nothing more will be put in.

@@ -7,7 +7,7 @@ use super::lanes::Job;
 use super::run::Run;
 use super::{Drafted, EngineError};
 use crate::model::{Change, RouteName};
-use crate::plan::{self, Bound, Plan, Stale, Staleness};
+use crate::plan::{self, Bound, Plan, Stale, Staleness, Unkept};
 use crate::ports::{Clock, DirectoryWrite};
 
 impl<D, C: Clock> Run<'_, D, C> {
@@ -18,7 +18,7 @@ impl<D, C: Clock> Run<'_, D, C> {
         only: &BTreeSet<RouteName>,
     ) -> Result<(), EngineError> {
         let Some(saved) = &self.cycle.focus.saved else { return Ok(()) };
-        let kept = plan::keep_to(saved, &drafted.plan, &drafted.skipped, only);
+        let kept = plan::keep_to(saved, &drafted.plan, &drafted.skipped, only)?;
         drafted.plan = kept.plan;
         drafted.stale = kept.stale;
         // The guard counts what would be written, and that is less now.
@@ -50,14 +50,15 @@ impl<D, C: Clock> Run<'_, D, C> {
     }
 
     /// Changes of routes that there are no more.
-    pub(super) fn say_what_has_no_route(&self) {
-        let Some(saved) = &self.cycle.focus.saved else { return };
+    pub(super) fn say_what_has_no_route(&self) -> Result<(), Unkept> {
+        let Some(saved) = &self.cycle.focus.saved else { return Ok(()) };
         let known = self.cycle.route_names();
         let gone: BTreeSet<RouteName> = saved.routes.keys().filter(|route| !known.contains(route)).cloned().collect();
         let why = |route: &RouteName| (route.clone(), "the configuration has no such route".to_owned());
         let reasons: BTreeMap<RouteName, String> = gone.iter().map(why).collect();
-        let kept = plan::keep_to(saved, &Plan::default(), &reasons, &gone);
+        let kept = plan::keep_to(saved, &Plan::default(), &reasons, &gone)?;
         self.report.borrow_mut().drafted.stale.extend(kept.stale);
+        Ok(())
     }
 
     /// May this change be made in this run, although no plan had it when the run began? Beside a saved plan nothing is

@@ -9,10 +9,11 @@ use super::draft::Drafting;
 use super::follow::ROUNDS_MAX;
 use super::lanes;
 use super::observe::{Ended, Meanwhile};
+use super::queue::{self, Ticket};
 use super::run::{Run, caught};
 use super::schedule::Tick;
 use super::{Cycle, Drafted, EngineError, Event, Readings, Report};
-use crate::model::{Change, RouteName, RunId, TenantName, Timestamp, Trigger};
+use crate::model::{ActionKind, RouteName, RunId, TenantName, Timestamp, Trigger};
 use crate::plan;
 use crate::ports::{Clock, DirectoryWrite};
 use crate::store::{Door, RoutePart};
@@ -76,14 +77,14 @@ impl<D: DirectoryWrite, C: Clock> Cycle<'_, D, C> {
 
     async fn one_run(&self, run: Run<'_, D, C>, approved: Option<&str>) -> Result<Report, EngineError> {
         self.store.forget_claims()?;
-        run.say_what_has_no_route();
+        run.say_what_has_no_route()?;
         run.through(Feeder::new(&run).feed(approved)).await?;
         if run.polls && run.report.borrow().stopped {
             self.due_again(&(&self.route_names() | &*run.polled.borrow()))?;
         }
         let mut report = run.report.into_inner();
         if report.drafted.digest.is_empty() && !run.polls {
-            report.drafted.seal_refused();
+            report.drafted.seal_refused()?;
         }
         if !report.stopped {
             self.must_be_known(report.drafted.user_known)?;
@@ -348,18 +349,18 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
             cycle.remember_rules(worked_with.map(|r| &r.route))?;
         }
         cycle.remember_sizes(passed.iter().filter(|_| cycle.focus.takes_whole_routes()).map(|r| &r.route))?;
-        let mut admitted: BTreeMap<TenantName, Vec<Change>> = BTreeMap::new();
+        let mut admitted: BTreeMap<TenantName, Vec<Ticket>> = BTreeMap::new();
         for plan in drafted.plan.routes.iter_mut().filter(|r| !refused.contains(&r.route)) {
             self.whole.borrow_mut().insert(plan.route.clone());
-            let (guarded, changes) = (plan::guarded(plan), self.admit(plan, known.contains(&plan.route))?);
-            self.count(&plan.route, guarded, &changes);
-            let changes = self.one_at_a_time(changes);
-            admitted.entry(plan.route.target.clone()).or_default().extend(changes);
+            let (guarded, tickets) = (plan::guarded(plan)?, self.admit(plan, known.contains(&plan.route))?);
+            self.count(&plan.route, guarded, &tickets);
+            let tickets = self.one_at_a_time(tickets);
+            admitted.entry(plan.route.target.clone()).or_default().extend(tickets);
         }
         (cycle.watch)(Event::Applying { changes: admitted.values().map(Vec::len).sum() });
-        self.absorb(only, drafted);
-        for (target, changes) in admitted {
-            self.fill(&target, changes);
+        self.absorb(only, drafted)?;
+        for (target, tickets) in admitted {
+            self.fill(&target, tickets);
         }
         Ok(())
     }
@@ -386,8 +387,8 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         }
     }
 
-    fn count(&self, route: &RouteName, guarded: plan::People, admitted: &[Change]) {
-        let homes: BTreeSet<_> = admitted.iter().map(|change| &change.home.id).collect();
+    fn count(&self, route: &RouteName, guarded: plan::People, admitted: &[Ticket]) {
+        let homes: BTreeSet<_> = admitted.iter().map(Ticket::home).collect();
         let mut all = self.let_through.borrow_mut();
         let people = all.entry(route.clone()).or_default();
         for (what, new) in guarded {
@@ -408,7 +409,7 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
     /// A quarantined part of which a whole plan has nothing to write any more has nobody who could be refused.
     fn forgive_where_nothing_is_left(&self, plan: &plan::RoutePlan) -> Result<(), EngineError> {
         for part in [RoutePart::Leavers, RoutePart::Others] {
-            if !plan.changes.iter().any(|change| lanes::part(change) == part) {
+            if !ActionKind::ALL.iter().any(|kind| lanes::part(*kind) == part && plan.changes.count(*kind) > 0) {
                 self.route_works(&plan.route, part)?;
             }
         }
@@ -418,7 +419,7 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
     /// Those changes of a plan that may be tried now: not those of whoever is put off, and of a quarantined part a few, to
     /// see whether it works again: of people who have not failed before, where there are any. The plan has none of them any
     /// more: what waits in the lanes is not held twice.
-    fn admit(&self, plan: &mut plan::RoutePlan, only_news: bool) -> Result<Vec<Change>, EngineError> {
+    fn admit(&self, plan: &mut plan::RoutePlan, only_news: bool) -> Result<Vec<Ticket>, EngineError> {
         if !only_news && self.cycle.focus.takes_whole_routes() {
             self.forgive_where_nothing_is_left(plan)?;
         }
@@ -429,15 +430,16 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
             report.withheld.retain(|(r, _), _| r != route);
         }
         let left_alone = self.left_alone(&route.target, Door::Writing)?;
-        let mut parts: BTreeMap<RoutePart, Vec<(u32, Change)>> = BTreeMap::new();
         let mut put_off = 0;
-        for change in std::mem::take(&mut plan.changes) {
-            if self.is_put_off(route, &change.home.id)? {
-                put_off += 1;
-                continue;
-            }
-            let tries = store.tries(route, &change.home.id)?;
-            parts.entry(lanes::part(&change)).or_default().push((tries, change));
+        let tickets = queue::tickets(plan.changes.taken(), |due| {
+            let is_put_off = self.is_put_off(route, &due.change.home.id)?;
+            put_off += u64::from(is_put_off);
+            Ok::<_, EngineError>(!is_put_off)
+        })?;
+        let mut parts: BTreeMap<RoutePart, Vec<(u32, Ticket)>> = BTreeMap::new();
+        for ticket in tickets {
+            let tries = store.tries(route, ticket.home())?;
+            parts.entry(ticket.part()).or_default().push((tries, ticket));
         }
         if !only_news {
             report.postponed.insert(route.clone(), put_off);
@@ -459,7 +461,7 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
                 changes.truncate(probes);
                 self.whole.borrow_mut().remove(route);
             }
-            admitted.extend(changes.into_iter().map(|(_, change)| change));
+            admitted.extend(changes.into_iter().map(|(_, ticket)| ticket));
         }
         Ok(admitted)
     }

@@ -6,7 +6,6 @@ use crate::model::{
     Action, ActionKind, Asked, Attribute, Attributes, Change, DeltaItem, Edit, Edits, Link, News, ObjectId, Origin,
     Removal, Tie, Timestamp, Value,
 };
-use crate::plan::INVITED_WITH;
 use crate::ports::{Invitation, Write, Written};
 use crate::rules::properties::is_sensitive;
 use crate::store::{Ask, AskKind, LinkChange};
@@ -115,19 +114,6 @@ fn written(account: &ObjectId, edits: &Edits) -> VecDeque<Step> {
         steps.push_back(Step { write: Some(write), edits: Edits::from_iter([(attribute, edit)]) });
     }
     steps
-}
-
-/// How many object writes a change leads to in all, the updates that follow a provisioning included.
-pub(super) fn writes_in_all(change: &Change) -> u64 {
-    let own = steps(change).iter().filter(|s| s.write.is_some()).count() as u64;
-    match &change.action {
-        Action::Provision { wanted, .. } => {
-            let more = wanted.keys().any(|a| !a.is_reference() && !INVITED_WITH.contains(&a.as_str()));
-            let references = wanted.keys().filter(|a| a.is_reference()).count() as u64;
-            own + u64::from(more) + references
-        }
-        _ => own,
-    }
 }
 
 /// Before and after of what a step writes, for its entry.

@@ -1,13 +1,14 @@
 //! How is taken back what a run did?
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use super::draft::Drafting;
 use super::lanes::Whose;
+use super::queue::Ticket;
 use super::run::Run;
 use super::{Cycle, Drafted, EngineError, Readings};
 use crate::model::{Change, ObjectId, Person, RouteName, RunId};
-use crate::plan::{self, Done, RoutePlan, Stale, Staleness};
+use crate::plan::{self, Changes, Done, Due, RoutePlan, Stale, Staleness, Unkept};
 use crate::ports::{Clock, DirectoryRead};
 use crate::store::{Filter, LogEntry};
 
@@ -41,7 +42,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             self.store.together(|| self.explain(plan))?;
         }
         drafted.refusals = self.refusals(&drafted.plan, &drafting.let_through())?;
-        drafted.seal();
+        drafted.seal()?;
         Ok(drafted)
     }
 
@@ -55,14 +56,10 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         let mut draft = RoutePlan {
             route: route.clone(),
             fingerprint: plan::undo_fingerprint(run),
-            changes: Vec::new(),
+            changes: Changes::new(route.clone(), Some(self.store.shelf())),
             held: Vec::new(),
             settled: 0,
             population: self.store.population(route)?,
-            awaited: BTreeMap::new(),
-            still_provisioning: BTreeSet::new(),
-            leaned_on: BTreeMap::new(),
-            basis: BTreeMap::new(),
         };
         let ownership = self.config.route(route).map(|r| r.ownership.clone()).unwrap_or_default();
         for (home, (person, done)) in people {
@@ -73,11 +70,13 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             };
             let mut undone = plan::inverse(route, person, done, link.as_ref(), account.as_ref());
             let written = done.iter().flat_map(|write| write.edits.keys().cloned()).collect();
-            draft.basis.insert(home.clone(), plan::undo_basis(account.as_ref(), link.as_ref(), &written));
+            let basis = plan::undo_basis(account.as_ref(), link.as_ref(), &written);
             if let Some(hold) = account.as_ref().and_then(|a| plan::protected(&ownership, a)) {
                 undone.left.extend(undone.changes.drain(..).map(|change| (change.action.kind(), hold.to_string())));
             }
-            draft.changes.extend(undone.changes);
+            for change in undone.changes {
+                draft.changes.push(&Due { basis: Some(basis.clone()), ..Due::from(change) })?;
+            }
             let left = |(action, why): (_, String)| Stale {
                 route: route.clone(),
                 home: person.clone(),
@@ -99,18 +98,17 @@ fn of_entry(entry: LogEntry) -> (Person, Done) {
 
 impl<D, C: Clock> Run<'_, D, C> {
     /// The first change of each person; the others follow when it was made.
-    pub(super) fn one_at_a_time(&self, changes: Vec<Change>) -> Vec<Change> {
+    pub(super) fn one_at_a_time(&self, tickets: Vec<Ticket>) -> Vec<Ticket> {
         if self.cycle.focus.undo.is_none() {
-            return changes;
+            return tickets;
         }
         let (mut first, mut later) = (Vec::new(), self.later.borrow_mut());
-        for change in changes {
-            let whose: Whose = (change.route.clone(), change.home.id.clone());
-            match later.get_mut(&whose) {
-                Some(queue) => queue.push_back(change),
+        for ticket in tickets {
+            match later.get_mut(&ticket.whose()) {
+                Some(queue) => queue.push_back(ticket),
                 None => {
-                    later.insert(whose, VecDeque::new());
-                    first.push(change);
+                    later.insert(ticket.whose(), VecDeque::new());
+                    first.push(ticket);
                 }
             }
         }
@@ -118,7 +116,8 @@ impl<D, C: Clock> Run<'_, D, C> {
     }
 
     /// The next change of a person for whom one was made.
-    pub(super) fn next_of(&self, whose: &Whose) -> Option<Change> {
-        self.later.borrow_mut().get_mut(whose)?.pop_front()
+    pub(super) fn next_of(&self, whose: &Whose) -> Result<Option<Change>, Unkept> {
+        let next = self.later.borrow_mut().get_mut(whose).and_then(VecDeque::pop_front);
+        next.map(|ticket| ticket.change()).transpose()
     }
 }

@@ -119,8 +119,7 @@ impl serde::de::Visitor<'_> for NameVisitor {
 }
 
 /// A value that is there. Null and absence are not values: see [`Edit`].
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Value {
     /// `true` or `false`.
     Bool(bool),
@@ -132,11 +131,35 @@ pub enum Value {
     List(Box<[String]>),
 }
 
+/// The forms of a value by their names, for what is no JSON and does not say what comes next.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Value")]
+enum Told {
+    Bool(bool),
+    Integer(i64),
+    Text(CompactString),
+    List(Box<[String]>),
+}
+
+impl Serialize for Value {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if !to.is_human_readable() {
+            return Told::serialize(self, to);
+        }
+        match self {
+            Value::Bool(b) => b.serialize(to),
+            Value::Integer(n) => n.serialize(to),
+            Value::Text(text) => text.serialize(to),
+            Value::List(items) => items.serialize(to),
+        }
+    }
+}
+
 /// By hand, because the derived one tries each variant in turn and makes an error for each that does not fit: every
 /// attribute of every user passes here.
 impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        if from.is_human_readable() { from.deserialize_any(ValueVisitor) } else { Told::deserialize(from) }
     }
 }
 
@@ -222,7 +245,7 @@ pub const REDACTED: &str = "[Redacted]";
 pub type Attributes = LiteMap<Attribute, Value>;
 
 /// One attribute's change. Absent from [`Edits`] means: leave it alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Edit {
     /// It has this value now.
     Set(Value),

@@ -66,7 +66,7 @@ impl fmt::Display for ActionKind {
 }
 
 /// A change with what it takes to carry it out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     /// Invite `address`; `wanted` is everything that the account shall have in the end.
     Provision {
@@ -151,7 +151,7 @@ impl Action {
 }
 
 /// Why a change is planned. The text is part of plans and of the change log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Why {
     /// The rules take the user.
     InScope,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::Plan;
+use super::{Due, Plan, Unkept};
 use crate::model::{Action, Change, Held, Hold, ObjectId, Person, RouteName, TenantName, folded};
 
 /// Who is about to get which address or account, by target.
@@ -19,56 +19,70 @@ pub fn claim_of(change: &Change, claims: &mut Claims) {
 
 /// Does anybody in the plan claim anything?
 pub fn claims_anything(plan: &Plan) -> bool {
-    plan.routes.iter().flat_map(|r| &r.changes).any(|change| claim(&change.action).is_some())
+    plan.routes.iter().any(|route| route.changes.claim_anything())
+}
+
+/// A hash of what a change claims, if anything: changes with different ones claim different things.
+pub fn claim_hash(change: &Change) -> Option<u64> {
+    claim(&change.action).map(|claim| hash(&change.route.target, &claim))
 }
 
 /// Holds everyone who would provision the same address, or join the same account, in the same target: which of them is
 /// meant cannot be known, and whoever came first would get the other's access.
 ///
 /// `standing`: what people claim who are not in the plan. Answers those of them whose claim somebody in the plan shares.
-pub fn hold_shared(plan: &mut Plan, standing: &Claims) -> BTreeSet<(RouteName, ObjectId)> {
-    let (mut sharers, met) = shared(plan, standing);
-    for route in &mut plan.routes {
-        let (name, held) = (route.route.clone(), &mut route.held);
-        route.changes.retain(|change| {
-            let Some(others) = sharers.remove(&(name.clone(), change.home.id.clone())) else { return true };
-            held.push(Held { route: name.clone(), home: change.home.clone(), hold: Hold::SharedWith(others) });
-            false
-        });
+///
+/// # Errors
+/// Those of the shelf on which the plan lies.
+pub fn hold_shared(plan: &mut Plan, standing: &Claims) -> Result<BTreeSet<(RouteName, ObjectId)>, Unkept> {
+    let (mut sharers, met) = shared(plan, standing)?;
+    let with_sharers: BTreeSet<RouteName> = sharers.keys().map(|(route, _)| route.clone()).collect();
+    for route in plan.routes.iter_mut().filter(|plan| with_sharers.contains(&plan.route)) {
+        let (name, mut with) = (route.route.clone(), Vec::new());
+        let out = route.changes.retain(|due| {
+            let others = sharers.remove(&(name.clone(), due.change.home.id.clone()));
+            let stays = others.is_none();
+            with.extend(others);
+            stays
+        })?;
+        let held = |(due, others): (Due, Vec<Person>)| Held {
+            route: name.clone(),
+            home: due.change.home,
+            hold: Hold::SharedWith(others),
+        };
+        route.held.extend(out.into_iter().zip(with).map(held));
     }
-    met
+    Ok(met)
 }
 
 /// Those in the plan whose claim others share, with these others; and those of the others who are not in the plan.
 type Shared = (BTreeMap<(RouteName, ObjectId), Vec<Person>>, BTreeSet<(RouteName, ObjectId)>);
 
-fn shared(plan: &Plan, standing: &Claims) -> Shared {
+fn shared(plan: &Plan, standing: &Claims) -> Result<Shared, Unkept> {
     // A first plan has a claim for each of its people, and next to nobody who shares one: only what two of them, or one of
     // the others, seem to claim is looked at. Two hashes that meet by chance do no harm.
-    let all = || plan.routes.iter().flat_map(|r| &r.changes);
-    let hash_of = |change: &Change| claim(&change.action).map(|claim| hash(&change.route.target, &claim));
-    let others = standing.keys().map(|(target, claim)| hash(target, claim));
-    let twice = met_twice(all().filter_map(hash_of).chain(others).collect());
-    let mut claims: BTreeMap<(&TenantName, String), Vec<(&RouteName, &Person)>> = BTreeMap::new();
-    for change in all().filter(|change| hash_of(change).is_some_and(|hash| twice.binary_search(&hash).is_ok())) {
-        if let Some(claim) = claim(&change.action) {
-            claims.entry((&change.route.target, claim)).or_default().push((&change.route, &change.home));
+    let twice = met_twice(plan, standing)?;
+    let mut claims: BTreeMap<(TenantName, String), Vec<(RouteName, Person)>> = BTreeMap::new();
+    for due in plan.routes.iter().filter(|_| !twice.is_empty()).flat_map(|route| route.changes.dues()) {
+        let Change { route, home, action, .. } = due?.change;
+        if let Some(claim) = claim(&action).filter(|claim| twice.contains(&hash(&route.target, claim))) {
+            claims.entry((route.target.clone(), claim)).or_default().push((route, home));
         }
     }
     let (mut sharers, mut met) = Shared::default();
-    for ((target, claim), own) in claims {
-        let mut all: BTreeSet<(&RouteName, &Person)> = own.iter().copied().collect();
-        for (route, person) in standing.get(&(target.clone(), claim)).into_iter().flatten() {
-            if all.insert((route, person)) {
-                met.insert((route.clone(), person.id.clone()));
+    for (claim, own) in claims {
+        let mut all: BTreeSet<&(RouteName, Person)> = own.iter().collect();
+        for other in standing.get(&claim).into_iter().flatten() {
+            if all.insert(other) {
+                met.insert((other.0.clone(), other.1.id.clone()));
             }
         }
-        for (route, person) in own.into_iter().filter(|_| all.len() > 1) {
-            let others = all.iter().filter(|(r, p)| (*r, &p.id) != (route, &person.id)).map(|(_, p)| (*p).clone());
+        for (route, person) in own.iter().filter(|_| all.len() > 1) {
+            let others = all.iter().filter(|(r, p)| (r, &p.id) != (route, &person.id)).map(|(_, p)| p.clone());
             sharers.insert((route.clone(), person.id.clone()), others.collect());
         }
     }
-    (sharers, met)
+    Ok((sharers, met))
 }
 
 fn hash(target: &TenantName, claim: &str) -> u64 {
@@ -77,12 +91,25 @@ fn hash(target: &TenantName, claim: &str) -> u64 {
     hasher.finish()
 }
 
-/// Those that are there more than once, in order.
-fn met_twice(mut hashes: Vec<u64>) -> Vec<u64> {
-    hashes.sort_unstable();
-    let mut twice: Vec<u64> = hashes.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
-    twice.dedup();
-    twice
+/// Hashes that are sorted at a time: 2 MB.
+const SORTED_AT_ONCE: u64 = 1 << 18;
+
+/// What is claimed more than once.
+fn met_twice(plan: &Plan, standing: &Claims) -> Result<BTreeSet<u64>, Unkept> {
+    let changes: u64 = plan.routes.iter().map(|route| route.changes.len()).sum();
+    let parts = changes.div_ceil(SORTED_AT_ONCE).max(1);
+    let others: Vec<u64> = standing.keys().map(|(target, claim)| hash(target, claim)).collect();
+    let mut twice = BTreeSet::new();
+    for part in 0..parts {
+        let is_of_part = |hash: &u64| hash % parts == part;
+        let mut some: Vec<u64> = others.iter().copied().filter(is_of_part).collect();
+        for block in plan.routes.iter().flat_map(|route| route.changes.claims()) {
+            some.extend(block?.into_iter().filter(is_of_part));
+        }
+        some.sort_unstable();
+        twice.extend(some.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]));
+    }
+    Ok(twice)
 }
 
 fn claim(action: &Action) -> Option<String> {

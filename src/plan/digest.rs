@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use super::{Case, Plan, PlannedRoute, RoutePlan};
+use super::{Case, Plan, PlannedRoute, RoutePlan, Unkept};
 use crate::model::{
     ActionKind, Attribute, Change, Held, Link, ObjectId, Observed, Person, REDACTED, TenantName, Tie, Value,
 };
@@ -128,33 +128,59 @@ pub(super) fn hidden(change: &Change) -> BTreeMap<Attribute, [Option<String>; 2]
 }
 
 /// `sha256:…` over routes, rules, changes and before-values; the order in which they were found does not matter.
-pub fn digest(plan: &Plan) -> String {
-    digest_of_routes(plan.routes.iter(), plan.routes.iter().flat_map(|route| line_hashes(route, &route.changes)))
+///
+/// # Errors
+/// Those of the shelf on which the plan lies.
+pub fn digest(plan: &Plan) -> Result<String, Unkept> {
+    digest_of_routes(plan.routes.iter())
 }
 
-/// The same of some routes, whose lines are hashed already: each by [`line_hashes`], in any order.
-pub fn digest_of_routes<'p>(
-    plans: impl Iterator<Item = &'p RoutePlan>,
-    lines: impl IntoIterator<Item = LineHash>,
-) -> String {
-    digest_of(plans.map(|r| (r.route.to_string(), r.fingerprint.as_str())), lines)
+/// Hashes that are sorted at a time: 4 MB. A plan of a million lines is gone through once for each part of them.
+const SORTED_AT_ONCE: u64 = 1 << 17;
+
+/// The same of some routes.
+///
+/// # Errors
+/// Those of the shelf on which they lie.
+pub fn digest_of_routes<'p>(plans: impl Iterator<Item = &'p RoutePlan> + Clone) -> Result<String, Unkept> {
+    let lines: u64 = plans.clone().map(|plan| plan.changes.len()).sum();
+    let routes: Vec<LineHash> = plans.clone().map(|r| route_hash(&r.route.to_string(), &r.fingerprint)).collect();
+    // By their first byte: hashes are spread evenly.
+    let parts = u16::try_from(lines.div_ceil(SORTED_AT_ONCE)).unwrap_or(u16::MAX).next_power_of_two().clamp(1, 256);
+    let mut whole = Pieces::new(PLAN);
+    for part in 0..parts {
+        let is_of_part = |hash: &LineHash| u16::from(hash[0]) * parts / 256 == part;
+        let mut some: Vec<LineHash> = routes.iter().copied().filter(is_of_part).collect();
+        for block in plans.clone().flat_map(|plan| plan.changes.lines()) {
+            some.extend(block?.into_iter().filter(is_of_part));
+        }
+        some.sort_unstable();
+        some.iter().for_each(|hash| whole.add(hash));
+    }
+    Ok(whole.end())
 }
 
-/// What stands for these changes of a route in a digest.
-pub fn line_hashes(plan: &RoutePlan, changes: &[Change]) -> Vec<LineHash> {
-    let lines = changes.iter().map(|change| Line::of_plan(change, plan.basis.get(&change.home.id)));
-    lines.map(|line| line_hash(&text(&line))).collect()
-}
-
-/// The same of what a file says. A plan may have a million lines: what is sorted are their hashes.
+/// The same of what a file says. What is sorted are the hashes of its lines.
 pub(super) fn digest_of<'a>(
     routes: impl Iterator<Item = (String, &'a str)>,
     lines: impl IntoIterator<Item = LineHash>,
 ) -> String {
-    let routes = routes.map(|(route, fingerprint)| line_hash(&format!("route {route} {fingerprint}")));
+    let routes = routes.map(|(route, fingerprint)| route_hash(&route, fingerprint));
     let mut hashes: Vec<LineHash> = routes.chain(lines).collect();
     hashes.sort_unstable();
-    hash("crosstie plan v3", hashes)
+    hash(PLAN, hashes)
+}
+
+/// What the digest of a plan is one of.
+const PLAN: &str = "crosstie plan v3";
+
+fn route_hash(route: &str, fingerprint: &str) -> LineHash {
+    line_hash(&format!("route {route} {fingerprint}"))
+}
+
+/// What stands for a change in a digest.
+pub(super) fn line_of(change: &Change, basis: Option<&String>) -> LineHash {
+    line_hash(&text(&Line::of_plan(change, basis)))
 }
 
 /// SHA-256 over a line of a plan.
@@ -220,14 +246,24 @@ fn tied(link: &Link) -> impl Serialize {
     (tie, link.initialised, link.disabled_by_us, &link.baseline)
 }
 
-/// Every piece goes in with its length, so that no two different lists read alike.
 fn hash(domain: &str, pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
-    let mut hash = Sha256::new();
-    hash.update(domain.as_bytes());
-    hash.update(b"\n");
-    for piece in pieces {
-        hash.update((piece.as_ref().len() as u64).to_be_bytes());
-        hash.update(piece.as_ref());
+    let mut hash = Pieces::new(domain);
+    pieces.into_iter().for_each(|piece| hash.add(piece));
+    hash.end()
+}
+
+/// A hash over pieces. Every one goes in with its length, so that no two different lists read alike.
+struct Pieces(Sha256);
+
+impl Pieces {
+    fn new(domain: &str) -> Self {
+        Self(Sha256::new().chain_update(domain.as_bytes()).chain_update(b"\n"))
     }
-    format!("sha256:{:x}", hash.finalize())
+    fn add(&mut self, piece: impl AsRef<[u8]>) {
+        self.0.update((piece.as_ref().len() as u64).to_be_bytes());
+        self.0.update(piece.as_ref());
+    }
+    fn end(self) -> String {
+        format!("sha256:{:x}", self.0.finalize())
+    }
 }

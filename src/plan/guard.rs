@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use super::RoutePlan;
+use super::{Due, RoutePlan, Unkept};
 use crate::model::{Action, ActionKind, Attribute, Change, Edit, Edits, ObjectId, RouteName, Value};
 use crate::rules::{Guard, Limit, RuleSet};
 
@@ -82,31 +82,41 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// People whose changes the guard counts, by rule set and by what is counted.
+/// As what the guard counts the person of a change.
 ///
 /// Not counted is what finishes a provisioning (the guard had its say then), and a reference that is filled in for the
 /// first time: a manager's account came to be, nothing of the account's own is lost.
-pub fn guarded(plan: &RoutePlan) -> People {
-    let mut people = People::new();
-    let mut add = |change: &Change, what: Counted| {
-        people.entry((change.rules.clone(), what)).or_default().insert(change.home.id.clone());
-    };
-    for change in &plan.changes {
-        if let Action::Update { edits, .. } = &change.action {
-            let fills_references = edits.keys().all(|a| a.is_reference() && !change.before.contains_key(a));
-            if fills_references || plan.still_provisioning.contains(&change.home.id) {
-                continue;
-            }
-        }
-        add(change, Counted::Kind(counted_as(change)));
-        if let Action::Update { edits, .. } | Action::Join { edits, .. } = &change.action {
-            edits.keys().for_each(|attribute| add(change, Counted::Attribute(attribute.clone())));
-            if promotes(edits) {
-                add(change, Counted::Promotion);
-            }
+pub(super) fn counted(due: &Due) -> Vec<Counted> {
+    let change = &due.change;
+    if let Action::Update { edits, .. } = &change.action {
+        let fills_references = edits.keys().all(|a| a.is_reference() && !change.before.contains_key(a));
+        if fills_references || due.is_provisioning {
+            return Vec::new();
         }
     }
-    people
+    let mut counted = vec![Counted::Kind(counted_as(change))];
+    if let Action::Update { edits, .. } | Action::Join { edits, .. } = &change.action {
+        counted.extend(edits.keys().map(|attribute| Counted::Attribute(attribute.clone())));
+        if promotes(edits) {
+            counted.push(Counted::Promotion);
+        }
+    }
+    counted
+}
+
+/// People whose changes the guard counts, by rule set and by what is counted.
+///
+/// # Errors
+/// Those of the shelf on which the plan lies.
+pub fn guarded(plan: &RoutePlan) -> Result<People, Unkept> {
+    let mut people = People::new();
+    for due in plan.changes.dues() {
+        let due = due?;
+        for what in counted(&due) {
+            people.entry((due.change.rules.clone(), what)).or_default().insert(due.change.home.id.clone());
+        }
+    }
+    Ok(people)
 }
 
 fn promotes(edits: &Edits) -> bool {
@@ -116,11 +126,11 @@ fn promotes(edits: &Edits) -> bool {
 
 /// How many people there are of each kind of change.
 pub fn population_counts(plan: &RoutePlan) -> BTreeMap<(String, ActionKind), u64> {
-    let count = |((rules, what), people): ((String, Counted), BTreeSet<ObjectId>)| match what {
-        Counted::Kind(kind) => Some(((rules, kind), people.len() as u64)),
+    let count = |((rules, what), people): (&(String, Counted), &u64)| match what {
+        Counted::Kind(kind) => Some(((rules.clone(), *kind), *people)),
         Counted::Attribute(_) | Counted::Promotion => None,
     };
-    guarded(plan).into_iter().filter_map(count).collect()
+    plan.changes.guarded().iter().filter_map(count).collect()
 }
 
 /// As what the guard counts a change: a block is a block, also where a mapping of `accountEnabled` brings it.
@@ -162,37 +172,46 @@ fn limits_of_a_day(guard: &Guard) -> Vec<(Counted, Limit)> {
 /// Every limit of one run that the plan is over. Over any of them, nothing of the route is written.
 ///
 /// `before`: whom the guard has let through in the same run. Many small steps are one large one.
-pub fn refusals(plan: &RoutePlan, rules: &[Arc<RuleSet>], before: &People) -> Vec<Refusal> {
+///
+/// # Errors
+/// Those of the shelf on which the plan lies.
+pub fn refusals(plan: &RoutePlan, rules: &[Arc<RuleSet>], before: &People) -> Result<Vec<Refusal>, Unkept> {
     over(plan, rules, before, Bound::Run)
 }
 
 /// Every limit of a day that the plan is over. `before`: whom the last 24 hours have changed, unless a person let it through.
-pub fn refusals_of_a_day(plan: &RoutePlan, rules: &[Arc<RuleSet>], before: &People) -> Vec<Refusal> {
+///
+/// # Errors
+/// Those of the shelf on which the plan lies.
+pub fn refusals_of_a_day(plan: &RoutePlan, rules: &[Arc<RuleSet>], before: &People) -> Result<Vec<Refusal>, Unkept> {
     over(plan, rules, before, Bound::Day)
 }
 
 /// What the limits of a day count, of what is planned: of nothing else the last 24 hours have to be looked up.
 pub fn asks_for_the_day(plan: &RoutePlan, rules: &[Arc<RuleSet>]) -> BTreeSet<Counted> {
-    let people = guarded(plan);
+    let people = plan.changes.guarded();
     let limits =
         rules.iter().flat_map(|set| limits_of_a_day(&set.guard).into_iter().map(|(what, _)| (&set.name, what)));
     limits.filter(|(set, what)| people.contains_key(&((*set).clone(), what.clone()))).map(|(_, what)| what).collect()
 }
 
-fn over(plan: &RoutePlan, rules: &[Arc<RuleSet>], before: &People, bound: Bound) -> Vec<Refusal> {
-    let people = guarded(plan);
+fn over(plan: &RoutePlan, rules: &[Arc<RuleSet>], before: &People, bound: Bound) -> Result<Vec<Refusal>, Unkept> {
+    // Who they are is asked only where somebody may be counted twice.
+    let again = if before.is_empty() { People::new() } else { guarded(plan)? };
+    let nobody = BTreeSet::new();
     let mut refusals = Vec::new();
     for set in rules {
         let limits = if bound == Bound::Day { limits_of_a_day(&set.guard) } else { limits(&set.guard) };
         for (counted, limit) in limits {
             let what = (set.name.clone(), counted);
-            let Some(now) = people.get(&what) else { continue };
-            let earlier = before.get(&what).map_or(0, |before| before.difference(now).count());
+            let Some(now) = plan.changes.guarded().get(&what) else { continue };
+            let known = again.get(&what).unwrap_or(&nobody);
+            let earlier = before.get(&what).map_or(0, |before| before.difference(known).count() as u64);
             // A day's limit says nothing that the run's does not, where the day has brought nothing else.
             if bound == Bound::Day && earlier == 0 && limits_same(&set.guard, &what.1, limit) {
                 continue;
             }
-            let planned = (now.len() + earlier) as u64;
+            let planned = now + earlier;
             let over_count = limit.max.is_some_and(|max| planned > max);
             let over_share = plan.population >= set.guard.minimum_population
                 && limit.percent.is_some_and(|percent| planned * 100 > plan.population * percent);
@@ -207,7 +226,7 @@ fn over(plan: &RoutePlan, rules: &[Arc<RuleSet>], before: &People, bound: Bound)
             }
         }
     }
-    refusals
+    Ok(refusals)
 }
 
 fn limits_same(guard: &Guard, counted: &Counted, limit: Limit) -> bool {
@@ -216,7 +235,10 @@ fn limits_same(guard: &Guard, counted: &Counted, limit: Limit) -> bool {
 
 /// The routes of a plan that asks for signatures: it has more changes than are made without, together with those that were
 /// let through in the same run. Unlinks write nothing and are not counted.
-pub fn unsigned(plans: &[RoutePlan], before: &BTreeMap<RouteName, People>, above: u64) -> Vec<Refusal> {
+///
+/// # Errors
+/// Those of the shelf on which the plan lies.
+pub fn unsigned(plans: &[RoutePlan], before: &BTreeMap<RouteName, People>, above: u64) -> Result<Vec<Refusal>, Unkept> {
     let mut all: BTreeSet<(&RouteName, ObjectId)> = BTreeSet::new();
     let counts = |what: &Counted| matches!(what, Counted::Kind(kind) if *kind != ActionKind::Unlink);
     for (route, people) in before {
@@ -225,18 +247,23 @@ pub fn unsigned(plans: &[RoutePlan], before: &BTreeMap<RouteName, People>, above
     }
     let mut kinds: BTreeMap<&RouteName, ActionKind> = BTreeMap::new();
     for plan in plans {
-        for ((_, what), people) in guarded(plan) {
+        for (_, what) in plan.changes.guarded().keys() {
             if let Counted::Kind(kind) = what
-                && counts(&what)
+                && counts(what)
             {
-                kinds.entry(&plan.route).or_insert(kind);
-                all.extend(people.into_iter().map(|home| (&plan.route, home)));
+                kinds.entry(&plan.route).or_insert(*kind);
+            }
+        }
+        for due in plan.changes.dues() {
+            let due = due?;
+            if counted(&due).iter().any(counts) {
+                all.insert((&plan.route, due.change.home.id));
             }
         }
     }
     let planned = all.len() as u64;
     if planned <= above {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let refusal = |(route, kind): (&RouteName, ActionKind)| Refusal {
         route: route.clone(),
@@ -248,5 +275,5 @@ pub fn unsigned(plans: &[RoutePlan], before: &BTreeMap<RouteName, People>, above
         limit: Limit { max: Some(above), percent: None },
         bound: Bound::Signatures,
     };
-    kinds.into_iter().map(refusal).collect()
+    Ok(kinds.into_iter().map(refusal).collect())
 }

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod ahead;
+mod changes;
 mod conflict;
 mod decide;
 mod differ;
@@ -12,6 +13,7 @@ mod impact;
 mod mapping;
 mod matching;
 mod ownership;
+mod pile;
 mod rehearse;
 mod rule_edits;
 mod saved;
@@ -23,19 +25,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::{
-    ActionKind, Attribute, Change, Former, Held, Hold, Link, ObjectId, Observed, Ownership, Person, RouteName,
-    Timestamp, Value, folded,
+    Action, ActionKind, Attribute, Change, Edits, Former, Held, Hold, Link, ObjectId, Observed, Ownership, Person,
+    RouteName, Timestamp, Value, folded,
 };
 use crate::rules::RuleSet;
 
 pub use adopt::{Adoption, adoption};
 pub use ahead::invites_singly;
-pub use conflict::{Claims, claim_of, claims_anything, hold_shared};
+pub use changes::{Changes, Due, Packed};
+pub use conflict::{Claims, claim_hash, claim_of, claims_anything, hold_shared};
 pub use decide::Decision;
 pub use differ::{Difference, differences, judgement};
-pub use digest::{
-    Foundation, LineHash, change_line, digest, digest_of_routes, held_line, line_hashes, plan_line, undo_basis,
-};
+pub use digest::{Foundation, LineHash, change_line, digest, digest_of_routes, held_line, plan_line, undo_basis};
 pub use explain::explain;
 pub use guard::{
     Bound, Counted, People, Refusal, asks_for_the_day, counted_as, guarded, population_counts, refusals,
@@ -45,12 +46,13 @@ pub use impact::{Comparison, Touch};
 pub use mapping::{INVITED_WITH, Wanted};
 pub use matching::Situation;
 pub use ownership::{domain_of, leaned_on, protected};
+pub use pile::{Place, Shelf, Unkept};
 pub use rehearse::{Made, Rehearsal, Unwritten, rehearse};
 pub use rule_edits::{Part, RuleEdit};
 pub use saved::{Kept, SavedPlan, Stale, Staleness, adds_only_references, file_lines, keep_to, undo_fingerprint};
 pub use scope::Verdict;
 pub use undo::{Done, Inverse, inverse};
-pub use weigh::{Due, Fate, Weighed, chooses_values, weigh};
+pub use weigh::{Fate, Weighed, chooses_values, weigh};
 
 /// A route as the planner sees it.
 #[derive(Clone, Debug)]
@@ -169,21 +171,13 @@ pub struct RoutePlan {
     /// Fingerprint of its rules.
     pub fingerprint: String,
     /// In order of the home users' ids.
-    pub changes: Vec<Change>,
+    pub changes: Changes,
     /// Seen, not decidable.
     pub held: Vec<Held>,
     /// Linked users to whom nothing happens.
     pub settled: u64,
     /// Links with a known account, before any change.
     pub population: u64,
-    /// References that follow once the account they lead to stands: by home user, to whom.
-    pub awaited: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
-    /// Home users whose updates are part of their provisioning, and are not counted by the guard.
-    pub still_provisioning: BTreeSet<ObjectId>,
-    /// The addresses that each join by match leans on, by home user: see [`leaned_on`].
-    pub leaned_on: BTreeMap<ObjectId, BTreeSet<String>>,
-    /// What each change is founded on, by home user: see [`Foundation::basis`].
-    pub basis: BTreeMap<ObjectId, String>,
 }
 
 /// What would be written.
@@ -195,10 +189,24 @@ pub struct Plan {
 
 impl RoutePlan {
     /// References that this plan's own provisions and joins will make possible: writes that follow in the same run.
-    pub fn references_to_follow(&self) -> u64 {
-        let comes = |c: &&Change| matches!(c.action.kind(), ActionKind::Provision | ActionKind::Join);
-        let coming: BTreeSet<&ObjectId> = self.changes.iter().filter(comes).map(|c| &c.home.id).collect();
-        self.awaited.values().flatten().filter(|whom| coming.contains(whom)).count() as u64
+    ///
+    /// # Errors
+    /// Those of the shelf.
+    pub fn references_to_follow(&self) -> Result<u64, Unkept> {
+        if !self.changes.awaits() {
+            return Ok(0);
+        }
+        let (mut coming, mut follow) = (BTreeSet::new(), 0);
+        for due in self.changes.dues() {
+            let change = due?.change;
+            if matches!(change.action.kind(), ActionKind::Provision | ActionKind::Join) {
+                coming.insert(change.home.id);
+            }
+        }
+        for due in self.changes.dues() {
+            follow += due?.awaited.iter().filter(|whom| coming.contains(*whom)).count() as u64;
+        }
+        Ok(follow)
     }
 }
 
@@ -206,6 +214,26 @@ impl Plan {
     /// True where nothing would change.
     pub fn is_empty(&self) -> bool {
         self.routes.iter().all(|r| r.changes.is_empty())
+    }
+}
+
+/// How many object writes a change leads to in all, the updates that follow a provisioning included.
+pub fn writes_in_all(change: &Change) -> u64 {
+    let references = |attributes: &mut dyn Iterator<Item = &Attribute>| -> u64 {
+        attributes.filter(|a| a.is_reference()).count() as u64
+    };
+    let edited = |edits: &Edits| {
+        let references = references(&mut edits.keys());
+        u64::from(edits.len() as u64 > references) + references
+    };
+    match &change.action {
+        Action::Provision { wanted, .. } => {
+            let more = wanted.keys().any(|a| !a.is_reference() && !INVITED_WITH.contains(&a.as_str()));
+            1 + u64::from(more) + references(&mut wanted.keys())
+        }
+        Action::Join { edits, .. } | Action::Update { edits, .. } => edited(edits),
+        Action::Restore { .. } | Action::Disable { .. } | Action::Enable { .. } | Action::Delete { .. } => 1,
+        Action::Unlink => 0,
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::digest::{self, digest_of, line_hash};
-use super::{Plan, RoutePlan};
+use super::{Due, Place, Plan, RoutePlan, Unkept};
 use crate::model::{
     Action, ActionKind, Attribute, Change, Held, ObjectId, Person, RouteName, RunId, TenantName, Value,
 };
@@ -145,16 +145,17 @@ pub struct Kept {
 /// A plan as a file holds it: what is shown of it, and all that is needed to know it again. `summary` comes last.
 ///
 /// # Errors
-/// Those of `each`.
-pub fn file_lines<E>(
+/// Those of `each`, and of the shelf on which the plan lies.
+pub fn file_lines<E: From<Unkept>>(
     plan: &Plan,
     directories: &BTreeMap<TenantName, String>,
     mut summary: Json,
     mut each: impl FnMut(&Json) -> Result<(), E>,
 ) -> Result<(), E> {
     for route in &plan.routes {
-        for change in &route.changes {
-            each(&digest::plan_line(change, route.basis.get(&change.home.id)))?;
+        for due in route.changes.dues() {
+            let due = due?;
+            each(&digest::plan_line(&due.change, due.basis.as_ref()))?;
         }
         for held in &route.held {
             each(&digest::held_line(held))?;
@@ -285,19 +286,27 @@ pub fn adds_only_references(planned: &Change, mut now: Change) -> bool {
 
 /// Of a saved plan's changes on the routes `only`, those that a plan made now has too, exactly; and why the others are not
 /// made. Nothing that the saved plan does not have is kept. `unplanned`: routes that could not be planned, with the reason.
+///
+/// # Errors
+/// Those of the shelf on which the fresh plan lies.
 pub fn keep_to(
     saved: &SavedPlan,
     fresh: &Plan,
     unplanned: &BTreeMap<RouteName, String>,
     only: &BTreeSet<RouteName>,
-) -> Kept {
+) -> Result<Kept, Unkept> {
     let mut kept = Kept::default();
-    let planned: BTreeMap<&RouteName, Fresh<'_>> = fresh.routes.iter().map(|p| (&p.route, Fresh::new(p))).collect();
+    let mut planned: BTreeMap<&RouteName, Fresh<'_>> = BTreeMap::new();
+    for plan in &fresh.routes {
+        let fresh = Fresh::new(plan, saved)?;
+        kept.others += fresh.others;
+        planned.insert(&plan.route, fresh);
+    }
     let mut stands: BTreeSet<(&Whose, ActionKind)> = BTreeSet::new();
     let all = saved.changes.iter().filter(|(whose, _)| only.contains(&whose.0));
     for (whose, change) in all.flat_map(|(whose, all)| all.iter().map(move |change| (whose, change))) {
         let why = match planned.get(&whose.0) {
-            Some(fresh) => fresh.staleness(saved, whose, change),
+            Some(fresh) => fresh.staleness(saved, whose, change)?,
             None => {
                 let unread = || "it was not read to its end".to_owned();
                 Some(Staleness::Unplanned(unplanned.get(&whose.0).cloned().unwrap_or_else(unread)))
@@ -314,55 +323,64 @@ pub fn keep_to(
         }
     }
     for plan in &fresh.routes {
-        let known = |c: &&Change| !saved.changes_of(c).is_empty();
-        kept.others += plan.changes.iter().filter(|c| !known(c)).count() as u64;
+        let mut changes = plan.changes.clone();
         let whose = |c: &Change| (c.route.clone(), c.home.id.clone());
-        let stands = |c: &&Change| stands.contains(&(&whose(c), c.action.kind()));
-        let changes = plan.changes.iter().filter(stands).cloned().collect();
+        changes.retain(|Due { change, .. }| stands.contains(&(&whose(change), change.action.kind())))?;
         // Whoever is held is no part of it: where the saved plan had a change, that one is told of.
         kept.plan.routes.push(RoutePlan { changes, held: Vec::new(), ..plan.clone() });
     }
-    kept
+    Ok(kept)
 }
 
 /// A route's plan as it is made now, by person.
 struct Fresh<'a> {
     plan: &'a RoutePlan,
-    changes: BTreeMap<&'a ObjectId, Vec<&'a Change>>,
+    /// Of people of whom the saved plan has something.
+    places: BTreeMap<ObjectId, Vec<Place>>,
+    /// Changes of all others.
+    others: u64,
     held: BTreeMap<&'a ObjectId, &'a Held>,
 }
 
 impl<'a> Fresh<'a> {
-    fn new(plan: &'a RoutePlan) -> Self {
-        let mut changes: BTreeMap<&ObjectId, Vec<&Change>> = BTreeMap::new();
-        plan.changes.iter().for_each(|change| changes.entry(&change.home.id).or_default().push(change));
+    fn new(plan: &'a RoutePlan, saved: &SavedPlan) -> Result<Self, Unkept> {
+        let (mut places, mut others) = (BTreeMap::<ObjectId, Vec<Place>>::new(), 0);
+        for due in plan.changes.places() {
+            let (place, Due { change, .. }) = due?;
+            match saved.changes_of(&change) {
+                [] => others += 1,
+                _ => places.entry(change.home.id).or_default().push(place),
+            }
+        }
         let held = plan.held.iter().map(|held| (&held.home.id, held)).collect();
-        Self { plan, changes, held }
+        Ok(Self { plan, places, others, held })
     }
 
     /// Why the change is not what it was; `None`: it is.
-    fn staleness(&self, saved: &SavedPlan, whose: &Whose, change: &SavedChange) -> Option<Staleness> {
+    fn staleness(&self, saved: &SavedPlan, whose: &Whose, change: &SavedChange) -> Result<Option<Staleness>, Unkept> {
         if saved.routes.get(&whose.0) != Some(&self.plan.fingerprint) {
-            return Some(Staleness::Rules);
+            return Ok(Some(Staleness::Rules));
         }
         if let Some(held) = self.held.get(&whose.1) {
-            return Some(Staleness::Held(held.hold.to_string()));
+            return Ok(Some(Staleness::Held(held.hold.to_string())));
         }
-        let of_person = self.changes.get(&whose.1).map_or(&[][..], Vec::as_slice);
-        let Some(now) = of_person.iter().find(|now| now.action.kind() == change.shown.action) else {
+        let places = self.places.get(&whose.1).map_or(&[][..], Vec::as_slice);
+        let of_person: Vec<Due> = places.iter().map(|place| self.plan.changes.at(*place)).collect::<Result<_, _>>()?;
+        let Some(due) = of_person.iter().find(|due| due.change.action.kind() == change.shown.action) else {
             // What takes back several writes has another change beside this one: that is not what has become of it.
             let other = of_person.first().filter(|_| saved.undo.is_none());
-            return Some(other.map_or(Staleness::Over, |other| Staleness::Another(other.action.kind())));
+            return Ok(Some(other.map_or(Staleness::Over, |other| Staleness::Another(other.change.action.kind()))));
         };
-        let line = digest::plan_line(now, self.plan.basis.get(&whose.1)).to_string();
+        let now = &due.change;
+        let line = digest::plan_line(now, due.basis.as_ref()).to_string();
         if line == change.line {
-            return None;
+            return Ok(None);
         }
         let edits: BTreeMap<Attribute, Pair> =
             now.edits().into_iter().map(|(a, (before, after))| (a, Pair { before, after })).collect();
         let (hidden, shown) = (digest::hidden(now), &change.shown);
         let all: BTreeSet<&Attribute> = edits.keys().chain(shown.edits.keys()).collect();
         let differs = |a: &&Attribute| edits.get(*a) != shown.edits.get(*a) || hidden.get(*a) != shown.hidden.get(*a);
-        Some(Staleness::Values(all.into_iter().filter(differs).map(ToString::to_string).collect()))
+        Ok(Some(Staleness::Values(all.into_iter().filter(differs).map(ToString::to_string).collect())))
     }
 }

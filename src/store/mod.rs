@@ -24,6 +24,7 @@ mod rows;
 mod rules;
 mod run_facts;
 mod runs;
+mod shelf;
 mod status;
 mod throttles;
 mod transactions;
@@ -34,11 +35,13 @@ mod writes;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::{Attribute, RouteName, TenantName};
+use crate::plan::Unkept;
 
 pub use bulkheads::{Breaker, Door, Quarantine, Refused, RoutePart};
 pub use erasures::{Erased, Event, Item, Place, Signer, TakenOut, Tombstone, Words};
@@ -81,6 +84,9 @@ pub enum StoreError {
         "the store: nothing could be kept\nhint: is the disk full or failing? what is not recorded is looked up by the next run"
     )]
     TakenBack,
+    /// What does not fit into memory could not be put beside the store.
+    #[error(transparent)]
+    Plan(#[from] Unkept),
     /// Code of ours did what it must not.
     #[error("the store: an internal error: {0}\nhint: please report it")]
     Misused(&'static str),
@@ -237,6 +243,8 @@ pub struct Store {
     part_failed: Cell<bool>,
     /// Held as long as the store is open to be written.
     claim: Option<writer::Claim>,
+    /// In which the file lies, where there is one.
+    folder: Option<PathBuf>,
 }
 
 impl Drop for Store {

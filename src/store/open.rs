@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, backup::Backup};
 
 use super::writer::{Claim, Writer, lock};
-use super::{Store, StoreError, claims};
+use super::{Store, StoreError, claims, shelf};
 use crate::model::{FileMode, Timestamp};
 
 /// `PRAGMA user_version` of the schema below. One more for every change of it, with the upgrade in [`upgrade`].
@@ -68,7 +68,7 @@ impl Store {
                 if version(&connection)? < VERSION {
                     return Self::open_copy(path);
                 }
-                Ok(Self::holding(connection, None))
+                Ok(Self::holding(connection, None, Some(path)))
             }
         }
     }
@@ -103,7 +103,7 @@ impl Store {
         let connection = Connection::open_with_flags(path, access(OpenFlags::SQLITE_OPEN_READ_WRITE))
             .map_err(|source| StoreError::Sqlite { path: path.display().to_string(), source })?;
         settings(&connection).map_err(|e| named(path, e))?;
-        Ok(Some(Self::holding(connection, None)))
+        Ok(Some(Self::holding(connection, None, Some(path))))
     }
 
     /// An empty store that no file backs.
@@ -114,13 +114,13 @@ impl Store {
         let connection = Connection::open_in_memory()?;
         settings(&connection)?;
         create(&connection)?;
-        Ok(Self::holding(connection, None))
+        Ok(Self::holding(connection, None, None))
     }
 
-    fn holding(connection: Connection, claim: Option<Claim>) -> Self {
+    fn holding(connection: Connection, claim: Option<Claim>, path: Option<&Path>) -> Self {
         connection.set_prepared_statement_cache_capacity(128);
         let (tenants, routes) = (RefCell::new(BTreeMap::new()), RefCell::new(BTreeMap::new()));
-        Self { connection, tenants, routes, part_failed: Cell::new(false), claim }
+        Self { connection, tenants, routes, part_failed: Cell::new(false), claim, folder: path.map(shelf::folder) }
     }
 
     fn open_to_write(path: &Path, who: Option<(&Writer, Timestamp)>) -> Result<Self, StoreError> {
@@ -150,7 +150,7 @@ impl Store {
             claim.sign_on(&connection, who)
         };
         prepared().map_err(|e| named(path, e))?;
-        Ok(Self::holding(connection, Some(claim)))
+        Ok(Self::holding(connection, Some(claim), Some(path)))
     }
 
     fn open_copy(path: &Path) -> Result<Self, StoreError> {
@@ -172,7 +172,7 @@ impl Store {
         copied().map_err(|e| named(path, e))?;
         settings(&connection)?;
         upgrade(&connection)?;
-        Ok(Self::holding(connection, None))
+        Ok(Self::holding(connection, None, Some(path)))
     }
 }
 

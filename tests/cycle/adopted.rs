@@ -106,7 +106,7 @@ async fn an_adoption_right_after_a_killed_run_takes_nobody_twice() {
         for n in 0..people.len() {
             assert_eq!(bench.guests("south", &format!("p{n}@north.example")).len(), 1, "killed at {exchange}");
         }
-        assert_eq!(bench.plan().await.plan.routes.iter().map(|route| route.changes.len()).sum::<usize>(), 0);
+        assert_eq!(bench.plan().await.plan.routes.iter().map(|route| route.changes.len()).sum::<u64>(), 0);
         bench.assert_log_covers_ledger();
         if ended {
             break;

@@ -54,7 +54,8 @@ async fn lots(bench: &Bench) -> Lots {
     let drafted = bench.plan().await;
     let mut lots = Lots::new();
     for route in drafted.plan.routes {
-        let changes = route.changes.iter().map(|c| (c.home.id.clone(), Ok(c.action.kind())));
+        let changes = route.changes.all().unwrap();
+        let changes = changes.iter().map(|c| (c.home.id.clone(), Ok(c.action.kind())));
         let held = route.held.iter().map(|h| (h.home.id.clone(), Err(h.hold.to_string())));
         lots.extend(changes.chain(held).map(|(home, lot)| ((route.route.clone(), home), lot)));
     }
@@ -159,7 +160,7 @@ async fn chosen_and_hidden_values_are_told_as_the_plan_has_them() {
     values::smiths(&bench, &["ada", "eve"]);
     let drafted = bench.plan().await;
     let mut names = std::collections::BTreeSet::new();
-    for change in drafted.plan.routes.iter().flat_map(|r| &r.changes) {
+    for change in drafted.plan.routes.iter().flat_map(|r| r.changes.all().unwrap()) {
         let told = bench.explain(change.home.id.as_str()).await;
         let route = &told.routes[0].explanation;
         let Outcome::Change(seen) = &route.decision.outcome else { panic!("{route:?}") };

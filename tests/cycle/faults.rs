@@ -382,7 +382,7 @@ async fn a_dry_run_finds_out_what_became_of_a_lost_invitation() {
         }
     }
     let planned = bench.plan().await.plan;
-    let kinds: Vec<_> = planned.routes.iter().flat_map(|r| &r.changes).map(|c| c.action.kind()).collect();
+    let kinds: Vec<_> = planned.routes.iter().flat_map(|r| r.changes.all().unwrap()).map(|c| c.action.kind()).collect();
     assert_eq!(kinds, [crosstie::model::ActionKind::Update]);
     let report = bench.sync().await;
     assert_eq!(report.applied.keys().map(|(_, kind)| *kind).collect::<Vec<_>>(), kinds);

@@ -228,7 +228,7 @@ async fn forty_mappings_are_planned_anew_over_thousands_without_a_request() {
     let drafted = bench.plan_offline().await;
     assert_eq!(told(&drafted), ["north->south: 1000 by attributes.mobilePhone edited 1000/0/0"]);
     assert_eq!(drafted.plan.routes[0].changes.len(), 1_000);
-    let change = &drafted.plan.routes[0].changes[0];
+    let change = &drafted.plan.routes[0].changes.all().unwrap()[0];
     assert_eq!(change.edits().len(), 1);
     assert_eq!((bench.asked(), bench.world.counts()), (Vec::new(), before));
 }

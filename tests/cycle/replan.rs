@@ -20,7 +20,7 @@ fn anew(drafted: &Drafted) -> Vec<String> {
     drafted.readings.anew.iter().map(|(tenant, a)| format!("{tenant}: {}", names(a))).collect()
 }
 fn changes(drafted: &Drafted) -> Vec<ActionKind> {
-    drafted.plan.routes.iter().flat_map(|r| &r.changes).map(|c| c.action.kind()).collect()
+    drafted.plan.routes.iter().flat_map(|r| r.changes.all().unwrap()).map(|c| c.action.kind()).collect()
 }
 
 #[tokio::test(start_paused = true)]

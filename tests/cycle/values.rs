@@ -144,8 +144,8 @@ async fn a_redacted_value_flows_and_no_log_shows_it() {
             .plan
             .routes
             .iter()
-            .flat_map(|r| &r.changes)
-            .map(|c| crosstie::plan::change_line(c).to_string())
+            .flat_map(|r| r.changes.all().unwrap())
+            .map(|c| crosstie::plan::change_line(&c).to_string())
             .collect()
     };
     assert!(shown(&planned).contains("[Redacted]") && !shown(&planned).contains("sesame"), "{}", shown(&planned));

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crosstie::model::{Action, ActionKind, Attribute, Change, Edit, Edits, Origin, Person, RouteName, Value, Why};
 use crosstie::plan::{
-    Bound, Counted, People, Refusal, RoutePlan, asks_for_the_day, guarded, refusals, refusals_of_a_day, unsigned,
+    Bound, Changes, Counted, Due, People, Refusal, RoutePlan, asks_for_the_day, guarded, refusals, refusals_of_a_day,
+    unsigned,
 };
 use crosstie::rules::{Limit, RuleSet};
 use proptest::prelude::*;
@@ -49,18 +50,14 @@ fn change(person: usize, kind: usize) -> Change {
     }
 }
 
-fn plan(changes: Vec<Change>) -> RoutePlan {
+fn plan<D: Into<Due>>(changes: Vec<D>) -> RoutePlan {
     RoutePlan {
         route: route_name(),
         fingerprint: "staff=1".to_owned(),
-        changes,
+        changes: Changes::of(route_name(), changes).unwrap(),
         held: Vec::new(),
         settled: 0,
         population: 1_000,
-        awaited: BTreeMap::new(),
-        still_provisioning: BTreeSet::new(),
-        leaned_on: BTreeMap::new(),
-        basis: BTreeMap::new(),
     }
 }
 
@@ -90,14 +87,14 @@ proptest! {
         let mut day = People::new();
         for run in &runs {
             let plan = plan(run.iter().map(|(person, kind)| change(*person, *kind)).collect());
-            let now = guarded(&plan);
+            let now = guarded(&plan).unwrap();
             let mut with_it = day.clone();
             for (what, people) in now.clone() {
                 with_it.entry(what).or_default().extend(people);
             }
             // Let through is exactly what one run might have done together with all that the day has brought.
-            let is_let_through = refusals(&plan, &rules, &People::new()).is_empty()
-                && refusals_of_a_day(&plan, &rules, &day).is_empty();
+            let is_let_through = refusals(&plan, &rules, &People::new()).unwrap().is_empty()
+                && refusals_of_a_day(&plan, &rules, &day).unwrap().is_empty();
             prop_assert_eq!(is_let_through, fits(&with_it, &now), "{:?} after {:?}", plan.changes, day);
             if is_let_through {
                 day = with_it;
@@ -118,7 +115,8 @@ fn updated(edits: &[(&str, Value)]) -> Change {
 
 #[test]
 fn each_change_is_counted_as_all_that_it_is() {
-    let counted = |change: Change| -> Vec<Counted> { guarded(&plan(vec![change])).into_keys().map(|k| k.1).collect() };
+    let counted =
+        |change: Change| -> Vec<Counted> { guarded(&plan(vec![change])).unwrap().into_keys().map(|k| k.1).collect() };
     let (kind, of) = (Counted::Kind, |name: &str| Counted::Attribute(name.into()));
     let join = |edits: Edits| Action::Join { account: "a1".into(), edits, origin: Origin::Joined };
     assert_eq!(counted(change(1, 0)), [kind(ActionKind::Delete)]);
@@ -137,10 +135,10 @@ fn each_change_is_counted_as_all_that_it_is() {
     manager.before.extend(attributes(&[("manager", "a3")]));
     assert_eq!(counted(manager), [kind(ActionKind::Update), of("manager")]);
     // What finishes a provisioning is counted with it; that the account goes is not.
-    let mut provisioning = plan(vec![updated(&[("jobTitle", "Dean".into())]), change(2, 0)]);
-    provisioning.still_provisioning = ["p1".into(), "p2".into()].into();
+    let changes = [updated(&[("jobTitle", "Dean".into())]), change(2, 0)];
+    let provisioning = plan(changes.map(|change| Due { is_provisioning: true, ..change.into() }).to_vec());
     assert_eq!(
-        guarded(&provisioning).into_keys().collect::<Vec<_>>(),
+        guarded(&provisioning).unwrap().into_keys().collect::<Vec<_>>(),
         [("staff".to_owned(), kind(ActionKind::Delete))]
     );
 }
@@ -157,11 +155,11 @@ fn a_limit_of_a_day_is_told_once() {
     );
     let told = |kind: usize, before: &People| {
         let refused = refusals_of_a_day(&plan((0..3).map(|person| change(person, kind)).collect()), &rules, before);
-        refused.into_iter().map(|r| (r.kind, r.planned, r.limit.max, r.bound)).collect::<Vec<_>>()
+        refused.unwrap().into_iter().map(|r| (r.kind, r.planned, r.limit.max, r.bound)).collect::<Vec<_>>()
     };
     assert_eq!(told(3, &People::new()), [], "three updates are over the run's limit already");
     assert_eq!(told(0, &People::new()), [(ActionKind::Delete, 3, Some(1), Bound::Day)]);
-    let before = guarded(&plan([2, 7].map(|person| change(person, 3)).to_vec()));
+    let before = guarded(&plan([2, 7].map(|person| change(person, 3)).to_vec())).unwrap();
     assert_eq!(told(3, &before), [(ActionKind::Update, 4, Some(2), Bound::Day)], "p2 is one person");
 }
 
@@ -184,7 +182,8 @@ fn changes_of_all_routes_together_ask_for_signatures() {
     let on = |route: &RouteName, changes: Vec<Change>, population| RoutePlan {
         route: route.clone(),
         population,
-        ..plan(changes)
+        changes: Changes::of(route.clone(), changes).unwrap(),
+        ..plan(Vec::<Change>::new())
     };
     let unlink = Change { action: Action::Unlink, ..change(9, 0) };
     let plans = [
@@ -192,18 +191,16 @@ fn changes_of_all_routes_together_ask_for_signatures() {
         on(&back, vec![change(1, 1)], 30),
         on(&RouteName { home: "west".into(), target: "north".into() }, vec![unlink.clone()], 10),
     ];
-    let before = |changes: Vec<Change>| BTreeMap::from([(route_name(), guarded(&plan(changes)))]);
-    assert_eq!(unsigned(&plans, &BTreeMap::new(), 3), []);
-    assert_eq!(unsigned(&plans, &before(vec![change(1, 0), unlink]), 3), [], "the same person, and nobody");
+    let before = |changes: Vec<Change>| BTreeMap::from([(route_name(), guarded(&plan(changes)).unwrap())]);
+    let unsigned = |before: &BTreeMap<_, _>, above| unsigned(&plans, before, above).unwrap();
+    assert_eq!(unsigned(&BTreeMap::new(), 3), []);
+    assert_eq!(unsigned(&before(vec![change(1, 0), unlink]), 3), [], "the same person, and nobody");
     let told = |refused: Vec<Refusal>| -> Vec<(RouteName, u64, u64, Option<u64>)> {
         assert!(refused.iter().all(|r| r.bound == Bound::Signatures));
         refused.into_iter().map(|r| (r.route, r.planned, r.population, r.limit.max)).collect()
     };
-    assert_eq!(
-        told(unsigned(&plans, &BTreeMap::new(), 2)),
-        [(route_name(), 3, 70, Some(2)), (back.clone(), 3, 30, Some(2))]
-    );
-    let four = told(unsigned(&plans, &before(vec![change(8, 0)]), 3));
+    assert_eq!(told(unsigned(&BTreeMap::new(), 2)), [(route_name(), 3, 70, Some(2)), (back.clone(), 3, 30, Some(2))]);
+    let four = told(unsigned(&before(vec![change(8, 0)]), 3));
     assert_eq!(four, [(route_name(), 4, 70, Some(3)), (back, 4, 30, Some(3))]);
 }
 

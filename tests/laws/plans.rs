@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crosstie::model::{
     Action, ActionKind, Attribute, Change, Edit, Edits, Hold, ObjectId, Origin, Person, RouteName, Value, Why,
 };
-use crosstie::plan::{Claims, Plan, RoutePlan, digest, hold_shared, population_counts, refusals};
+use crosstie::plan::{
+    Changes, Claims, Due, Plan, Refusal, RoutePlan, digest, hold_shared, population_counts, refusals,
+};
 use crosstie::rules::RuleSet;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -41,18 +43,14 @@ fn of_kind(kind: ActionKind, id: &str) -> Change {
     change(id, action, &[("jobTitle", "Dev")])
 }
 fn plan_of(route: RouteName, changes: Vec<Change>, population: u64) -> RoutePlan {
-    let changes = changes.into_iter().map(|c| Change { route: route.clone(), ..c }).collect();
+    let changes = changes.into_iter().map(|c| Change { route: route.clone(), ..c });
     RoutePlan {
+        changes: Changes::of(route.clone(), changes).unwrap(),
         route,
         fingerprint: "staff=1".to_owned(),
-        changes,
         held: Vec::new(),
         settled: 0,
         population,
-        awaited: BTreeMap::new(),
-        still_provisioning: BTreeSet::new(),
-        leaned_on: BTreeMap::new(),
-        basis: BTreeMap::new(),
     }
 }
 fn many(kind: ActionKind, count: u64, population: u64) -> RoutePlan {
@@ -71,15 +69,15 @@ proptest! {
         let (kind, key) = kind;
         let rules = guarded(&format!("{key} = {{ max = {max}, percent = {percent} }}"));
         let plan = many(kind, planned, population);
-        let refused = refusals(&plan, &rules, &BTreeMap::new());
+        let refused = refusals(&plan, &rules, &BTreeMap::new()).unwrap();
         let over = planned > max || (population >= 20 && planned * 100 > population * percent);
         prop_assert_eq!(refused.iter().any(|r| r.kind == kind), over);
         for refusal in &refused {
             prop_assert_eq!((refusal.kind, refusal.planned, refusal.population), (kind, planned, population));
         }
-        let mut foreign = plan;
-        foreign.changes.iter_mut().for_each(|c| c.rules = "others".to_owned());
-        prop_assert!(refusals(&foreign, &rules, &BTreeMap::new()).is_empty(), "another rule set's changes");
+        let others = plan.changes.all().unwrap().into_iter().map(|c| Change { rules: "others".to_owned(), ..c });
+        let foreign = plan_of(route_name(), others.collect(), population);
+        prop_assert!(refusals(&foreign, &rules, &BTreeMap::new()).unwrap().is_empty(), "another rule set's changes");
     }
 
     /// The digest knows a plan by what is in it, not by the order in which it was found.
@@ -96,7 +94,8 @@ proptest! {
         shuffled.reverse();
         let mut turned = both(shuffled, changes);
         turned.reverse();
-        prop_assert_eq!(digest(&Plan { routes: routes.to_vec() }), digest(&Plan { routes: turned.to_vec() }));
+        let digest = |routes: [RoutePlan; 2]| digest(&Plan { routes: routes.to_vec() }).unwrap();
+        prop_assert_eq!(digest(routes), digest(turned));
     }
 
     /// Everyone who shares an address or an account in one target is held, and names exactly the others.
@@ -117,7 +116,7 @@ proptest! {
         }
         let all = routes.into_iter().map(|(r, changes)| plan_of(RouteName::parse(r).unwrap(), changes, 1)).collect();
         let mut plan = Plan { routes: all };
-        hold_shared(&mut plan, &Claims::new());
+        hold_shared(&mut plan, &Claims::new()).unwrap();
         let mut seen = 0;
         for route in &plan.routes {
             let name = route.route.to_string();
@@ -125,7 +124,7 @@ proptest! {
                 let mine = &claim_of[&(name.clone(), id.to_owned())];
                 claim_of.iter().filter(|((r, p), c)| *c == mine && (*r != name || p != id)).map(|((_, p), _)| p.clone()).collect()
             };
-            for change in &route.changes {
+            for change in route.changes.all().unwrap() {
                 seen += 1;
                 prop_assert!(sharers(change.home.id.as_str()).is_empty());
             }
@@ -141,32 +140,23 @@ proptest! {
     }
 }
 
+fn refused(plan: &RoutePlan, rules: &[Arc<RuleSet>]) -> Vec<Refusal> {
+    refusals(plan, rules, &BTreeMap::new()).unwrap()
+}
+
 #[test]
 fn at_a_limit_is_not_over_it_and_below_the_minimum_shares_say_nothing() {
     for (kind, key) in KINDS {
         let rules = guarded(&format!("{key} = {{ max = 5, percent = 10 }}"));
-        let over =
-            |planned, population| !refusals(&many(kind, planned, population), &rules, &BTreeMap::new()).is_empty();
+        let over = |planned, population| !refused(&many(kind, planned, population), &rules).is_empty();
         assert!(!over(5, 1_000) && over(6, 1_000), "{key}");
         assert!(!over(2, 20) && over(3, 20) && over(3, 29) && !over(3, 30), "{key}");
         assert!(!over(5, 19), "{key}");
     }
     let usual = [rules("staff", "")];
-    assert!(
-        !refusals(&many(ActionKind::Update, 50, 100), &usual, &BTreeMap::new())
-            .iter()
-            .any(|r| r.kind == ActionKind::Update)
-    );
-    assert!(
-        refusals(&many(ActionKind::Update, 51, 100), &usual, &BTreeMap::new())
-            .iter()
-            .any(|r| r.kind == ActionKind::Update)
-    );
-    assert!(
-        refusals(&many(ActionKind::Delete, 501, 1_000_000), &usual, &BTreeMap::new())
-            .iter()
-            .any(|r| r.kind == ActionKind::Delete)
-    );
+    assert!(!refused(&many(ActionKind::Update, 50, 100), &usual).iter().any(|r| r.kind == ActionKind::Update));
+    assert!(refused(&many(ActionKind::Update, 51, 100), &usual).iter().any(|r| r.kind == ActionKind::Update));
+    assert!(refused(&many(ActionKind::Delete, 501, 1_000_000), &usual).iter().any(|r| r.kind == ActionKind::Delete));
 }
 
 #[test]
@@ -183,8 +173,9 @@ fn what_finishes_a_provisioning_and_first_managers_are_not_counted() {
     assert_eq!(counted(manager(&[], Edits::new())), 0, "a manager's account came to be");
     assert_eq!(counted(manager(&[("manager", "old")], Edits::new())), 1, "another manager is a change");
     assert_eq!(counted(manager(&[], set("jobTitle", "Lead"))), 1, "and so is whatever comes with it");
-    let mut making = plan_of(route_name(), vec![of_kind(ActionKind::Update, "a"), of_kind(ActionKind::Delete, "b")], 1);
-    making.still_provisioning = BTreeSet::from(["a".into(), "b".into()]);
+    let due = |kind, id| Due { is_provisioning: true, ..of_kind(kind, id).into() };
+    let dues = [due(ActionKind::Update, "a"), due(ActionKind::Delete, "b")];
+    let making = RoutePlan { changes: Changes::of(route_name(), dues).unwrap(), ..plan_of(route_name(), vec![], 1) };
     let counts = population_counts(&making);
     assert_eq!(counts, BTreeMap::from([(("staff".to_owned(), ActionKind::Delete), 1)]), "a deletion always counts");
 }
@@ -195,7 +186,7 @@ fn the_digest_changes_with_anything_that_a_person_approved() {
         change("a", Action::Update { account: "x".into(), edits: set("jobTitle", "Lead") }, &[("jobTitle", "Dev")]);
     let wanted = attributes(&[("displayName", "Ada")]);
     let invite = |address: &str| Action::Provision { address: address.to_owned(), wanted: wanted.clone() };
-    let of = |changes: Vec<Change>| digest(&Plan { routes: vec![plan_of(route_name(), changes, 1)] });
+    let of = |changes: Vec<Change>| digest(&Plan { routes: vec![plan_of(route_name(), changes, 1)] }).unwrap();
     let mut digests = vec![
         of(vec![]),
         of(vec![base.clone()]),
@@ -229,7 +220,7 @@ fn the_digest_changes_with_anything_that_a_person_approved() {
     ];
     let mut rules = plan_of(route_name(), vec![base], 1);
     rules.fingerprint = "staff=2".to_owned();
-    digests.push(digest(&Plan { routes: vec![rules] }));
+    digests.push(digest(&Plan { routes: vec![rules] }).unwrap());
     let all = digests.len();
     assert_eq!(digests.iter().collect::<BTreeSet<_>>().len(), all, "{digests:#?}");
     assert!(digests.iter().all(|d| d.starts_with("sha256:") && d.len() == 71));
@@ -240,13 +231,11 @@ fn references_that_follow_are_those_to_accounts_in_this_plan() {
     let provision = Action::Provision { address: "a".to_owned(), wanted: attributes(&[]) };
     let join = Action::Join { account: "x".into(), edits: Edits::new(), origin: Origin::Joined };
     let delete = Action::Delete { account: "y".into() };
-    let changes = vec![change("boss", provision, &[]), change("chief", join, &[]), change("left", delete, &[])];
-    let mut plan = plan_of(route_name(), changes, 1);
     let whom = |ids: &[&str]| ids.iter().map(|id| ObjectId::from(*id)).collect::<BTreeSet<_>>();
-    plan.awaited = BTreeMap::from([
-        ("a".into(), whom(&["boss"])),
-        ("b".into(), whom(&["boss", "chief"])),
-        ("c".into(), whom(&["left", "stranger"])),
-    ]);
-    assert_eq!(plan.references_to_follow(), 3);
+    let waits = |id, ids: &[&str]| Due { awaited: whom(ids), ..of_kind(ActionKind::Update, id).into() };
+    let mut dues = vec![waits("a", &["boss"]), waits("b", &["boss", "chief"]), waits("c", &["left", "stranger"])];
+    let others = [change("boss", provision, &[]), change("chief", join, &[]), change("left", delete, &[])];
+    dues.extend(others.map(Due::from));
+    let plan = RoutePlan { changes: Changes::of(route_name(), dues).unwrap(), ..plan_of(route_name(), vec![], 1) };
+    assert_eq!(plan.references_to_follow().unwrap(), 3);
 }

@@ -6,7 +6,8 @@ use crosstie::model::{
     Action, ActionKind, Attribute, Change, Edit, Edits, Held, Hold, Origin, Person, RouteName, RunId, Value, Why,
 };
 use crosstie::plan::{
-    Plan, RoutePlan, SavedPlan, Staleness, adds_only_references, digest, file_lines, keep_to, undo_fingerprint,
+    self, Changes, Due, Kept, Plan, RoutePlan, SavedPlan, Staleness, Unkept, adds_only_references, file_lines,
+    undo_fingerprint,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -27,25 +28,32 @@ fn change(id: usize, title: &str) -> Change {
     }
 }
 fn plan(changes: Vec<Change>) -> Plan {
-    let basis = changes.iter().map(|c| (c.home.id.clone(), "known".to_owned())).collect();
+    let known = |change: Change| Due { basis: Some("known".to_owned()), ..change.into() };
     Plan {
         routes: vec![RoutePlan {
             route: route_name(),
             fingerprint: "staff=1".to_owned(),
-            changes,
+            changes: Changes::of(route_name(), changes.into_iter().map(known)).unwrap(),
             held: Vec::new(),
             settled: 0,
             population: 9,
-            awaited: BTreeMap::new(),
-            still_provisioning: BTreeSet::new(),
-            leaned_on: BTreeMap::new(),
-            basis,
         }],
     }
 }
+fn digest(plan: &Plan) -> String {
+    plan::digest(plan).unwrap()
+}
+fn keep_to(
+    saved: &SavedPlan,
+    fresh: &Plan,
+    unplanned: &BTreeMap<RouteName, String>,
+    only: &BTreeSet<RouteName>,
+) -> Kept {
+    plan::keep_to(saved, fresh, unplanned, only).unwrap()
+}
 fn file(plan: &Plan) -> String {
     let (mut text, summary) = (String::new(), json!({ "type": "summary", "digest": digest(plan) }));
-    file_lines(plan, &BTreeMap::new(), summary, |line| -> Result<(), ()> {
+    file_lines(plan, &BTreeMap::new(), summary, |line| -> Result<(), Unkept> {
         text += &format!("{line}\n");
         Ok(())
     })
@@ -85,12 +93,13 @@ const FATES: [Fate; 8] = [
 fn befall(plan: &mut RoutePlan, id: usize, fate: Fate) {
     let mut now = change(id, "Lead");
     let (home, account) = (now.home.id.clone(), now.action.account().cloned().unwrap());
-    plan.changes.retain(|c| c.home.id != home);
+    let mut basis = "known";
+    plan.changes.retain(|due| due.change.home.id != home).unwrap();
     match fate {
         Fate::Same => {}
         Fate::OtherValue => now = change(id, "Head"),
         Fate::OtherBefore => now.before = attributes(&[("jobTitle", "Temp")]),
-        Fate::OtherBasis => drop(plan.basis.insert(home, "known otherwise".to_owned())),
+        Fate::OtherBasis => basis = "known otherwise",
         Fate::OtherKind => now.action = Action::Delete { account },
         Fate::OtherAccount => {
             let Action::Update { account, .. } = &mut now.action else { panic!() };
@@ -101,7 +110,7 @@ fn befall(plan: &mut RoutePlan, id: usize, fate: Fate) {
             return plan.held.push(Held { route: route_name(), home: now.home, hold: Hold::AwaitingReading });
         }
     }
-    plan.changes.push(now);
+    plan.changes.push(&Due { basis: Some(basis.to_owned()), ..now.into() }).unwrap();
 }
 
 proptest! {
@@ -113,17 +122,20 @@ proptest! {
         for (id, fate) in fates.iter().enumerate() {
             befall(&mut now.routes[0], id, *fate);
         }
-        now.routes[0].changes.extend((0..newcomers).map(|n| change(100 + n, "Lead")));
+        for n in 0..newcomers {
+            now.routes[0].changes.push(&change(100 + n, "Lead").into()).unwrap();
+        }
         let kept = keep_to(&saved(&old), &now, &BTreeMap::new(), &only());
+        let changes = kept.plan.routes[0].changes.all().unwrap();
         let people = |wanted: &dyn Fn(Fate) -> bool| -> BTreeSet<String> {
             (0..fates.len()).filter(|id| wanted(fates[*id])).map(|id| format!("p{id}")).collect()
         };
-        let made: BTreeSet<String> = kept.plan.routes[0].changes.iter().map(|c| c.home.id.to_string()).collect();
+        let made: BTreeSet<String> = changes.iter().map(|c| c.home.id.to_string()).collect();
         let told: BTreeSet<String> = kept.stale.iter().map(|s| s.home.id.to_string()).collect();
         prop_assert_eq!(made, people(&|fate| fate == Fate::Same));
         prop_assert_eq!(told, people(&|fate| fate != Fate::Same));
         prop_assert_eq!(kept.others, newcomers as u64);
-        prop_assert!(kept.plan.routes[0].changes.iter().all(|c| *c == change(c.home.id.as_str()[1..].parse().unwrap(), "Lead")));
+        prop_assert!(changes.iter().all(|c| *c == change(c.home.id.as_str()[1..].parse().unwrap(), "Lead")));
         for stale in &kept.stale {
             let fate = fates[stale.home.id.as_str()[1..].parse::<usize>().unwrap()];
             let fits = match fate {
@@ -262,7 +274,7 @@ fn each_change_of_an_undo_stands_or_falls_alone() {
     assert_eq!(saved(&plan(vec![change(0, "Lead")])).undo, None);
     let kept = |now: &Plan| {
         let kept = keep_to(&old, now, &BTreeMap::new(), &only());
-        let made: Vec<_> = kept.plan.routes[0].changes.iter().map(|c| c.action.kind()).collect();
+        let made: Vec<_> = kept.plan.routes[0].changes.all().unwrap().iter().map(|c| c.action.kind()).collect();
         let told: Vec<_> = kept.stale.into_iter().map(|s| (s.action, s.why)).collect();
         (made, told, kept.others)
     };
@@ -280,9 +292,9 @@ fn each_change_of_an_undo_stands_or_falls_alone() {
     let mut mixed = undo(vec![change(0, "Lead")]);
     let route = RouteName::parse("east->west").unwrap();
     mixed.routes.push(RoutePlan {
+        changes: Changes::new(route.clone(), None),
         route,
         fingerprint: undo_fingerprint(RunId(8)),
-        changes: vec![],
         ..mixed.routes[0].clone()
     });
     assert!(SavedPlan::parse(&file(&mixed)).unwrap_err().contains("of different runs"));
@@ -303,9 +315,9 @@ fn who_is_held_is_told_of_and_nothing_is_approved_for_them() {
 
 #[test]
 fn changes_are_counted_by_route_and_kind() {
-    let mut all = plan(vec![change(0, "Lead"), change(1, "Lead"), change(2, "Lead"), change(3, "Lead")]);
+    let unlink = Change { action: Action::Unlink, ..change(0, "Lead") };
+    let mut all = plan(vec![unlink, change(1, "Lead"), change(2, "Lead"), change(3, "Lead")]);
     befall(&mut all.routes[0], 2, Fate::OtherKind);
-    all.routes[0].changes[0].action = Action::Unlink;
     let (read, route) = (saved(&all), route_name());
     let kinds = BTreeMap::from([(ActionKind::Update, 2), (ActionKind::Delete, 1), (ActionKind::Unlink, 1)]);
     assert_eq!((read.counts(), read.writing_changes()), (BTreeMap::from([(&route, kinds)]), 3));

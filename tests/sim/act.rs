@@ -147,7 +147,7 @@ impl Play<'_> {
             Op::Plan {} => drop(self.bench.plan().await),
             Op::Planned {} => {
                 let drafted = self.bench.plan().await;
-                let changes = drafted.plan.routes.iter().flat_map(|r| &r.changes);
+                let changes = drafted.plan.routes.iter().flat_map(|r| r.changes.all().unwrap());
                 let whose = changes.map(|c| (c.route.to_string(), c.home.id.to_string())).collect();
                 let whole = drafted.skipped.is_empty() && drafted.readings.complete();
                 self.cycle(Focus::default(), None, Kind { planned: whole.then_some(whose), ..Kind::default() }).await;

@@ -459,7 +459,8 @@ impl<'h> Play<'h> {
             }
             _ => false,
         };
-        let changes = drafted.plan.routes.iter().flat_map(|r| &r.changes).filter(|c| !admin(c) && !refused(c));
+        let changes =
+            drafted.plan.routes.iter().flat_map(|r| r.changes.all().unwrap()).filter(|c| !admin(c) && !refused(c));
         let changes: Vec<String> = changes.map(|c| format!("{c:?}")).collect();
         let skipped: Vec<String> = drafted.skipped.iter().map(|(r, why)| format!("{r}: {why}")).collect();
         [changes, skipped].concat().join("\n")
