@@ -61,7 +61,8 @@ type Shared = (BTreeMap<(RouteName, ObjectId), Vec<Person>>, BTreeSet<(RouteName
 fn shared(plan: &Plan, standing: &Claims) -> Result<Shared, Unkept> {
     // A first plan has a claim for each of its people, and next to nobody who shares one: only what two of them, or one of
     // the others, seem to claim is looked at. Two hashes that meet by chance do no harm.
-    let twice = met_twice(plan, standing)?;
+    let changes: u64 = plan.routes.iter().map(|route| route.changes.len()).sum();
+    let twice = met_twice(plan, standing, changes.div_ceil(SORTED_AT_ONCE).max(1))?;
     let mut claims: BTreeMap<(TenantName, String), Vec<(RouteName, Person)>> = BTreeMap::new();
     for due in plan.routes.iter().filter(|_| !twice.is_empty()).flat_map(|route| route.changes.dues()) {
         let Change { route, home, action, .. } = due?.change;
@@ -91,13 +92,11 @@ fn hash(target: &TenantName, claim: &str) -> u64 {
     hasher.finish()
 }
 
-/// Hashes that are sorted at a time: 2 MB.
-const SORTED_AT_ONCE: u64 = 1 << 18;
+/// Hashes that are sorted at a time: 1 MB.
+const SORTED_AT_ONCE: u64 = 1 << 17;
 
-/// What is claimed more than once.
-fn met_twice(plan: &Plan, standing: &Claims) -> Result<BTreeSet<u64>, Unkept> {
-    let changes: u64 = plan.routes.iter().map(|route| route.changes.len()).sum();
-    let parts = changes.div_ceil(SORTED_AT_ONCE).max(1);
+/// What is claimed more than once, found in so many parts.
+fn met_twice(plan: &Plan, standing: &Claims, parts: u64) -> Result<BTreeSet<u64>, Unkept> {
     let others: Vec<u64> = standing.keys().map(|(target, claim)| hash(target, claim)).collect();
     let mut twice = BTreeSet::new();
     for part in 0..parts {
@@ -117,5 +116,38 @@ fn claim(action: &Action) -> Option<String> {
         Action::Provision { address, .. } => Some(format!("address {}", folded(address))),
         Action::Join { account, .. } => Some(format!("account {account}")),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Changes, RoutePlan};
+    use super::*;
+    use crate::model::{Attributes, Why};
+
+    #[test]
+    fn what_is_claimed_twice_is_found_in_any_number_of_parts() {
+        let route = RouteName::parse("a->b").unwrap();
+        let invited = |n: u32| Change {
+            route: route.clone(),
+            home: Person { id: n.to_string().as_str().into(), user_principal_name: String::new() },
+            action: Action::Provision { address: format!("{}@x", n % 290), wanted: Attributes::new() },
+            before: Attributes::new(),
+            why: Why::InScope,
+            rules: "r".to_owned(),
+            redacted: BTreeSet::new(),
+        };
+        let changes = Changes::of(route.clone(), (0..300).map(invited)).unwrap();
+        let (name, fingerprint) = (route.clone(), String::new());
+        let one = RoutePlan { route: name, fingerprint, changes, held: Vec::new(), settled: 0, population: 0 };
+        let plan = Plan { routes: vec![one] };
+        let mut standing = Claims::new();
+        claim_of(&invited(100), &mut standing);
+        claim_of(&Change { home: invited(400).home, ..invited(289) }, &mut standing);
+        let expected: BTreeSet<u64> = (0..10).chain([100, 289]).filter_map(|n| claim_hash(&invited(n))).collect();
+        assert_eq!(expected.len(), 12);
+        for parts in [1, 2, 3, 7, 300] {
+            assert_eq!(met_twice(&plan, &standing, parts).unwrap(), expected, "{parts}");
+        }
     }
 }

@@ -135,8 +135,9 @@ pub fn digest(plan: &Plan) -> Result<String, Unkept> {
     digest_of_routes(plan.routes.iter())
 }
 
-/// Hashes that are sorted at a time: 4 MB. A plan of a million lines is gone through once for each part of them.
-const SORTED_AT_ONCE: u64 = 1 << 17;
+/// Hashes that are sorted at a time: 2 MB. Those of a plan of a million lines are gone through sixteen times, which takes a
+/// hundredth of the time that the plan takes.
+const SORTED_AT_ONCE: u64 = 1 << 16;
 
 /// The same of some routes.
 ///
@@ -144,9 +145,13 @@ const SORTED_AT_ONCE: u64 = 1 << 17;
 /// Those of the shelf on which they lie.
 pub fn digest_of_routes<'p>(plans: impl Iterator<Item = &'p RoutePlan> + Clone) -> Result<String, Unkept> {
     let lines: u64 = plans.clone().map(|plan| plan.changes.len()).sum();
+    let parts = lines.div_ceil(SORTED_AT_ONCE).next_power_of_two().min(256);
+    in_parts(plans, parts as u16)
+}
+
+/// `parts`: 1, 2, 4 … 256. By their first byte: hashes are spread evenly.
+fn in_parts<'p>(plans: impl Iterator<Item = &'p RoutePlan> + Clone, parts: u16) -> Result<String, Unkept> {
     let routes: Vec<LineHash> = plans.clone().map(|r| route_hash(&r.route.to_string(), &r.fingerprint)).collect();
-    // By their first byte: hashes are spread evenly.
-    let parts = u16::try_from(lines.div_ceil(SORTED_AT_ONCE)).unwrap_or(u16::MAX).next_power_of_two().clamp(1, 256);
     let mut whole = Pieces::new(PLAN);
     for part in 0..parts {
         let is_of_part = |hash: &LineHash| u16::from(hash[0]) * parts / 256 == part;
@@ -265,5 +270,40 @@ impl Pieces {
     }
     fn end(self) -> String {
         format!("sha256:{:x}", self.0.finalize())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Changes, Plan, RoutePlan};
+    use super::*;
+    use crate::model::{Action, Attributes, RouteName, Why};
+
+    #[test]
+    fn in_however_many_parts_the_hashes_are_sorted_the_digest_is_the_same() {
+        let changes = |route: &RouteName, people: u32| {
+            let of = |n: u32| Change {
+                route: route.clone(),
+                home: Person { id: n.to_string().as_str().into(), user_principal_name: String::new() },
+                action: Action::Unlink,
+                before: Attributes::new(),
+                why: Why::OutOfScope,
+                rules: "r".to_owned(),
+                redacted: BTreeSet::new(),
+            };
+            Changes::of(route.clone(), (0..people).map(of)).unwrap()
+        };
+        let route = |name: &str, people| {
+            let route = RouteName::parse(name).unwrap();
+            let (changes, fingerprint) = (changes(&route, people), "f".to_owned());
+            RoutePlan { route, fingerprint, changes, held: Vec::new(), settled: 0, population: 0 }
+        };
+        let plan = Plan { routes: vec![route("a->b", 700), route("b->a", 0), route("c->a", 5)] };
+        let lines = plan.routes.iter().flat_map(|r| r.changes.lines()).flat_map(Result::unwrap);
+        let whole = digest_of(plan.routes.iter().map(|r| (r.route.to_string(), r.fingerprint.as_str())), lines);
+        for parts in [1, 2, 8, 128, 256] {
+            assert_eq!(in_parts(plan.routes.iter(), parts).unwrap(), whole, "{parts}");
+        }
+        assert_eq!(digest(&plan).unwrap(), whole);
     }
 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 /// nothing, and what is read alone not much.
 const BLOCK_BYTES: usize = 64 << 10;
 /// Bytes that a pile holds in memory before it puts any away: some thousand changes. Most plans are smaller, and need no file.
-const HELD_BYTES_MAX: usize = 2 << 20;
+const HELD_BYTES_MAX: usize = 512 << 10;
 
 /// Where blocks are put away.
 pub trait Shelf: Debug {

@@ -22,6 +22,8 @@ const APPLICATION_ID: i64 = 0x5854_4945;
 const CACHE_KIBIBYTES: i64 = 16_384;
 /// Another process may hold the file for one short transaction; longer than this is a fault.
 const BUSY_MILLIS: u32 = 5_000;
+/// SQLite's name for a private temporary database: kept in memory as long as it fits, deleted on close.
+const PASSING: &str = "";
 /// Pages copied at a time for a dry run.
 const COPY_PAGES: i32 = 4_096;
 const SCHEMA: &str = include_str!("schema.sql");
@@ -56,7 +58,8 @@ impl Store {
     pub fn open(path: &Path, mode: Mode) -> Result<Self, StoreError> {
         match mode {
             Mode::Write => Self::open_to_write(path, None),
-            Mode::Copy | Mode::Look if !path.exists() => Self::in_memory(),
+            Mode::Copy if !path.exists() => Self::passing(path),
+            Mode::Look if !path.exists() => Self::in_memory(),
             Mode::Copy => Self::open_copy(path),
             Mode::Look => {
                 let connection = open_quietly(path)?;
@@ -153,14 +156,21 @@ impl Store {
         Ok(Self::holding(connection, Some(claim), Some(path)))
     }
 
+    /// An empty store that is gone when it is closed, for a first dry run: it may come to know a million people.
+    fn passing(path: &Path) -> Result<Self, StoreError> {
+        let connection = Connection::open(PASSING).map_err(|e| named(path, e.into()))?;
+        settings(&connection)?;
+        create(&connection)?;
+        Ok(Self::holding(connection, None, Some(path)))
+    }
+
     fn open_copy(path: &Path) -> Result<Self, StoreError> {
         let from = open_quietly(path)?;
         if is_blank(&from) {
-            return Self::in_memory();
+            return Self::passing(path);
         }
         check(path, &from)?;
-        // "" is SQLite's name for a private temporary database: kept in memory as long as it fits, deleted on close.
-        let mut connection = Connection::open("").map_err(|e| named(path, e.into()))?;
+        let mut connection = Connection::open(PASSING).map_err(|e| named(path, e.into()))?;
         let mut copied = || -> Result<(), StoreError> {
             // One moment of the file: a copy that sees others write begins anew, and beside a busy writer never ends.
             let moment = from.unchecked_transaction()?;

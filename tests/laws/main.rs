@@ -21,6 +21,7 @@ mod owners;
 mod plans;
 mod rehearsal;
 mod saved;
+mod spilled;
 mod table;
 mod undo;
 mod unique;
