@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::{Cycle, EngineError};
-use crate::model::{ActionKind, Held, Hold, ObjectId, Person, TenantName};
+use crate::model::{ActionKind, Held, Hold, ObjectId, Person, RouteName, TenantName};
 use crate::plan::{self, Due, Plan, RoutePlan, Unkept};
 use crate::ports::{Clock, DirectoryRead, Privileges};
 
@@ -24,41 +24,34 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     /// or one that could become one by way of its groups, is never joined at all.
     pub(super) async fn hold_unfit_joins(&self, plan: &mut Plan, domains: &Domains) -> Result<(), EngineError> {
         for route in &mut plan.routes {
-            if route.changes.count(ActionKind::Join) == 0 {
-                continue;
-            }
-            let mut joins = Vec::new();
-            for due in route.changes.dues() {
-                let due = due?;
-                if let Some(account) = due.change.matched_account().cloned() {
-                    joins.push((due.change.home, account, due.leaned_on));
-                }
-            }
-            if joins.is_empty() {
+            let is_matched = |due: &Result<Due, _>| due.as_ref().map_or(true, |d| d.change.matched_account().is_some());
+            if route.changes.count(ActionKind::Join) == 0
+                || route.changes.dues().find(is_matched).transpose()?.is_none()
+            {
                 continue;
             }
             self.read_domains(&route.route.home, domains).await;
-            let (mut left, mut unfit) = (Vec::new(), BTreeMap::new());
-            for (home, account, leaned_on) in joins {
-                match unverified(&route.route.home, &home, &account, leaned_on.as_ref(), domains) {
-                    Some(hold) => drop(unfit.insert(home.id, hold)),
-                    None => left.push((home.id, account)),
-                }
-            }
-            let target = route.route.target.clone();
-            let looks = stream::iter(left.into_iter().map(|(home, account)| {
-                let target = target.clone();
-                async move { (home, self.privileges(&target, &account).await, account) }
-            }));
-            let found: Vec<_> = looks.buffer_unordered(LOOKUPS_AT_ONCE).collect().await;
-            for (home, roles, account) in found {
-                if let Some(roles) = roles {
-                    unfit.insert(home, Hold::Privileged { account, roles });
-                }
-            }
+            let name = &route.route;
+            // One after the other out of the plan: there may be a million.
+            let looks = stream::iter(route.changes.dues()).map(|due| async move {
+                let due = due?;
+                Ok::<_, Unkept>(self.unfit(name, &due, domains).await.map(|hold| (due.change.home.id, hold)))
+            });
+            let unfit: BTreeMap<ObjectId, Hold> =
+                looks.buffer_unordered(LOOKUPS_AT_ONCE).try_filter_map(async |unfit| Ok(unfit)).try_collect().await?;
             hold_joins(route, unfit)?;
         }
         Ok(())
+    }
+
+    /// Why the person is held, if the change is a join that must not be.
+    async fn unfit(&self, route: &RouteName, due: &Due, domains: &Domains) -> Option<Hold> {
+        let account = due.change.matched_account()?;
+        if let Some(hold) = unverified(&route.home, &due.change.home, account, due.leaned_on.as_ref(), domains) {
+            return Some(hold);
+        }
+        let roles = self.privileges(&route.target, account).await?;
+        Some(Hold::Privileged { account: account.clone(), roles })
     }
 
     async fn read_domains(&self, home: &TenantName, domains: &Domains) {

@@ -14,7 +14,7 @@ use super::run::{Run, caught};
 use super::schedule::Tick;
 use super::{Cycle, Drafted, EngineError, Event, Readings, Report};
 use crate::model::{ActionKind, RouteName, RunId, TenantName, Timestamp, Trigger};
-use crate::plan;
+use crate::plan::{self, People};
 use crate::ports::{Clock, DirectoryWrite};
 use crate::store::{Door, RoutePart};
 
@@ -352,7 +352,7 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         let mut admitted: BTreeMap<TenantName, Vec<Ticket>> = BTreeMap::new();
         for plan in drafted.plan.routes.iter_mut().filter(|r| !refused.contains(&r.route)) {
             self.whole.borrow_mut().insert(plan.route.clone());
-            let (guarded, tickets) = (plan::guarded(plan)?, self.admit(plan, known.contains(&plan.route))?);
+            let (guarded, tickets) = self.admit(plan, known.contains(&plan.route))?;
             self.count(&plan.route, guarded, &tickets);
             let tickets = self.one_at_a_time(tickets);
             admitted.entry(plan.route.target.clone()).or_default().extend(tickets);
@@ -387,7 +387,7 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         }
     }
 
-    fn count(&self, route: &RouteName, guarded: plan::People, admitted: &[Ticket]) {
+    fn count(&self, route: &RouteName, guarded: People, admitted: &[Ticket]) {
         let homes: BTreeSet<_> = admitted.iter().map(Ticket::home).collect();
         let mut all = self.let_through.borrow_mut();
         let people = all.entry(route.clone()).or_default();
@@ -418,8 +418,8 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
 
     /// Those changes of a plan that may be tried now: not those of whoever is put off, and of a quarantined part a few, to
     /// see whether it works again: of people who have not failed before, where there are any. The plan has none of them any
-    /// more: what waits in the lanes is not held twice.
-    fn admit(&self, plan: &mut plan::RoutePlan, only_news: bool) -> Result<Vec<Ticket>, EngineError> {
+    /// more. Beside them everybody who is not put off, by what the guard counts them as.
+    fn admit(&self, plan: &mut plan::RoutePlan, only_news: bool) -> Result<(People, Vec<Ticket>), EngineError> {
         if !only_news && self.cycle.focus.takes_whole_routes() {
             self.forgive_where_nothing_is_left(plan)?;
         }
@@ -430,10 +430,13 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
             report.withheld.retain(|(r, _), _| r != route);
         }
         let left_alone = self.left_alone(&route.target, Door::Writing)?;
-        let mut put_off = 0;
+        let (mut put_off, mut guarded) = (0, People::new());
         let tickets = queue::tickets(plan.changes.taken(), |due| {
             let is_put_off = self.is_put_off(route, &due.change.home.id)?;
             put_off += u64::from(is_put_off);
+            if !is_put_off {
+                plan::count_in(due, &mut guarded);
+            }
             Ok::<_, EngineError>(!is_put_off)
         })?;
         let mut parts: BTreeMap<RoutePart, Vec<(u32, Ticket)>> = BTreeMap::new();
@@ -463,6 +466,6 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
             }
             admitted.extend(changes.into_iter().map(|(_, ticket)| ticket));
         }
-        Ok(admitted)
+        Ok((guarded, admitted))
     }
 }

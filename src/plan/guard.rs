@@ -111,12 +111,16 @@ pub(super) fn counted(due: &Due) -> Vec<Counted> {
 pub fn guarded(plan: &RoutePlan) -> Result<People, Unkept> {
     let mut people = People::new();
     for due in plan.changes.dues() {
-        let due = due?;
-        for what in counted(&due) {
-            people.entry((due.change.rules.clone(), what)).or_default().insert(due.change.home.id.clone());
-        }
+        count_in(&due?, &mut people);
     }
     Ok(people)
+}
+
+/// Adds the person of a change to those whom the guard counts.
+pub fn count_in(due: &Due, people: &mut People) {
+    for what in counted(due) {
+        people.entry((due.change.rules.clone(), what)).or_default().insert(due.change.home.id.clone());
+    }
 }
 
 fn promotes(edits: &Edits) -> bool {

@@ -39,7 +39,7 @@ pub use differ::{Difference, differences, judgement};
 pub use digest::{Foundation, LineHash, change_line, digest, digest_of_routes, held_line, plan_line, undo_basis};
 pub use explain::explain;
 pub use guard::{
-    Bound, Counted, People, Refusal, asks_for_the_day, counted_as, guarded, population_counts, refusals,
+    Bound, Counted, People, Refusal, asks_for_the_day, count_in, counted_as, guarded, population_counts, refusals,
     refusals_of_a_day, unsigned,
 };
 pub use impact::{Comparison, Touch};
