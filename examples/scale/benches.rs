@@ -109,9 +109,11 @@ impl Bench {
             return self.all_new(&place);
         }
         let (mut raw, mut typed, mut ours, mut read) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut stored = Vec::new();
         for _ in 0..self.repeat {
             raw.push(self.part(&["raw", &tenants.root]));
             typed.push(self.part(&["typed", &tenants.root]));
+            stored.push(self.part(&["stored", &tenants.root, &place.folder.display().to_string()]));
             place.rules_for(people::NOBODY, "");
             place.forget_store();
             read.push(place.run(&["sync"]).expect(0));
@@ -120,11 +122,12 @@ impl Bench {
         }
         let floor = self.row("B1", "limit: raw bytes", raw);
         let typed = self.row("B1", "limit: typed, mapped, hashed", typed);
+        let stored = self.row("B1", "limit: kept as it came, with its ids", stored);
         let mut read = self.row("B1", "cold read + store, nobody in scope", read);
         let mut ours = self.row("B1", "cold read + map + store", ours);
         (read.target, ours.target) = (Target::Rate(typed.rate() * 0.5), Target::Rate(typed.rate() * 0.5));
         (ours.seen, ours.stored) = (seen, place.stored());
-        rows.extend([floor, typed, read, ours]);
+        rows.extend([floor, typed, stored, read, ours]);
         if wanted("B2") {
             rows.extend(self.all_new(&place));
         }
