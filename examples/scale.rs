@@ -32,6 +32,8 @@ mod figures;
 mod fill;
 #[path = "../tests/cli/support/http.rs"]
 mod http;
+#[path = "scale/killed.rs"]
+mod killed;
 #[path = "scale/limits.rs"]
 mod limits;
 #[path = "scale/page.rs"]
@@ -46,6 +48,8 @@ mod place;
 mod process;
 #[path = "scale/profile.rs"]
 mod profile;
+#[path = "scale/quota.rs"]
+mod quota;
 #[path = "scale/tenants.rs"]
 mod tenants;
 #[path = "scale/virtual_time.rs"]

@@ -4,9 +4,14 @@
 //     graph_client.mjs plan            reads both tenants, and counts what would have to be written
 //     graph_client.mjs remember FILE   the same, and keeps the replica of both in a file
 //     graph_client.mjs cycle FILE      loads it, asks both tenants what has changed, and counts what would have to be written
+//     graph_client.mjs invite          reads both tenants, then invites and fills in who has no account in the target
 //
 // What it does not do: its file is no durable store (a kill in the middle of writing it loses it), it has no change log, asks no
 // quota, and takes absence for deletion.
+//
+// What it writes is what crosstie writes, one request after the other: an invitation without a mail, and one change of what the
+// invitation cannot say. Whom a tenant refuses for the moment, the client's own handler asks again when it has said, three times
+// at the most.
 import { createReadStream, createWriteStream } from "node:fs";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -98,6 +103,24 @@ function differences(people, target) {
   return `${made} ${changed}`;
 }
 
+async function invite() {
+  const { known } = await replica();
+  const mails = new Set([...known.TARGET.values()].map((user) => user.mail));
+  const client = await connect("TARGET");
+  let count = 0;
+  for (const user of known.HOME.values()) {
+    if (!inScope(user) || mails.has(user.mail)) continue;
+    const { displayName, ...rest } = mapped(user);
+    const { invitedUser } = await client.api("/invitations").post({
+      invitedUserEmailAddress: user.mail, invitedUserDisplayName: displayName, invitedUserType: "Member",
+      inviteRedirectUrl: "https://myapplications.microsoft.com", sendInvitationMessage: false,
+    });
+    await client.api(`/users/${invitedUser.id}`).patch(rest);
+    count += 1;
+  }
+  return count;
+}
+
 // One user a line: a million of them in one text are more than a string may hold.
 async function keep(path, { known, links }) {
   const out = createWriteStream(path);
@@ -150,5 +173,6 @@ switch (word) {
   }
   case "remember": await keep(path, await replica()); break;
   case "cycle": console.log(await cycle(path)); break;
+  case "invite": console.log(await invite()); break;
   default: console.error(`no such word: ${word}`); process.exit(64);
 }

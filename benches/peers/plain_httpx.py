@@ -4,14 +4,21 @@
     plain_httpx.py plan            reads both tenants, and counts what would have to be written
     plain_httpx.py remember FILE   the same, and keeps the replica of both in a file
     plain_httpx.py cycle FILE      loads it, asks both tenants what has changed, and counts what would have to be written
+    plain_httpx.py invite          reads both tenants, then invites and fills in who has no account in the target
+    plain_httpx.py repair          the same, and fills in whose account differs
 
 What it does not do: its file is no durable store (a kill in the middle of writing it loses it), it has no change log, asks no
 quota, takes absence for deletion, and follows whatever link it is given, token included. What it asks for is what crosstie
 asks for: the same properties, the same pages.
+
+What it writes is what crosstie writes, one request after the other: an invitation without a mail, and one change of what the
+invitation cannot say. A tenant that refuses for the moment is asked again when it has said. It keeps no note of what it has
+written: who has an account is what it reads at its start.
 """
 import json
 import os
 import sys
+import time
 
 import httpx
 
@@ -81,6 +88,40 @@ def differences(people, target):
     return made, changed
 
 
+def write(client, headers, method, path, body):
+    while True:
+        answer = client.request(method, f"{ROOT}/v1.0/{path}", headers=headers, json=body)
+        if answer.status_code != 429:
+            return answer.raise_for_status()
+        time.sleep(float(answer.headers["Retry-After"]))
+
+
+def invited(client, headers, user):
+    invitation = {"invitedUserEmailAddress": user["mail"], "invitedUserDisplayName": user["displayName"],
+                  "invitedUserType": "Member", "inviteRedirectUrl": "https://myapplications.microsoft.com",
+                  "sendInvitationMessage": False}
+    account = write(client, headers, "POST", "invitations", invitation).json()["invitedUser"]
+    # The invitation has said it.
+    return account | {"displayName": user["displayName"]}
+
+
+def provision(client, repairs):
+    home, target, _ = replica(client)
+    by_mail = {user["mail"]: user for user in target.values() if user.get("mail")}
+    headers = {"Authorization": f"Bearer {token(client, 'TARGET')}"}
+    count = 0
+    for user in filter(in_scope, home.values()):
+        account = by_mail.get(user["mail"])
+        if account and not repairs:
+            continue
+        account = account or invited(client, headers, user)
+        differs = {name: value for name, value in mapped(user).items() if account.get(name) != value}
+        if differs:
+            write(client, headers, "PATCH", f"users/{account['id']}", differs)
+            count += 1
+    return count
+
+
 def cycle(client, path):
     with open(path) as file:
         home, target, links = json.load(file)
@@ -114,5 +155,7 @@ with httpx.Client(timeout=600) as client:
                 json.dump(replica(client), file)
         case ["cycle", path]:
             print(*cycle(client, path))
+        case ["invite" | "repair" as word]:
+            print(provision(client, word == "repair"))
         case other:
             sys.exit(f"no such word: {other}")

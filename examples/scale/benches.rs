@@ -17,6 +17,7 @@ pub const BY_MAIL: &str = "[[match]]\ntarget = \"mail\"\nsource = \"[mail]\"\n";
 /// The targets are set for so many.
 const MILLION: f64 = 1e6;
 
+#[derive(Clone)]
 pub struct Bench {
     pub people: usize,
     pub repeat: usize,
@@ -51,9 +52,13 @@ impl Bench {
         }
         if wanted("B7") {
             rows.push(self.killed());
+            rows.extend(self.peers.iter().flat_map(|peers| self.peers_killed(peers)));
         }
         if wanted("FIRST") {
             rows.push(self.first_write());
+        }
+        if wanted("B4") {
+            rows.extend(self.peers.iter().flat_map(|peers| self.in_real_time(peers)));
         }
         for bench in ["B4", "B6", "B8", "SCHOOL"].into_iter().filter(|b| wanted(b)) {
             rows.extend(self.in_virtual_time(bench));
@@ -63,10 +68,19 @@ impl Bench {
 
     /// Tenants of so many people, fresh from their files.
     pub fn serve(&self) -> Tenants {
+        Tenants::serve(&self.crosstie, &self.populated())
+    }
+
+    /// The same with all limits of real tenants, but for these.
+    pub fn serve_limited(&self, limits: &[String]) -> Tenants {
+        Tenants::limited(&self.crosstie, &self.populated(), limits)
+    }
+
+    fn populated(&self) -> PathBuf {
         let folder = self.dir.join("tenants");
         self.part(&["people", &folder.display().to_string(), &self.people.to_string()]);
         say("serving the tenants");
-        Tenants::serve(&self.crosstie, &folder)
+        folder
     }
 
     /// A share of a target that is set for a million.

@@ -23,6 +23,8 @@ pub enum Target {
     Value(f64, f64),
     /// No more seconds than another program took beside us.
     AsFastAs(&'static str, f64),
+    /// A value, and nobody has said how great it may be.
+    Told(f64),
     /// Nobody has said.
     None,
 }
@@ -88,7 +90,7 @@ impl Row {
             Target::Rate(least) => Some(least / self.rate()),
             Target::Value(value, most) => Some(value / most),
             Target::AsFastAs(_, seconds) => Some(self.seconds() / seconds),
-            Target::None => None,
+            Target::Told(_) | Target::None => None,
         }
     }
     fn memory_ratio(&self) -> Option<f64> {
@@ -101,7 +103,7 @@ impl Row {
             Target::Rate(least) => format!("≥ {:.0} k/s", least / 1e3),
             Target::Value(_, most) => format!("≤ {most}"),
             Target::AsFastAs(name, _) => format!("≥ {name}"),
-            Target::None => String::new(),
+            Target::Told(_) | Target::None => String::new(),
         };
         let memory = self.rss_max.map(|most| format!("≤ {:.0} MB", megabytes(most)));
         [Some(time).filter(|t| !t.is_empty()), memory].into_iter().flatten().collect::<Vec<_>>().join(", ")
@@ -114,7 +116,7 @@ impl Row {
             "cpu_s": median(self.costs.iter().map(|c| c.cpu.as_secs_f64()).collect()),
             "rss_bytes": self.rss(), "per_s": self.rate(),
             "requests": self.seen.requests, "writes": self.seen.writes, "bytes": self.seen.bytes,
-            "value": match self.target { Target::Value(value, _) => json!(value), _ => Value::Null },
+            "value": match self.target { Target::Value(value, _) | Target::Told(value) => json!(value), _ => Value::Null },
             "virtual_s": self.virtual_seconds, "said": self.said,
             "database_bytes": self.stored, "target": self.target_text(),
             "of_target": self.ratio(), "of_memory_target": self.memory_ratio(),

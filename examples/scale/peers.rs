@@ -45,14 +45,19 @@ impl Peers {
         command
     }
 
-    fn run(&self, script: &str, words: &[&str], tenants: &Tenants, target: &str, into: &Path) -> Cost {
+    /// A peer, called to do so with `north` and the target.
+    pub fn called(&self, script: &str, words: &[&str], tenants: &Tenants, target: &str) -> Command {
         let mut command = self.command(script);
         command.args(words).env("ROOT", &tenants.root).env("SELECT", SELECT).env("SECRET", people::SECRET);
         for (which, tenant) in [("HOME", "north"), ("TARGET", target)] {
             command.env(format!("{which}_TENANT"), people::tenant_id(tenant));
             command.env(format!("{which}_CLIENT"), people::client_id(tenant));
         }
-        measured(command, into).expect(0)
+        command
+    }
+
+    pub fn run(&self, script: &str, words: &[&str], tenants: &Tenants, target: &str, into: &Path) -> Cost {
+        measured(self.called(script, words, tenants, target), into).expect(0)
     }
 
     /// Everybody into the tenant that holds nobody, by the peer that writes.
@@ -62,12 +67,13 @@ impl Peers {
 }
 
 /// Where the setup has cargo put it.
-const GRAPH_RS: &str = "graph_rs/release/graph_rs";
-/// The peer that writes.
+pub const GRAPH_RS: &str = "graph_rs/release/graph_rs";
+/// The peer that writes as fast as it can.
 pub const WRITER: &str = "graph-rs-sdk";
+pub const HTTPX: (&str, &str) = ("plain httpx", "plain_httpx.py");
+pub const JAVASCRIPT: (&str, &str) = ("JavaScript client", "graph_client.mjs");
 /// The first two plan as well.
-const SCRIPTS: [(&str, &str); 3] =
-    [("plain httpx", "plain_httpx.py"), ("JavaScript client", "graph_client.mjs"), (WRITER, GRAPH_RS)];
+const SCRIPTS: [(&str, &str); 3] = [HTTPX, JAVASCRIPT, (WRITER, GRAPH_RS)];
 
 impl Bench {
     /// Each script in turn, as often as we are run ourselves.

@@ -8,6 +8,9 @@ use super::people;
 use super::process::{Cost, measured};
 use super::profile;
 
+/// No limit of the program's own holds a benchmark of its speed up.
+const UNLIMITED: &str = "writes = 1000000\nwrites_per_hour = 100000000\ninvitations = 1000000\nreads = 1000000\n";
+
 /// A folder with a configuration, rules and a store.
 pub struct Place {
     pub folder: PathBuf,
@@ -19,13 +22,16 @@ pub struct Place {
 impl Place {
     /// A fresh one for the route `north->target`; what stood there is gone.
     pub fn new(folder: PathBuf, crosstie: &Path, root: &str, target: &str, profiled: bool) -> Self {
+        Self::limited(folder, crosstie, root, target, profiled, UNLIMITED)
+    }
+    /// The same, with these limits in both tenants.
+    pub fn limited(folder: PathBuf, crosstie: &Path, root: &str, target: &str, profiled: bool, limits: &str) -> Self {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("sync-rules")).unwrap();
         let tenant = |name: &str| {
             format!(
                 "[tenants.{name}]\nid = \"{}\"\nclient_id = \"{}\"\nclient_secret = {{ env = \"SCALE_SECRET\" }}\nauthority = \
-                 \"{root}\"\ngraph = \"{root}\"\n[tenants.{name}.limits]\nwrites = 1000000\nwrites_per_hour = \
-                 100000000\ninvitations = 1000000\nreads = 1000000\n",
+                 \"{root}\"\ngraph = \"{root}\"\n[tenants.{name}.limits]\n{limits}",
                 people::tenant_id(name),
                 people::client_id(name)
             )

@@ -50,11 +50,16 @@ impl std::ops::Sub for Seen {
 }
 
 impl Tenants {
+    /// Without any limit.
     pub fn serve(crosstie: &Path, folder: &Path) -> Self {
+        Self::limited(crosstie, folder, &LIMITS.map(|name| format!("{name}=off")))
+    }
+    /// With all limits of real tenants, but for these.
+    pub fn limited(crosstie: &Path, folder: &Path, limits: &[String]) -> Self {
         let mut command = Command::new(crosstie);
         command.arg("sim").arg("--dir").arg(folder).args(["--listen", "127.0.0.1:0", "--page-size", PAGE]);
-        for name in LIMITS {
-            command.args(["--limit", &format!("{name}=off")]);
+        for limit in limits {
+            command.args(["--limit", limit]);
         }
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();

@@ -1,11 +1,8 @@
-//! How fast is written where no quota holds us up, what does a killed process repeat, and what do the hours of virtual time say?
+//! How fast is written where no quota holds us up, and what do the hours of virtual time say?
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::process::Command;
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde_json::Value;
 
 use super::benches::{BY_MAIL, Bench, say};
@@ -15,9 +12,6 @@ use super::place::Place;
 use super::process::{measured, stopped_when};
 use super::tenants::{PAGE, Tenants};
 use super::virtual_time::Told;
-
-/// How often the process is killed.
-const KILLS: usize = 50;
 
 impl Bench {
     /// B5: everybody is provisioned with two writes, as fast as it goes; and the same writes by a peer, in turn with us.
@@ -50,8 +44,9 @@ impl Bench {
     }
 
     /// What was written, whatever ids the accounts were given and in whatever order: two writes for each, one account for each.
-    fn all_provisioned(&self, tenants: &Tenants) -> Vec<String> {
-        let ledger = tenants.ledger();
+    /// What a quota refused was not written.
+    pub fn all_provisioned(&self, tenants: &Tenants) -> Vec<String> {
+        let ledger: Vec<Value> = tenants.ledger().into_iter().filter(|e| e["status"] != 429).collect();
         let applied = |kind: &str| ledger.iter().filter(|e| e["kind"] == kind && e["applied"] == true).count();
         let each = self.people;
         assert_eq!((ledger.len(), applied("invite"), applied("patch")), (2 * each, each, each), "two writes for each");
@@ -62,42 +57,10 @@ impl Bench {
         written
     }
 
-    fn empty(&self, tenants: &Tenants) -> Place {
+    pub fn empty(&self, tenants: &Tenants) -> Place {
         let place = Place::new(self.dir.join("writing"), &self.crosstie, &tenants.root, "void", self.profiled);
         place.rules(BY_MAIL);
         place
-    }
-
-    /// B7: killed again and again, and run once more.
-    pub fn killed(&self) -> Row {
-        let (tenants, mut rng) = (self.serve(), ChaCha8Rng::seed_from_u64(7));
-        let place = self.empty(&tenants);
-        let mut kills = 0;
-        while kills < KILLS {
-            let mut child = place.command(&["sync"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            // Into the start, into the reading, into the writing.
-            std::thread::sleep(Duration::from_millis(u64::from(rng.next_u32() % 400)));
-            assert!(child.try_wait().unwrap().is_none(), "done after {kills} kills of {KILLS}: it takes more people");
-            child.kill().unwrap();
-            child.wait().unwrap();
-            kills += 1;
-        }
-        let cost = place.run(&["sync"]).expect(0);
-        place.run(&["plan"]).expect(0);
-        let mut applied: BTreeMap<String, usize> = BTreeMap::new();
-        for entry in tenants.ledger().iter().filter(|e| e["applied"] == Value::Bool(true)) {
-            *applied.entry(format!("{} {} {}", entry["method"], entry["path"], entry["body"])).or_default() += 1;
-        }
-        let repeated: usize = applied.values().map(|times| times - 1).sum();
-        let accounts = tenants.addresses("void");
-        let duplicates = accounts.len() - accounts.iter().collect::<BTreeSet<_>>().len();
-        assert_eq!((duplicates, accounts.len()), (0, self.people + 1), "one account for each, and the director");
-        let mut row = self.row("B7", &format!("killed {kills} times, then run once more"), vec![cost]);
-        // One write is under way at a time, so a kill repeats one at the most.
-        row.target = Target::Value(repeated as f64, kills as f64);
-        row.said = format!("{repeated} writes repeated, {duplicates} duplicates");
-        (row.seen, row.stored) = (tenants.seen(), place.stored());
-        row
     }
 
     /// FIRST: how soon is the first of so many people invited, and how much of the home is read by then?
