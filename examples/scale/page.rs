@@ -23,6 +23,9 @@ const GROWTH: [(&str, &str, &str, &str); 6] = [
     ("B1", "limit: typed, mapped, hashed", "limit: one typed thread", "#777777"),
 ];
 
+/// Benchmarks whose figures are no times, where a peer stands beside us.
+const COUNTED: [&str; 2] = ["B4", "B7"];
+
 type Key = (String, String, u64);
 
 /// The newest figure of each benchmark, case and size.
@@ -71,7 +74,9 @@ fn tables(figures: &BTreeMap<Key, Value>) -> String {
     }
     out += "\n*Of it*: 1 is just enough, less is better; a second number is that of memory.\n";
     out += "\n| peer | people | took | memory | ours | times as fast |\n|---|--:|--:|--:|--:|--:|\n";
-    for ((_, case), (key, line)) in largest.iter().filter(|((_, case), _)| is_peer(case)) {
+    for ((_, case), (key, line)) in
+        largest.iter().filter(|((bench, case), _)| is_peer(case) && !COUNTED.contains(bench))
+    {
         let ours = ours_beside(&key.0, case).and_then(|ours| figures.get(&(key.0.clone(), ours.to_owned(), key.2)));
         let seconds = |line: &Value| line["wall_s"].as_f64().unwrap_or(f64::NAN);
         let (own, times) = ours.map_or((String::new(), String::new()), |ours| {
@@ -80,6 +85,7 @@ fn tables(figures: &BTreeMap<Key, Value>) -> String {
         let (name, took, memory) = (case.trim_start_matches("peer: "), told_time(line), told_memory(line));
         let _ = writeln!(out, "| {name} | {} | {took} | {memory} | {own} | {times} |", thousands(key.2));
     }
+    out += &counted(&largest);
     out += &growth(figures);
     let mut places: Vec<String> = figures.values().map(place).collect();
     places.sort();
@@ -87,6 +93,27 @@ fn tables(figures: &BTreeMap<Key, Value>) -> String {
     out + "\nMeasured:\n\n"
         + &places.concat()
         + &format!("\n![seconds over people, both axes logarithmic]({PICTURE})\n")
+}
+
+/// Where the time says nothing, or not all: what the tenants' ledger says of us and of the peers.
+fn counted(largest: &BTreeMap<(&str, &str), (&Key, &Value)>) -> String {
+    let mut out = String::from("\n| | who | people | what the tenants saw | answered |\n|---|---|--:|---|--:|\n");
+    let peers = |bench: &str| -> Vec<&str> {
+        let cases = largest.keys().filter(|(b, case)| *b == bench && case.starts_with("peer:"));
+        cases.map(|(_, case)| *case).collect()
+    };
+    for bench in COUNTED {
+        let peers = peers(bench);
+        let ours: BTreeSet<&str> = peers.iter().filter_map(|case| ours_beside(bench, case)).collect();
+        for case in ours.into_iter().chain(peers) {
+            let Some((key, line)) = largest.get(&(bench, case)) else { continue };
+            let who = case.strip_prefix("peer: ").map_or_else(|| format!("crosstie, {case}"), str::to_owned);
+            let said = line["said"].as_str().unwrap_or_default();
+            let bytes = line["bytes"].as_f64().unwrap_or(f64::NAN) / 1e6;
+            let _ = writeln!(out, "| {bench} | {who} | {} | {said} | {bytes:.1} MB |", thousands(key.2));
+        }
+    }
+    out
 }
 
 /// Seconds at each size, and by how much memory grew from the smallest to the largest.
@@ -126,7 +153,10 @@ fn ours_beside(bench: &str, case: &str) -> Option<&'static str> {
         "B1" if case.contains("read and map") => Some("cold read + map + store"),
         "B2" => Some("dry run from nothing, both tenants read"),
         "B3" => Some("cycle, 0 changes"),
+        "B4" => Some("in real time, 300 writes in 15 s"),
         "B5" => Some("provision everybody, quota off"),
+        "B7" if case.contains("late") => Some("killed halfway, and the target tells 30 s late"),
+        "B7" => Some("killed 50 times while it writes"),
         _ => None,
     }
 }
@@ -175,6 +205,10 @@ fn along(value: f64, [least, most]: [f64; 2]) -> f64 {
 
 /// Powers of ten around these values.
 fn decades(values: impl Iterator<Item = f64> + Clone) -> [f64; 2] {
+    // An axis of nothing would have no end.
+    if values.clone().next().is_none() {
+        return [1.0, 10.0];
+    }
     let least = values.clone().fold(f64::INFINITY, f64::min).log10().floor();
     let most = values.fold(0.0, f64::max).log10().ceil().max(least + 1.0);
     [10f64.powf(least), 10f64.powf(most)]

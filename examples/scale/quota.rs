@@ -11,7 +11,7 @@ use super::tenants::Tenants;
 /// Graph's 20 writes a second, in windows of a tenth of its length: nobody waits for hours.
 const WRITES: usize = 300;
 const WINDOW_SECONDS: usize = 15;
-/// The last window is half used, so that nobody needs one more for the few writes that were refused or kept back.
+/// The last window is half used: of whole ones we need one more, for the few writes of each that we keep back.
 const PEOPLE: usize = 825;
 /// Two writes a guest: the invitation, and what it cannot carry.
 const EACH: usize = 2;
@@ -23,7 +23,7 @@ impl Bench {
     pub fn in_real_time(&self, peers: &Peers) -> Vec<Row> {
         let bench = Bench { people: PEOPLE, dir: self.dir.join("quota"), ..self.clone() };
         std::fs::create_dir_all(&bench.dir).unwrap();
-        let (ours, written) = bench.under_quota("in real time", |tenants| {
+        let (ours, written) = bench.under_quota("in real time, 300 writes in 15 s", |tenants| {
             let limits = format!("writes = {WRITES}\nwindow_seconds = {WINDOW_SECONDS}\n");
             let folder = bench.dir.join("writing");
             let place = Place::limited(folder, &bench.crosstie, &tenants.root, "void", bench.profiled, &limits);
