@@ -6,7 +6,8 @@
 //! (`10000,100000`), `--only B1,B3` picks benchmarks (B4 to B8, FIRST and SCHOOL are run only where they are named, at the
 //! sizes of their targets, or with `--all`), `--repeat N` says how often each is run (3), `--dir DIR` where tenants and stores lie (`target/scale`), and `--out FILE` to which file the figures are added as JSON lines (`figures.jsonl` in that
 //! folder). `--profile` lets Linux's `perf` look on and says of each run which functions have taken the time; its figures are
-//! not kept. `--peers` runs beside us what is written with the libraries of others, and `benches/peers/setup` has installed.
+//! not kept. `--peers` runs beside us what is written with the libraries of others, and `benches/peers/setup` has installed;
+//! B4 waits four minutes more with it, in real time.
 //!
 //! `… -- page [FIGURES [PAGE]]` puts the newest figures of `docs/performance.jsonl` into `docs/performance.md`, and draws how they
 //! grow.
