@@ -137,7 +137,7 @@ struct Named<'a> {
     id: &'a str,
 }
 
-/// Kept in a file as they came, with an index of their ids and one commit a page, as durably and with as large a cache as
+/// Kept in a file as they came, with an index of their ids and one commit a page, as durably, with as large a cache and log as
 /// crosstie has; nothing is known of anybody but the id. Answers how many people there were.
 pub fn stored(root: &str, folder: &Path) -> usize {
     let file = folder.join("floor.db");
@@ -147,7 +147,7 @@ pub fn stored(root: &str, folder: &Path) -> usize {
     let mut store = rusqlite::Connection::open(&file).expect("a file");
     store
         .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 16384;
              CREATE TABLE people (object BLOB PRIMARY KEY NOT NULL, told TEXT NOT NULL) STRICT;",
         )
         .expect("a table");

@@ -91,7 +91,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     ) -> Result<(Vec<Ticket>, Option<i64>), EngineError> {
         let (planned, target) = (planned(route), &route.name.target);
         let (people, place) = self.store.arrived(&planned, after, CASES_AT_ONCE)?;
-        let mut draft = self.blank(&planned)?;
+        let mut draft = self.blank(&planned, drafting)?;
         self.store.together(|| people.iter().try_for_each(|home| self.consider_ahead(&planned, home, &mut draft)))?;
         let mut others = Vec::new();
         for other in self.config.routes.iter().filter(|other| other.name.target == *target && other.name != route.name)
@@ -147,7 +147,8 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         let (Some(mut ahead), Some(route)) = (known, self.cycle.config.route(name)) else { return Ok(()) };
         let (told, only) = (self.told(&name.home), BTreeSet::from([name.clone()]));
         let around = Some((&self.lanes, &self.let_through));
-        let drafting = Drafting { only: &only, news_of: BTreeSet::new(), around, tells: false };
+        let shelf = self.cycle.store.shelf();
+        let drafting = Drafting { only: &only, news_of: BTreeSet::new(), around, tells: false, shelf };
         let (tickets, place) = self.cycle.draft_ahead(route, ahead.after, &drafting).await?;
         match place {
             Some(place) => ahead.after = place,

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use serde::Serialize;
 
@@ -11,7 +12,9 @@ use super::{Cycle, Drafted, EngineError, Readings, planned, write_windows};
 use crate::config::{Config, Route};
 use crate::cores;
 use crate::model::{ActionKind, Attribute, Change, ObjectId, RouteName, Selection, TenantName, Timestamp};
-use crate::plan::{self, Case, Changes, Claims, Fate, Foundation, Plan, PlannedRoute, RoutePlan, Unkept, Weighed};
+use crate::plan::{
+    self, Case, Changes, Claims, Fate, Foundation, Plan, PlannedRoute, RoutePlan, Shelf, Unkept, Weighed,
+};
 use crate::ports::{Clock, DirectoryRead};
 use crate::quota;
 use crate::store::{Among, Reading, StoreError};
@@ -37,6 +40,8 @@ pub(super) struct Drafting<'x> {
     pub(super) around: Option<Around<'x>>,
     /// This draft is what `status` tells of.
     pub(super) tells: bool,
+    /// Where the plans of its routes lie, all of them in one file: a mesh has hundreds of routes.
+    pub(super) shelf: Rc<dyn Shelf>,
 }
 
 impl Drafting<'_> {
@@ -237,11 +242,11 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     }
 
     /// The plan of a route with nobody in it.
-    pub(super) fn blank(&self, planned: &PlannedRoute) -> Result<RoutePlan, StoreError> {
+    pub(super) fn blank(&self, planned: &PlannedRoute, drafting: &Drafting<'_>) -> Result<RoutePlan, StoreError> {
         Ok(RoutePlan {
             route: planned.name.clone(),
             fingerprint: planned.fingerprint(),
-            changes: Changes::new(planned.name.clone(), Some(self.store.shelf())),
+            changes: Changes::new(planned.name.clone(), Some(drafting.shelf.clone())),
             held: Vec::new(),
             settled: 0,
             population: self.store.population(&planned.name)?,
@@ -254,7 +259,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
         let planned = planned(route);
         let foundation = Foundation::of(&planned);
         self.store.notice_rules(&planned, &planned.marks(self.clock.now()))?;
-        let mut draft = self.blank(&planned)?;
+        let mut draft = self.blank(&planned, drafting)?;
         // Of the people in the draft, those who have a known account: the rest of the population is settled.
         let mut linked = 0;
         let mut after: Option<ObjectId> = None;

@@ -294,7 +294,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             stop: self.stop.clone(),
         };
         let (only, news_of) = (&self.route_names(), BTreeSet::new());
-        quiet.draft(readings, Drafting { only, news_of, around: None, tells: false }).await
+        quiet.draft(readings, Drafting { only, news_of, around: None, tells: false, shelf: self.store.shelf() }).await
     }
 
     /// Which changes does the target get first, on the routes that the guard lets through?

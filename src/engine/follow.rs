@@ -68,7 +68,9 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         let into = self.whole.borrow().iter().filter(|r| r.target == *target).cloned().collect();
         let (only, news_of): (BTreeSet<RouteName>, BTreeSet<RouteName>) = (into, self.whole.borrow().clone());
         let around = Some((&self.lanes, &self.let_through));
-        let drafted = self.cycle.draft(readings, Drafting { only: &only, news_of, around, tells: false }).await?;
+        let shelf = self.cycle.store.shelf();
+        let drafting = Drafting { only: &only, news_of, around, tells: false, shelf };
+        let drafted = self.cycle.draft(readings, drafting).await?;
         let failed: BTreeSet<(RouteName, ObjectId)> =
             self.report.borrow().failed.iter().map(|f| (f.route.clone(), f.home.id.clone())).collect();
         let (mut all, now) = (Vec::new(), self.cycle.clock.now());

@@ -408,7 +408,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             let readings = self.observe_all().await?;
             self.store.forget_claims()?;
             let (only, news_of) = (&self.route_names(), BTreeSet::new());
-            let drafting = Drafting { only, news_of, around: None, tells: false };
+            let drafting = Drafting { only, news_of, around: None, tells: false, shelf: self.store.shelf() };
             if self.focus.undo.is_some() {
                 return self.draft_undo(readings, &drafting);
             }

@@ -71,11 +71,14 @@ enum Waiting {
 }
 
 impl Waiting {
-    fn whose(&self) -> Whose {
+    fn home(&self) -> &ObjectId {
         match self {
-            Waiting::Planned(ticket) => ticket.whose(),
-            Waiting::Begun(job) => job.whose(),
+            Waiting::Planned(ticket) => &ticket.home,
+            Waiting::Begun(job) => &job.change.home.id,
         }
+    }
+    fn whose(&self) -> Whose {
+        (self.route().clone(), self.home().clone())
     }
     fn route(&self) -> &RouteName {
         match self {
@@ -136,7 +139,7 @@ pub(super) struct Queue {
     served: BTreeMap<Lane, RouteName>,
     later: BTreeMap<(Timestamp, u64), Waiting>,
     /// The job of each person that counts. An older one is passed over when its turn comes.
-    current: BTreeMap<Whose, u64>,
+    current: BTreeMap<RouteName, BTreeMap<ObjectId, u64>>,
     serial: u64,
 }
 
@@ -152,14 +155,17 @@ impl Queue {
         let waiting = Waiting::Planned(ticket);
         self.lane_of(&waiting).push_back(waiting);
     }
-    fn counts_now(&mut self, whose: Whose) -> u64 {
+    fn counts_now(&mut self, (route, home): Whose) -> u64 {
         self.serial += 1;
-        self.current.insert(whose, self.serial);
+        self.current.entry(route).or_default().insert(home, self.serial);
         self.serial
     }
+    fn counting(&self, route: &RouteName, home: &ObjectId) -> Option<u64> {
+        self.current.get(route)?.get(home).copied()
+    }
     /// The person's job is over, or must not be done any more. Answers whether there was one.
-    pub(super) fn leave(&mut self, whose: &Whose) -> bool {
-        self.current.remove(whose).is_some()
+    pub(super) fn leave(&mut self, (route, home): &Whose) -> bool {
+        self.current.get_mut(route).and_then(|people| people.remove(home)).is_some()
     }
     /// Jobs of one part of a route must not be done any more. Answers how many there were.
     pub(super) fn leave_route(&mut self, route: &RouteName, only: Option<RoutePart>) -> u64 {
@@ -190,13 +196,13 @@ impl Queue {
     }
     /// A question that was not answered is looked into, whatever was planned since.
     fn counts(&self, waiting: &Waiting) -> bool {
-        waiting.looking().is_some() || self.current.get(&waiting.whose()) == Some(&waiting.serial())
+        let counting = || self.counting(waiting.route(), waiting.home());
+        waiting.looking().is_some() || counting() == Some(waiting.serial())
     }
     /// This job is over. Where there is a newer one of the same person, that one stays.
     pub(super) fn over(&mut self, job: &Job) {
-        let whose = job.whose();
-        if self.current.get(&whose) == Some(&job.serial) {
-            self.current.remove(&whose);
+        if self.counting(&job.change.route, &job.change.home.id) == Some(job.serial) {
+            self.leave(&job.whose());
         }
     }
     /// The lane whose turn it is.

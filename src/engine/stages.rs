@@ -16,7 +16,7 @@ use super::{Cycle, Drafted, EngineError, Event, Readings, Report};
 use crate::model::{ActionKind, RouteName, RunId, TenantName, Timestamp, Trigger};
 use crate::plan::{self, People};
 use crate::ports::{Clock, DirectoryWrite};
-use crate::store::{Door, RoutePart};
+use crate::store::{Door, RoutePart, StoreError};
 
 /// Tenants that are read within so many milliseconds of each other are planned together: one plan sees more than two, and
 /// an idle reading takes less. Whoever takes longer is waited for by its own routes only.
@@ -327,7 +327,7 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         let known = news_of.clone();
         let around = Some((&self.lanes, &self.let_through));
         only.iter().filter_map(|r| self.lanes.get(&r.target)).for_each(|lanes| lanes.touched.borrow_mut().clear());
-        let drafting = Drafting { only, news_of, around, tells: true };
+        let drafting = Drafting { only, news_of, around, tells: true, shelf: cycle.store.shelf() };
         let mut drafted = match cycle.focus.undo {
             Some(_) => cycle.draft_undo(readings, &drafting)?,
             None => cycle.draft(readings, drafting).await?,
@@ -355,7 +355,11 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
             let (guarded, tickets) = self.admit(plan, known.contains(&plan.route))?;
             self.count(&plan.route, guarded, &tickets);
             let tickets = self.one_at_a_time(tickets);
-            admitted.entry(plan.route.target.clone()).or_default().extend(tickets);
+            // Of a million there shall be no second list.
+            match admitted.entry(plan.route.target.clone()).or_default() {
+                all if all.is_empty() => *all = tickets,
+                all => all.extend(tickets),
+            }
         }
         (cycle.watch)(Event::Applying { changes: admitted.values().map(Vec::len).sum() });
         self.absorb(only, drafted)?;
@@ -423,7 +427,7 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         if !only_news && self.cycle.focus.takes_whole_routes() {
             self.forgive_where_nothing_is_left(plan)?;
         }
-        let (store, route) = (self.cycle.store, &plan.route);
+        let route = &plan.route;
         let whole = |part| (route.clone(), part);
         let mut report = self.report.borrow_mut();
         if !only_news {
@@ -431,7 +435,7 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
         }
         let left_alone = self.left_alone(&route.target, Door::Writing)?;
         let (mut put_off, mut guarded) = (0, People::new());
-        let tickets = queue::tickets(plan.changes.taken(), |due| {
+        let mut tickets = queue::tickets(plan.changes.taken(), |due| {
             let is_put_off = self.is_put_off(route, &due.change.home.id)?;
             put_off += u64::from(is_put_off);
             if !is_put_off {
@@ -439,33 +443,40 @@ impl<D: DirectoryWrite, C: Clock> Run<'_, D, C> {
             }
             Ok::<_, EngineError>(!is_put_off)
         })?;
-        let mut parts: BTreeMap<RoutePart, Vec<(u32, Ticket)>> = BTreeMap::new();
-        for ticket in tickets {
-            let tries = store.tries(route, ticket.home())?;
-            parts.entry(ticket.part()).or_default().push((tries, ticket));
-        }
         if !only_news {
             report.postponed.insert(route.clone(), put_off);
         }
-        let mut admitted = Vec::new();
-        for (part, mut changes) in parts {
+        let mut parts: BTreeMap<RoutePart, u64> = BTreeMap::new();
+        tickets.iter().for_each(|ticket| *parts.entry(ticket.part()).or_default() += 1);
+        for (part, many) in parts {
             if let Some(why) = &left_alone {
                 report.unwritten.insert(route.target.clone(), why.clone());
-                report.withheld.insert(whole(part), changes.len() as u64);
+                report.withheld.insert(whole(part), many);
+                tickets.retain(|ticket| ticket.part() != part);
                 self.whole.borrow_mut().remove(route);
-                continue;
-            }
-            if let Some((may_probe, reason)) = self.may_probe(route, part)? {
+            } else if let Some((may_probe, reason)) = self.may_probe(route, part)? {
                 report.quarantined.insert(whole(part), reason);
-                changes.sort_by_key(|(tries, _)| *tries);
                 let probes = if may_probe { PROBES } else { 0 };
-                let held_back = changes.len().saturating_sub(probes);
-                report.withheld.insert(whole(part), held_back as u64);
-                changes.truncate(probes);
+                report.withheld.insert(whole(part), many.saturating_sub(probes as u64));
+                self.leave_probes(&mut tickets, part, probes)?;
                 self.whole.borrow_mut().remove(route);
             }
-            admitted.extend(changes.into_iter().map(|(_, ticket)| ticket));
         }
-        Ok((guarded, admitted))
+        Ok((guarded, tickets))
+    }
+
+    /// Of this part only so many: those who have failed least.
+    fn leave_probes(&self, tickets: &mut Vec<Ticket>, part: RoutePart, probes: usize) -> Result<(), StoreError> {
+        let of_part = tickets.iter().enumerate().filter(|(_, ticket)| ticket.part() == part);
+        let tries = of_part.map(|(n, ticket)| Ok((self.cycle.store.tries(ticket.route(), ticket.home())?, n)));
+        let mut tries: Vec<(u32, usize)> = tries.collect::<Result<_, StoreError>>()?;
+        tries.sort_unstable();
+        let stay: BTreeSet<usize> = tries.into_iter().take(probes).map(|(_, n)| n).collect();
+        let mut numbers = 0..;
+        tickets.retain(|ticket| {
+            let number = numbers.next();
+            ticket.part() != part || number.is_some_and(|number| stay.contains(&number))
+        });
+        Ok(())
     }
 }

@@ -33,7 +33,7 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
             match drafted.readings.unread.get(&route.target).cloned() {
                 Some(why) => drop(drafted.skipped.insert(route, why)),
                 None => {
-                    let plan = self.undo_route(run, &route, &people, &mut drafted.stale)?;
+                    let plan = self.undo_route(run, (&route, &people), drafting, &mut drafted.stale)?;
                     drafted.plan.routes.push(plan);
                 }
             }
@@ -49,14 +49,14 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
     fn undo_route(
         &self,
         run: RunId,
-        route: &RouteName,
-        people: &BTreeMap<ObjectId, (Person, Vec<Done>)>,
+        (route, people): (&RouteName, &BTreeMap<ObjectId, (Person, Vec<Done>)>),
+        drafting: &Drafting<'_>,
         stale: &mut Vec<Stale>,
     ) -> Result<RoutePlan, EngineError> {
         let mut draft = RoutePlan {
             route: route.clone(),
             fingerprint: plan::undo_fingerprint(run),
-            changes: Changes::new(route.clone(), Some(self.store.shelf())),
+            changes: Changes::new(route.clone(), Some(drafting.shelf.clone())),
             held: Vec::new(),
             settled: 0,
             population: self.store.population(route)?,
