@@ -138,8 +138,11 @@ impl<D: DirectoryRead, C: Clock> Cycle<'_, D, C> {
                     if let Some(lanes) = meanwhile.lanes {
                         self.note_who_appears(tenant, &page, lanes)?;
                     }
-                    self.store.record_page(tenant, &round, &page, self.clock.now())?;
-                    self.keep_units(tenant)?;
+                    // The disk is waited for once.
+                    self.store.together(|| {
+                        self.store.record_page(tenant, &round, &page, self.clock.now())?;
+                        self.keep_units(tenant)
+                    })?;
                     tracing::info!(%tenant, items, full = round.full, "read a page");
                     (self.watch)(Event::Page { tenant: tenant_name, items });
                     match page.then {
