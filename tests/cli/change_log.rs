@@ -474,7 +474,10 @@ fn what_is_taken_out_without_a_tombstone_or_beside_it_is_found() {
         "UPDATE log SET body = replace(body, 'request 17', 'request 18') WHERE home = ''",
         "its text does not have its hash",
     );
-    found("UPDATE log SET body = '' WHERE seq = 1 OR seq = 2", "its text is gone, and no tombstone says so");
+    // Whose entries come first hangs on who was answered first.
+    let of_others = "(SELECT seq FROM log WHERE body LIKE '{%' LIMIT 2)";
+    let change = format!("UPDATE log SET body = '' WHERE seq IN {of_others}");
+    found(&change, "its text is gone, and no tombstone says so");
     found(&format!("DELETE FROM log WHERE seq = {}", last + 1), "no tombstone says so");
 
     // Whoever knows all that can make a tombstone; not with our key.
