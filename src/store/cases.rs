@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::codec::{self, signed};
-use super::{Among, Store, StoreError, keys, observations};
+use super::{Among, Store, StoreError, keys, observations, rows};
 use crate::model::{
     Attribute, Attributes, Former, ObjectId, Observed, Person, Presence, RouteName, Standing, TenantName, Timestamp,
     Value,
@@ -27,24 +27,35 @@ impl Store {
                 return Ok(());
             }
             c.execute("UPDATE unsettled SET state = '', not_before = 0 WHERE route = ?1 AND state <> ''", [id])?;
-            let linked =
-                "INSERT OR IGNORE INTO unsettled (route, home) SELECT route, home FROM links WHERE route = ?1";
+            let linked = "INSERT OR IGNORE INTO unsettled (route, home) SELECT route, home FROM links WHERE route = ?1";
             c.execute(linked, [id])?;
-            let natives = "SELECT object, attributes FROM observations WHERE tenant = ?1 AND external = 0 AND presence = 0 \
-                           ORDER BY object";
-            let needed = plan::wanting_hangs_on(route);
-            let mut statement = c.prepare(natives)?;
-            let mut rows = statement.query([self.tenant(&route.name.home)?.id])?;
-            while let Some(row) = rows.next()? {
-                let (object, attributes) = (codec::bytes(row, 0)?, codec::text(row, 1)?);
-                if self.wants_account(route, &needed, object, attributes)? {
-                    c.prepare_cached("INSERT OR IGNORE INTO unsettled (route, home) VALUES (?1, ?2)")?
-                        .execute(params![id, object])?;
-                }
-            }
+            self.mark_whoever_is_wanted(c, id, route)?;
             c.execute("UPDATE routes SET fingerprint = ?2 WHERE id = ?1", params![id, fingerprint])?;
             Ok(())
         })
+    }
+
+    fn mark_whoever_is_wanted(&self, c: &Connection, id: i64, route: &PlannedRoute) -> Result<(), StoreError> {
+        let (home, needed) = (self.tenant(&route.name.home)?.id, plan::wanting_hangs_on(route));
+        let order = rows::in_which_order(c, home)?;
+        let natives = format!(
+            "SELECT object, attributes FROM observations {order} WHERE tenant = ?1 AND external = 0 AND presence = 0"
+        );
+        c.execute_batch("CREATE TEMP TABLE wanted (home BLOB)")?;
+        let (mut insert, mut statement) = (c.prepare("INSERT INTO wanted (home) VALUES (?1)")?, c.prepare(&natives)?);
+        let mut rows = statement.query([home])?;
+        while let Some(row) = rows.next()? {
+            let (object, attributes) = (codec::bytes(row, 0)?, codec::text(row, 1)?);
+            if self.wants_account(route, &needed, object, attributes)? {
+                insert.execute([object])?;
+            }
+        }
+        // In the order of the index, as keys are made.
+        let sql = "INSERT OR IGNORE INTO unsettled (route, home) SELECT ?1, home FROM wanted ORDER BY home";
+        c.execute(sql, [id])?;
+        drop(rows);
+        drop((insert, statement));
+        Ok(c.execute_batch("DROP TABLE wanted")?)
     }
 
     /// [`plan::wants_account`] of somebody present, as a row of `observations` has them. `needed` is what that hangs on: a

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, params};
 
-use super::{StoreError, TenantRow, codec};
+use super::{StoreError, TenantRow, codec, rows};
 use crate::model::{Attribute, Observed, Presence, Value, folded};
 
 /// The key under which a guest's invited address is found: what stands before `#EXT#` in its sign-in name.
@@ -92,7 +92,9 @@ pub(super) fn rebuild(c: &Connection, tenant: i64, keyed: &BTreeSet<Attribute>) 
     }
     c.execute_batch("CREATE TEMP TABLE new_keys (attribute TEXT, value TEXT, object BLOB)")?;
     let mut insert = c.prepare("INSERT INTO new_keys (attribute, value, object) VALUES (?1, ?2, ?3)")?;
-    let mut statement = c.prepare("SELECT object, presence, attributes FROM observations WHERE tenant = ?1")?;
+    let order = rows::in_which_order(c, tenant)?;
+    let everybody = format!("SELECT object, presence, attributes FROM observations {order} WHERE tenant = ?1");
+    let mut statement = c.prepare(&everybody)?;
     let mut rows = statement.query([tenant])?;
     while let Some(r) = rows.next()? {
         let (object, attributes): (Vec<u8>, _) = (r.get(0)?, codec::read_attributes(codec::text(r, 2)?)?);

@@ -8,10 +8,11 @@ use rusqlite::{Connection, params};
 use super::StoreError;
 use super::codec::{self, signed};
 use super::readings::Round;
+use super::rows;
 
-/// Ids that are compared at a time, in bytes: 25,000 GUIDs, which take less than 2 MB in memory. All of them are passed over
+/// Ids that are compared at a time, in bytes: 50,000 GUIDs, which take 1 MB in memory. All of them are passed over
 /// once for each such part.
-const PART_BYTES: u64 = 1 << 19;
+const PART_BYTES: u64 = 1 << 20;
 /// Parts are divided by the first byte of the id.
 const PARTS_MAX: u64 = 256;
 
@@ -53,8 +54,11 @@ fn doubt_in_parts(c: &Connection, tenant: i64, round: &Round, part_bytes: u64) -
     let bytes: i64 = c.query_row(sql, [tenant], |r| r.get(0))?;
     if bytes == 0 {
         // A first reading, or one in which everything is new: each row says whether it was written in this round.
-        let sql = "UPDATE observations SET suspect = 1, round = 0 WHERE tenant = ?1 AND round < ?2 AND presence <> 2";
-        c.execute(sql, params![tenant, signed(round.number)])?;
+        let order = rows::in_which_order(c, tenant)?;
+        let sql = format!(
+            "UPDATE observations {order} SET suspect = 1, round = 0 WHERE tenant = ?1 AND round < ?2 AND presence <> 2"
+        );
+        c.execute(&sql, params![tenant, signed(round.number)])?;
         return Ok(());
     }
     let parts = (bytes.unsigned_abs() / part_bytes + 1).min(PARTS_MAX);
@@ -68,11 +72,27 @@ fn doubt_in_parts(c: &Connection, tenant: i64, round: &Round, part_bytes: u64) -
 /// From this first byte of an id on, and up to that one.
 type Part = (u8, Option<u8>);
 
-/// The ids in one part that pages have told of, in order.
-fn told(c: &Connection, tenant: i64, (from, to): Part) -> Result<Vec<Vec<u8>>, StoreError> {
+/// Ids that pages have told of, in order. Nearly all of them are GUIDs, and these lie beside each other.
+#[derive(Default)]
+struct Told {
+    guids: Vec<[u8; 16]>,
+    others: Vec<Vec<u8>>,
+}
+
+impl Told {
+    fn put_in(&mut self, object: &[u8]) {
+        match object.try_into() {
+            Ok(guid) => self.guids.push(guid),
+            Err(_) => self.others.push(object.to_vec()),
+        }
+    }
+}
+
+/// Those in one part.
+fn told(c: &Connection, tenant: i64, (from, to): Part) -> Result<Told, StoreError> {
     let mut statement = c.prepare_cached("SELECT objects FROM mentions WHERE tenant = ?1")?;
     let mut rows = statement.query([tenant])?;
-    let mut told = Vec::new();
+    let mut told = Told::default();
     while let Some(row) = rows.next()? {
         let mut rest = codec::bytes(row, 0)?;
         while let Some((length, after)) = rest.split_first_chunk() {
@@ -82,7 +102,7 @@ fn told(c: &Connection, tenant: i64, (from, to): Part) -> Result<Vec<Vec<u8>>, S
                 cut.ok_or_else(|| StoreError::Damaged("the ids of a page are cut short".to_owned()))?;
             let first = object.first().copied().unwrap_or_default();
             if first >= from && to.is_none_or(|to| first < to) {
-                told.push(object.to_vec());
+                told.put_in(object);
             }
             rest = after;
         }
@@ -90,12 +110,24 @@ fn told(c: &Connection, tenant: i64, (from, to): Part) -> Result<Vec<Vec<u8>>, S
             return Err(StoreError::Damaged("the ids of a page are cut short".to_owned()));
         }
     }
-    told.sort_unstable();
+    told.guids.sort_unstable();
+    told.others.sort_unstable();
     Ok(told)
 }
 
+/// Is the id among these? It is asked for in order.
+fn is_among<I: AsRef<[u8]>>(told: &mut &[I], object: &[u8]) -> bool {
+    while let Some((one, rest)) = told.split_first()
+        && one.as_ref() < object
+    {
+        *told = rest;
+    }
+    told.first().is_some_and(|one| one.as_ref() == object)
+}
+
 fn doubt_in_part(c: &Connection, tenant: i64, round: &Round, part: Part) -> Result<(), StoreError> {
-    let mut told = told(c, tenant, part)?.into_iter().peekable();
+    let told = told(c, tenant, part)?;
+    let (mut guids, mut others) = (told.guids.as_slice(), told.others.as_slice());
     // Over the index alone, which the update leaves as it is: `round` is looked up only for those who are not among the told.
     let sql = "SELECT object FROM observations WHERE tenant = ?1 AND object >= ?2 ORDER BY object";
     let doubt = "UPDATE observations SET suspect = 1, round = 0 \
@@ -108,8 +140,8 @@ fn doubt_in_part(c: &Connection, tenant: i64, round: &Round, part: Part) -> Resu
         if to.is_some_and(|to| object >= [to].as_slice()) {
             break;
         }
-        while told.next_if(|one| one.as_slice() < object).is_some() {}
-        if told.peek().is_none_or(|one| one.as_slice() != object) {
+        let is_told = is_among(&mut guids, object) || is_among(&mut others, object);
+        if !is_told {
             doubt.execute(params![tenant, object, signed(round.number)])?;
         }
     }

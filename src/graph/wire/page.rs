@@ -9,7 +9,7 @@ use crate::graph::error::{GraphError, error_inside};
 use crate::model::{DeltaItem, Edit, Edits, News, ObjectId};
 
 use super::plan::Plan;
-use super::user::{RawUser, UserSeed};
+use super::user::{Names, RawUser, UserSeed};
 use super::{PageError, json_error, utf8};
 
 /// A page, its links not yet checked.
@@ -43,7 +43,7 @@ pub fn parse_page(body: &[u8], plan: &Plan) -> Result<Page, GraphError> {
 pub(in crate::graph) fn parse_look(body: &[u8], plan: &Plan) -> Result<(ObjectId, Edits), GraphError> {
     let text = utf8(body)?;
     let mut json = serde_json::Deserializer::from_str(text);
-    let raw = UserSeed(plan).deserialize(&mut json).and_then(|user| json.end().map(|()| user));
+    let raw = UserSeed(&mut Names::of(plan)).deserialize(&mut json).and_then(|user| json.end().map(|()| user));
     match raw {
         Ok(RawUser { id: Some(id), mut edits, .. }) => {
             complete(&mut edits, plan);
@@ -160,8 +160,8 @@ impl<'de> Visitor<'de> for ItemsSeed<'_> {
         f.write_str("a list of users")
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut users = Vec::new();
-        while let Some(user) = seq.next_element_seed(UserSeed(self.0))? {
+        let (mut users, mut names) = (Vec::new(), Names::of(self.0));
+        while let Some(user) = seq.next_element_seed(UserSeed(&mut names))? {
             users.push(user);
         }
         Ok(users)

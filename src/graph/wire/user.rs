@@ -21,9 +21,21 @@ pub(super) struct RawUser {
 }
 
 /// Reads one user by a plan.
-pub(super) struct UserSeed<'p>(pub(super) &'p Plan);
+pub(super) struct UserSeed<'s, 'p>(pub(super) &'s mut Names<'p>);
+
+/// Of the names that items have, so many are remembered. Users have fewer properties.
+const NAMES_MAX: usize = 64;
+
+/// What the names in items stand for. Most items have the same ones in the same order, and so they are looked for behind the
+/// one before.
+pub(super) struct Names<'p> {
+    plan: &'p Plan,
+    known: Vec<(String, Key<'p>)>,
+    next: usize,
+}
 
 /// What a key of the item stands for.
+#[derive(Clone, Copy)]
 enum Key<'p> {
     Id,
     Removed,
@@ -36,51 +48,78 @@ enum Key<'p> {
     Unknown,
 }
 
-struct KeySeed<'p>(&'p Plan);
+impl<'p> Names<'p> {
+    pub(super) fn of(plan: &'p Plan) -> Self {
+        Self { plan, known: Vec::new(), next: 0 }
+    }
 
-impl<'de, 'p> DeserializeSeed<'de> for KeySeed<'p> {
+    fn key(&mut self, name: &str) -> Key<'p> {
+        let (before, behind) = self.known.split_at(self.next);
+        let find = |names: &[(String, Key<'p>)]| names.iter().position(|(known, _)| known == name);
+        if let Some(place) = find(behind).map(|place| before.len() + place).or_else(|| find(before)) {
+            self.next = place + 1;
+            return self.known[place].1;
+        }
+        let key = self.plan.key(name);
+        if self.known.len() < NAMES_MAX {
+            self.known.push((name.to_owned(), key));
+            self.next = self.known.len();
+        }
+        key
+    }
+}
+
+impl Plan {
+    fn key(&self, name: &str) -> Key<'_> {
+        let manager = || self.manager.as_ref();
+        match name {
+            "id" => Key::Id,
+            "@removed" => Key::Removed,
+            "manager@delta" => manager().map_or(Key::Unknown, Key::ManagerChanges),
+            "manager" => manager().map_or(Key::Unknown, Key::Manager),
+            _ => match self.fields.get_key_value(name) {
+                Some((_, Field::Plain(attribute))) => Key::Plain(attribute),
+                Some((name, Field::Members(members))) => Key::Members(name, members),
+                None => Key::Unknown,
+            },
+        }
+    }
+}
+
+struct KeySeed<'s, 'p>(&'s mut Names<'p>);
+
+impl<'de, 'p> DeserializeSeed<'de> for KeySeed<'_, 'p> {
     type Value = Key<'p>;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key<'p>, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
-impl<'p> Visitor<'_> for KeySeed<'p> {
+impl<'p> Visitor<'_> for KeySeed<'_, 'p> {
     type Value = Key<'p>;
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a name")
     }
     fn visit_str<E: Error>(self, name: &str) -> Result<Key<'p>, E> {
-        let manager = || self.0.manager.as_ref();
-        Ok(match name {
-            "id" => Key::Id,
-            "@removed" => Key::Removed,
-            "manager@delta" => manager().map_or(Key::Unknown, Key::ManagerChanges),
-            "manager" => manager().map_or(Key::Unknown, Key::Manager),
-            _ => match self.0.fields.get_key_value(name) {
-                Some((_, Field::Plain(attribute))) => Key::Plain(attribute),
-                Some((name, Field::Members(members))) => Key::Members(name, members),
-                None => Key::Unknown,
-            },
-        })
+        Ok(self.0.key(name))
     }
 }
 
-impl<'de> DeserializeSeed<'de> for UserSeed<'_> {
+impl<'de> DeserializeSeed<'de> for UserSeed<'_, '_> {
     type Value = RawUser;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<RawUser, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
-impl<'de> Visitor<'de> for UserSeed<'_> {
+impl<'de> Visitor<'de> for UserSeed<'_, '_> {
     type Value = RawUser;
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a user")
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawUser, A::Error> {
         // In one piece: a page has a thousand of them.
-        let mut user = RawUser { edits: Edits::with_capacity(self.0.size), ..RawUser::default() };
+        let mut user = RawUser { edits: Edits::with_capacity(self.0.plan.size), ..RawUser::default() };
         let mut removed_seen = false;
-        while let Some(key) = map.next_key_seed(KeySeed(self.0))? {
+        while let Some(key) = map.next_key_seed(KeySeed(&mut *self.0))? {
             match key {
                 Key::Unknown => {
                     map.next_value::<IgnoredAny>()?;
