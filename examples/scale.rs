@@ -164,6 +164,9 @@ fn part(arguments: &[String]) -> ExitCode {
         [what, root] if what == "raw" => println!("{}", limits::raw(root)),
         [what, root] if what == "typed" => println!("{}", limits::typed(root)),
         [what, root, folder] if what == "stored" => println!("{}", limits::stored(root, Path::new(folder))),
+        [what, store, folder] if what == "recorded" => {
+            println!("{}", limits::recorded(Path::new(store), Path::new(folder)));
+        }
         [what, folder, n] if what == "people" => people::write(Path::new(folder), number(n)),
         [what, folder, n] if what == "links" => fill::links(Path::new(folder), number(n)),
         [what, folder, n] if what == "log" => fill::log(Path::new(folder), number(n)),

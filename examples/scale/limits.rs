@@ -1,13 +1,15 @@
-//! How fast could anybody read? Three floors, measured beside us: the bytes alone, what one thread needs at the least to
-//! know and map everybody, and what it needs to keep everybody as they came, durably and to be found by their id.
+//! How fast could anybody be? Floors, measured beside us. Of reading: the bytes alone, what one thread needs at the least to
+//! know and map everybody, and what it needs to keep everybody as they came, durably and to be found by their id. Of writing:
+//! what it needs to keep what was asked and answered.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
-use rusqlite::params;
+use rusqlite::{OpenFlags, params};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::tenants::Connection;
@@ -137,20 +139,23 @@ struct Named<'a> {
     id: &'a str,
 }
 
-/// Kept in a file as they came, with an index of their ids and one commit a page, as durably, with as large a cache and log as
-/// crosstie has; nothing is known of anybody but the id. Answers how many people there were.
-pub fn stored(root: &str, folder: &Path) -> usize {
+/// An empty file with these tables, as durable, with as large a cache and log as crosstie has.
+fn floor(folder: &Path, tables: &str) -> rusqlite::Connection {
     let file = folder.join("floor.db");
     for suffix in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(folder.join(format!("floor.db{suffix}")));
     }
-    let mut store = rusqlite::Connection::open(&file).expect("a file");
+    let store = rusqlite::Connection::open(&file).expect("a file");
+    let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; \
+                    PRAGMA wal_autocheckpoint = 16384;";
+    store.execute_batch(&format!("{settings} {tables}")).expect("tables");
     store
-        .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 16384;
-             CREATE TABLE people (object BLOB PRIMARY KEY NOT NULL, told TEXT NOT NULL) STRICT;",
-        )
-        .expect("a table");
+}
+
+/// Kept in a file as they came, with an index of their ids and one commit a page; nothing is known of anybody but
+/// the id. Answers how many people there were.
+pub fn stored(root: &str, folder: &Path) -> usize {
+    let mut store = floor(folder, "CREATE TABLE people (object BLOB PRIMARY KEY NOT NULL, told TEXT NOT NULL) STRICT;");
     let mut people = 0;
     walk(root, |body| {
         let page: Unread<'_> = serde_json::from_slice(body).expect("a page");
@@ -167,4 +172,58 @@ pub fn stored(root: &str, folder: &Path) -> usize {
         page.next.map(Cow::into_owned)
     });
     people
+}
+
+/// A write, as the change log of a store tells of it.
+struct Told {
+    entry: String,
+    home: String,
+    account: String,
+    edits: String,
+}
+
+/// Of as many writes crosstie keeps the answers, and the questions of as many that leave next, with one commit where 24 are
+/// under way and answers come at once: half of them.
+const WRITES_A_COMMIT: usize = 12;
+
+/// The writes of which this store's change log tells, kept once more, by SQLite alone: each question before it leaves, and with
+/// its answer an entry that names the hash of the one before, the link and the account. Answers how many there were.
+pub fn recorded(store: &Path, folder: &Path) -> usize {
+    let theirs = rusqlite::Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("a store");
+    let sql = "SELECT body, body ->> '$.home.id', body ->> '$.account.id', body ->> '$.edits' FROM log ORDER BY seq";
+    let mut statement = theirs.prepare(sql).expect("a log");
+    let told =
+        |r: &rusqlite::Row<'_>| Ok(Told { entry: r.get(0)?, home: r.get(1)?, account: r.get(2)?, edits: r.get(3)? });
+    let all: Vec<Told> = statement.query_map([], told).expect("entries").collect::<Result<_, _>>().expect("an entry");
+    let mut ours = floor(
+        folder,
+        "CREATE TABLE asked (id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;
+         CREATE TABLE log (seq INTEGER PRIMARY KEY, body TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
+         CREATE TABLE links (home BLOB PRIMARY KEY NOT NULL, account BLOB NOT NULL) STRICT;
+         CREATE UNIQUE INDEX links_by_account ON links (account);
+         CREATE TABLE accounts (object BLOB PRIMARY KEY NOT NULL, told TEXT NOT NULL) STRICT;",
+    );
+    let guid = |text: &str| Uuid::try_parse(text).expect("a GUID").into_bytes();
+    let (mut answered, mut hash): (&[Told], String) = (&[], String::new());
+    for some in all.chunks(WRITES_A_COMMIT).chain([[].as_slice()]) {
+        let commit = ours.transaction().expect("a transaction");
+        let keep =
+            |sql: &str, row: &[&dyn rusqlite::ToSql]| commit.prepare_cached(sql).and_then(|mut s| s.execute(row));
+        for Told { entry, home, account, edits } in answered {
+            let (home, account) = (guid(home), guid(account));
+            hash = format!("{:x}", Sha256::new().chain_update(&hash).chain_update(entry).finalize());
+            keep("DELETE FROM asked WHERE id = (SELECT min(id) FROM asked)", &[]).expect("answered");
+            keep("INSERT INTO log (body, hash) VALUES (?1, ?2)", &[entry, &hash]).expect("an entry");
+            keep("INSERT OR REPLACE INTO links VALUES (?1, ?2)", &[&home, &account]).expect("a link");
+            keep("INSERT OR REPLACE INTO accounts VALUES (?1, ?2)", &[&account, edits]).expect("an account");
+        }
+        for asked in some {
+            keep("INSERT INTO asked (body) VALUES (?1)", &[&asked.entry]).expect("a question");
+        }
+        commit.commit().expect("kept");
+        answered = some;
+    }
+    let left: i64 = ours.query_row("SELECT count(*) FROM asked", [], |r| r.get(0)).expect("a count");
+    assert_eq!(left, 0, "every question is answered");
+    all.len()
 }

@@ -16,7 +16,7 @@ use super::virtual_time::Told;
 impl Bench {
     /// B5: everybody is provisioned with two writes, as fast as it goes; and the same writes by a peer, in turn with us.
     pub fn unlimited(&self) -> Vec<Row> {
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let (mut ours, mut theirs, mut floor) = (Vec::new(), Vec::new(), Vec::new());
         let (mut seen, mut their_seen, mut stored) = Default::default();
         for _ in 0..self.repeat {
             let tenants = self.serve();
@@ -24,6 +24,10 @@ impl Bench {
             ours.push(place.run(&["sync"]).expect(0));
             (seen, stored) = (tenants.seen(), place.stored());
             let written = self.all_provisioned(&tenants);
+            let [store, folder] = [place.folder.join("crosstie.db"), place.folder].map(|p| p.display().to_string());
+            let kept = self.part(&["recorded", &store, &folder]);
+            assert_eq!(kept.said().trim(), (2 * self.people).to_string(), "the floor keeps what we keep");
+            floor.push(kept);
             drop(tenants);
             if let Some(peers) = &self.peers {
                 let tenants = self.serve();
@@ -34,13 +38,14 @@ impl Bench {
         }
         let mut row = self.row("B5", "provision everybody, quota off", ours);
         (row.seen, row.stored) = (seen, stored);
+        let floor = self.row("B5", "limit: the same writes kept, none made", floor);
         if theirs.is_empty() {
-            return vec![row];
+            return vec![floor, row];
         }
         let mut peer = self.row("B5", &format!("peer: {WRITER}, provision everybody"), theirs);
         peer.seen = their_seen;
         row.target = Target::AsFastAs(WRITER, peer.seconds());
-        vec![row, peer]
+        vec![floor, row, peer]
     }
 
     /// What was written, whatever ids the accounts were given and in whatever order: two writes for each, one account for each.

@@ -207,16 +207,14 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
         }
     }
 
-    /// What the answers teach, and what leaves next. One commit for each of the two, however many there are: a disk may well
-    /// be slower than a quota. Where it fails, it is as if the process had died before: the questions are open, and looked into.
+    /// What the answers teach, and what leaves next, in one commit, however many there are: a disk may well be slower than a
+    /// quota. Where it fails, it is as if the process had died before: the questions are open, and looked into.
     fn turn(&mut self, landed: Vec<Landing>, flying: usize) -> Result<(Vec<Flight>, Pause), EngineError> {
         let (store, now) = (self.run.cycle.store, self.now());
-        if !landed.is_empty() {
-            store.in_one_commit(|| landed.into_iter().try_for_each(|landing| self.land(landing)))?;
-        }
         self.lanes.queue.borrow_mut().wake(now);
-        let is_quiet = self.lanes.queue.borrow().first_lane().is_none();
-        let mut depart = || {
+        let is_quiet = landed.is_empty() && self.lanes.queue.borrow().first_lane().is_none();
+        let all = || {
+            landed.into_iter().try_for_each(|landing| self.land(landing))?;
             let mut flights = Vec::new();
             for _ in 0..JOBS_A_TURN {
                 match self.next(flying + flights.len())? {
@@ -227,7 +225,7 @@ impl<'r, D: DirectoryWrite, C: Clock> Worker<'r, D, C> {
             }
             Ok((flights, Pause::Wait(Some(now))))
         };
-        if is_quiet { depart() } else { store.in_one_commit(depart) }
+        if is_quiet { all() } else { store.in_one_commit(all) }
     }
 
     /// Looks at the job whose turn it is.
