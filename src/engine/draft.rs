@@ -93,11 +93,14 @@ impl Drafting<'_> {
                 continue;
             }
             let name = route.route.clone();
-            let is_old = |home: &ObjectId| touched.contains(&(name.clone(), home.clone()));
-            let out = route.changes.retain(|due| !is_old(&due.change.home.id))?;
-            dropped.extend(out.into_iter().map(|due| (name.clone(), due.change.home.id)));
-            dropped.extend(route.held.iter().filter(|h| is_old(&h.home.id)).map(|h| (name.clone(), h.home.id.clone())));
-            route.held.retain(|held| !is_old(&held.home.id));
+            let mut is_fresh = |home: &ObjectId| {
+                let whose = (name.clone(), home.clone());
+                let is_old = touched.contains(&whose);
+                dropped.extend(is_old.then_some(whose));
+                !is_old
+            };
+            route.changes.retain(|due| is_fresh(&due.change.home.id))?;
+            route.held.retain(|held| is_fresh(&held.home.id));
         }
         Ok(dropped)
     }

@@ -202,6 +202,9 @@ impl<'r, D, C: Clock> Run<'r, D, C> {
             }
             match all.plan.routes.iter_mut().find(|r| r.route == part.route) {
                 Some(known) => {
+                    if known.changes.is_empty() {
+                        known.changes = part.changes.taken();
+                    }
                     part.changes.dues().try_for_each(|due| known.changes.push(&due?))?;
                     known.held.retain(|held| !part.held.iter().any(|new| new.home.id == held.home.id));
                     known.held.append(&mut part.held);

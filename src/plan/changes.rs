@@ -36,7 +36,7 @@ impl From<Change> for Due {
     }
 }
 
-/// A change as it lies in a pile, behind the hash of its line. Its route is that of the plan.
+/// A change as it lies in a pile. Its route is that of the plan.
 #[derive(Serialize, Deserialize)]
 struct Laid<'a> {
     home: Cow<'a, Person>,
@@ -85,8 +85,8 @@ impl Count {
     }
 }
 
-/// In front of each change: how long it is, and the hash of its line.
-const HEAD: usize = 4 + size_of::<LineHash>();
+/// In front of each change: how long it is.
+const HEAD: usize = size_of::<u32>();
 
 impl Due {
     /// For [`Changes::put`].
@@ -95,8 +95,7 @@ impl Due {
     /// None that is known: there is no value that cannot be packed.
     pub fn packed(&self) -> Result<Packed, Unkept> {
         let line = digest::line_of(&self.change, self.basis.as_ref());
-        let mut bytes = vec![0; HEAD];
-        bytes[4..].copy_from_slice(&line);
+        let bytes = vec![0; HEAD];
         let Change { route: _, home, action, before, why, rules, redacted } = &self.change;
         let laid = Laid {
             home: Cow::Borrowed(home),
@@ -110,9 +109,9 @@ impl Due {
             leaned_on: self.leaned_on.as_ref().map(Cow::Borrowed),
             is_provisioning: self.is_provisioning,
         };
-        bytes = postcard::to_extend(&laid, bytes).map_err(Unkept::garbled)?;
+        let mut bytes = postcard::to_extend(&laid, bytes).map_err(Unkept::garbled)?;
         let length = u32::try_from(bytes.len() - HEAD).map_err(Unkept::garbled)?;
-        bytes[..4].copy_from_slice(&length.to_le_bytes());
+        bytes[..HEAD].copy_from_slice(&length.to_le_bytes());
         Ok(Packed { bytes, home: home.id.clone(), line, count: Count::of(self) })
     }
 
@@ -137,7 +136,7 @@ impl Due {
     }
 }
 
-/// The changes of one route, in the order in which they were put down: that of the home users' ids.
+/// The changes of one route, in the order in which they were put down. All of one person lie together.
 #[derive(Clone, Debug)]
 pub struct Changes {
     route: RouteName,
@@ -149,6 +148,8 @@ pub struct Changes {
     writes: u64,
     awaiting: u64,
     guarded: BTreeMap<(String, Counted), u64>,
+    /// People of whom anything is counted that may need signatures.
+    signed: u64,
     /// Whose change came last, and as what they were counted: a person with several changes is counted once.
     last: Option<(ObjectId, BTreeSet<(String, Counted)>)>,
 }
@@ -167,6 +168,7 @@ impl Changes {
             writes: 0,
             awaiting: 0,
             guarded: BTreeMap::new(),
+            signed: 0,
             last: None,
         }
     }
@@ -200,12 +202,15 @@ impl Changes {
             Some(last) if same => last,
             last => last.insert((packed.home.clone(), BTreeSet::new())),
         };
+        let is_signed = |known: &BTreeSet<(String, Counted)>| known.iter().any(|(_, what)| guard::is_signed(what));
+        let was_signed = is_signed(known);
         for what in guarded {
             let what = (rules.clone(), what.clone());
             if known.insert(what.clone()) {
                 *self.guarded.entry(what).or_default() += 1;
             }
         }
+        self.signed += u64::from(!was_signed && is_signed(known));
         Ok(())
     }
 
@@ -247,6 +252,10 @@ impl Changes {
     pub(super) fn guarded(&self) -> &BTreeMap<(String, Counted), u64> {
         &self.guarded
     }
+    /// People of whom anything is counted that may need signatures.
+    pub(super) fn signed(&self) -> u64 {
+        self.signed
+    }
     /// Somebody refers to one who has no account yet.
     pub(super) fn awaits(&self) -> bool {
         self.awaiting > 0
@@ -277,20 +286,28 @@ impl Changes {
         Due::unpacked(&self.route, laid)
     }
 
-    /// Takes out those of which `stays` says no; answers them.
+    /// Takes out those of which `stays` says no.
     ///
     /// # Errors
     /// Those of the shelf: nothing was taken out then.
-    pub fn retain(&mut self, mut stays: impl FnMut(&Due) -> bool) -> Result<Vec<Due>, Unkept> {
-        let (mut rest, mut out) = (Self::new(self.route.clone(), self.shelf.clone()), Vec::new());
-        for due in self.dues() {
+    pub fn retain(&mut self, mut stays: impl FnMut(&Due) -> bool) -> Result<(), Unkept> {
+        // The rest is put down once more as soon as somebody goes: mostly nobody does.
+        let mut rest: Option<Self> = None;
+        for (before, due) in self.dues().enumerate() {
             let due = due?;
-            if stays(&due) { rest.push(&due)? } else { out.push(due) }
+            match (stays(&due), &mut rest) {
+                (true, Some(rest)) => rest.push(&due)?,
+                (false, none @ None) => {
+                    let rest = none.insert(Self::new(self.route.clone(), self.shelf.clone()));
+                    self.dues().take(before).try_for_each(|due| rest.push(&due?))?;
+                }
+                (true, None) | (false, Some(_)) => {}
+            }
         }
-        if !out.is_empty() {
+        if let Some(rest) = rest {
             *self = rest;
         }
-        Ok(out)
+        Ok(())
     }
 
     /// Hashes of the lines of all, in no order: see [`digest`](super::digest).

@@ -1,9 +1,8 @@
 //! Do two home users lead to one account?
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::{Due, Plan, Unkept};
+use super::{Plan, RoutePlan, Unkept, hash_of};
 use crate::model::{Action, Change, Held, Hold, ObjectId, Person, RouteName, TenantName, folded};
 
 /// Who is about to get which address or account, by target.
@@ -38,19 +37,12 @@ pub fn hold_shared(plan: &mut Plan, standing: &Claims) -> Result<BTreeSet<(Route
     let (mut sharers, met) = shared(plan, standing)?;
     let with_sharers: BTreeSet<RouteName> = sharers.keys().map(|(route, _)| route.clone()).collect();
     for route in plan.routes.iter_mut().filter(|plan| with_sharers.contains(&plan.route)) {
-        let (name, mut with) = (route.route.clone(), Vec::new());
-        let out = route.changes.retain(|due| {
-            let others = sharers.remove(&(name.clone(), due.change.home.id.clone()));
-            let stays = others.is_none();
-            with.extend(others);
-            stays
+        let RoutePlan { route, changes, held, .. } = route;
+        changes.retain(|due| {
+            let Some(others) = sharers.remove(&(route.clone(), due.change.home.id.clone())) else { return true };
+            held.push(Held { route: route.clone(), home: due.change.home.clone(), hold: Hold::SharedWith(others) });
+            false
         })?;
-        let held = |(due, others): (Due, Vec<Person>)| Held {
-            route: name.clone(),
-            home: due.change.home,
-            hold: Hold::SharedWith(others),
-        };
-        route.held.extend(out.into_iter().zip(with).map(held));
     }
     Ok(met)
 }
@@ -87,9 +79,7 @@ fn shared(plan: &Plan, standing: &Claims) -> Result<Shared, Unkept> {
 }
 
 fn hash(target: &TenantName, claim: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (target, claim).hash(&mut hasher);
-    hasher.finish()
+    hash_of(&(target, claim))
 }
 
 /// Hashes that are sorted at a time: 1 MB.
@@ -121,7 +111,7 @@ fn claim(action: &Action) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Changes, RoutePlan};
+    use super::super::Changes;
     use super::*;
     use crate::model::{Attributes, Why};
 

@@ -104,7 +104,7 @@ pub(super) fn counted(due: &Due) -> Vec<Counted> {
     counted
 }
 
-/// People whose changes the guard counts, by rule set and by what is counted.
+/// People whose changes the guard counts, by rule set and by what is counted; all at once: where there are few.
 ///
 /// # Errors
 /// Those of the shelf on which the plan lies.
@@ -114,6 +114,19 @@ pub fn guarded(plan: &RoutePlan) -> Result<People, Unkept> {
         count_in(&due?, &mut people);
     }
     Ok(people)
+}
+
+/// Those of `before` whose changes the guard counts in the plan, too.
+fn met(plan: &RoutePlan, before: &People) -> Result<People, Unkept> {
+    let mut met = People::new();
+    for due in plan.changes.dues().take_while(|_| !before.is_empty()) {
+        let due = due?;
+        let whats = counted(&due).into_iter().map(|what| (due.change.rules.clone(), what));
+        for what in whats.filter(|what| before.get(what).is_some_and(|people| people.contains(&due.change.home.id))) {
+            met.entry(what).or_default().insert(due.change.home.id.clone());
+        }
+    }
+    Ok(met)
 }
 
 /// Adds the person of a change to those whom the guard counts.
@@ -200,17 +213,15 @@ pub fn asks_for_the_day(plan: &RoutePlan, rules: &[Arc<RuleSet>]) -> BTreeSet<Co
 }
 
 fn over(plan: &RoutePlan, rules: &[Arc<RuleSet>], before: &People, bound: Bound) -> Result<Vec<Refusal>, Unkept> {
-    // Who they are is asked only where somebody may be counted twice.
-    let again = if before.is_empty() { People::new() } else { guarded(plan)? };
-    let nobody = BTreeSet::new();
+    let again = met(plan, before)?;
     let mut refusals = Vec::new();
     for set in rules {
         let limits = if bound == Bound::Day { limits_of_a_day(&set.guard) } else { limits(&set.guard) };
         for (counted, limit) in limits {
             let what = (set.name.clone(), counted);
             let Some(now) = plan.changes.guarded().get(&what) else { continue };
-            let known = again.get(&what).unwrap_or(&nobody);
-            let earlier = before.get(&what).map_or(0, |before| before.difference(known).count() as u64);
+            let many = |people: &People| people.get(&what).map_or(0, BTreeSet::len) as u64;
+            let earlier = many(before) - many(&again);
             // A day's limit says nothing that the run's does not, where the day has brought nothing else.
             if bound == Bound::Day && earlier == 0 && limits_same(&set.guard, &what.1, limit) {
                 continue;
@@ -237,35 +248,39 @@ fn limits_same(guard: &Guard, counted: &Counted, limit: Limit) -> bool {
     limits(guard).iter().any(|(what, of_run)| what == counted && *of_run == limit)
 }
 
+/// Does it count towards signatures? Unlinks write nothing.
+pub(super) fn is_signed(what: &Counted) -> bool {
+    matches!(what, Counted::Kind(kind) if *kind != ActionKind::Unlink)
+}
+
 /// The routes of a plan that asks for signatures: it has more changes than are made without, together with those that were
-/// let through in the same run. Unlinks write nothing and are not counted.
+/// let through in the same run.
 ///
 /// # Errors
 /// Those of the shelf on which the plan lies.
 pub fn unsigned(plans: &[RoutePlan], before: &BTreeMap<RouteName, People>, above: u64) -> Result<Vec<Refusal>, Unkept> {
-    let mut all: BTreeSet<(&RouteName, ObjectId)> = BTreeSet::new();
-    let counts = |what: &Counted| matches!(what, Counted::Kind(kind) if *kind != ActionKind::Unlink);
+    let mut others: BTreeSet<(&RouteName, ObjectId)> = BTreeSet::new();
     for (route, people) in before {
-        let counted = people.iter().filter(|((_, what), _)| counts(what));
-        all.extend(counted.flat_map(|(_, people)| people.iter().map(move |home| (route, home.clone()))));
+        let counted = people.iter().filter(|((_, what), _)| is_signed(what));
+        others.extend(counted.flat_map(|(_, people)| people.iter().map(move |home| (route, home.clone()))));
     }
     let mut kinds: BTreeMap<&RouteName, ActionKind> = BTreeMap::new();
     for plan in plans {
         for (_, what) in plan.changes.guarded().keys() {
             if let Counted::Kind(kind) = what
-                && counts(what)
+                && is_signed(what)
             {
                 kinds.entry(&plan.route).or_insert(*kind);
             }
         }
-        for due in plan.changes.dues() {
+        for due in plan.changes.dues().take_while(|_| !before.is_empty()) {
             let due = due?;
-            if counted(&due).iter().any(counts) {
-                all.insert((&plan.route, due.change.home.id));
+            if counted(&due).iter().any(is_signed) {
+                others.remove(&(&plan.route, due.change.home.id));
             }
         }
     }
-    let planned = all.len() as u64;
+    let planned = plans.iter().map(|plan| plan.changes.signed()).sum::<u64>() + others.len() as u64;
     if planned <= above {
         return Ok(Vec::new());
     }

@@ -22,6 +22,7 @@ mod undo;
 mod weigh;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::model::{
@@ -170,7 +171,7 @@ pub struct RoutePlan {
     pub route: RouteName,
     /// Fingerprint of its rules.
     pub fingerprint: String,
-    /// In order of the home users' ids.
+    /// In the order in which people were considered.
     pub changes: Changes,
     /// Seen, not decidable.
     pub held: Vec<Held>,
@@ -196,18 +197,26 @@ impl RoutePlan {
         if !self.changes.awaits() {
             return Ok(0);
         }
-        let (mut coming, mut follow) = (BTreeSet::new(), 0);
+        // Few people are awaited by many. By hashes: where two meet by chance, a write more or less is foretold.
+        let (mut awaited, mut follow): (BTreeMap<u64, u64>, u64) = (BTreeMap::new(), 0);
+        for due in self.changes.dues() {
+            due?.awaited.iter().for_each(|whom| *awaited.entry(hash_of(whom)).or_default() += 1);
+        }
         for due in self.changes.dues() {
             let change = due?.change;
             if matches!(change.action.kind(), ActionKind::Provision | ActionKind::Join) {
-                coming.insert(change.home.id);
+                follow += awaited.remove(&hash_of(&change.home.id)).unwrap_or_default();
             }
-        }
-        for due in self.changes.dues() {
-            follow += due?.awaited.iter().filter(|whom| coming.contains(*whom)).count() as u64;
         }
         Ok(follow)
     }
+}
+
+/// The same in every process: for what is counted or looked up by its hash.
+fn hash_of(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Plan {

@@ -1,14 +1,15 @@
 //! Where lies a plan that is too large to be held in memory?
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
 use std::io;
 use std::rc::Rc;
 
-/// Bytes that are put away and read back in one go: some hundred changes, so that what is read in order costs next to
-/// nothing, and what is read alone not much.
-const BLOCK_BYTES: usize = 64 << 10;
-/// Bytes that a pile holds in memory before it puts any away: some thousand changes. Most plans are smaller, and need no file.
+/// Bytes that are put away and read back in one go: some fifty changes, so that what is read in order costs next to
+/// nothing, and what is read alone not much. The last ones of each route stay in memory, and a mesh has hundreds of routes.
+const BLOCK_BYTES: usize = 16 << 10;
+/// Bytes that all piles of one shelf hold in memory before they put any away: some thousand changes. Most plans are smaller, and
+/// need no file.
 const HELD_BYTES_MAX: usize = 512 << 10;
 
 /// Where blocks are put away.
@@ -23,6 +24,8 @@ pub trait Shelf: Debug {
     /// # Errors
     /// The system's.
     fn take(&self, at: u64, length: usize) -> io::Result<Vec<u8>>;
+    /// Bytes that all its piles have held in memory, none of which is put away.
+    fn held(&self) -> &Cell<usize>;
 }
 
 /// A plan could not be put down, or not read back.
@@ -63,7 +66,6 @@ enum Block {
 pub(super) struct Pile {
     shelf: Option<Rc<dyn Shelf>>,
     blocks: Vec<Block>,
-    held: usize,
     /// What is put down next comes here; no block yet.
     open: Vec<u8>,
     /// The block that was read back last: what comes next mostly lies in it, too.
@@ -88,9 +90,11 @@ impl Pile {
     fn close(&mut self) -> Result<(), Unkept> {
         let length = self.open.len();
         let block = match &self.shelf {
-            Some(shelf) if self.held + length > HELD_BYTES_MAX => Block::Away { at: shelf.put(&self.open)?, length },
-            _ => {
-                self.held += length;
+            Some(shelf) if shelf.held().get() + length > HELD_BYTES_MAX => {
+                Block::Away { at: shelf.put(&self.open)?, length }
+            }
+            shelf => {
+                shelf.iter().for_each(|shelf| shelf.held().set(shelf.held().get() + length));
                 Block::Held(self.open.as_slice().into())
             }
         };

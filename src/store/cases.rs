@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, params};
 
 use super::codec::{self, signed};
-use super::{Among, Store, StoreError, keys, observations, rows};
+use super::{Among, Store, StoreError, keys, observations, open, rows};
 use crate::model::{
     Attribute, Attributes, Former, ObjectId, Observed, Person, Presence, RouteName, Standing, TenantName, Timestamp,
     Value,
@@ -52,7 +52,7 @@ impl Store {
         }
         // In the order of the index, as keys are made.
         let sql = "INSERT OR IGNORE INTO unsettled (route, home) SELECT ?1, home FROM wanted ORDER BY home";
-        c.execute(sql, [id])?;
+        open::sorted(c, sql, id)?;
         drop(rows);
         drop((insert, statement));
         Ok(c.execute_batch("DROP TABLE wanted")?)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, params};
 
-use super::{StoreError, TenantRow, codec, rows};
+use super::{StoreError, TenantRow, codec, open, rows};
 use crate::model::{Attribute, Observed, Presence, Value, folded};
 
 /// The key under which a guest's invited address is found: what stands before `#EXT#` in its sign-in name.
@@ -106,7 +106,7 @@ pub(super) fn rebuild(c: &Connection, tenant: i64, keyed: &BTreeSet<Attribute>) 
     }
     let sql = "INSERT INTO keys (tenant, attribute, value, object) \
                SELECT ?1, attribute, value, object FROM new_keys ORDER BY attribute, value, object";
-    c.execute(sql, [tenant])?;
+    open::sorted(c, sql, tenant)?;
     drop(rows);
     drop((insert, statement));
     Ok(c.execute_batch("DROP TABLE new_keys")?)

@@ -20,6 +20,9 @@ const APPLICATION_ID: i64 = 0x5854_4945;
 /// Page cache. People lie in the order in which they came and keys are made in order, so that little is touched at random; of a
 /// million people four times as much would hold a twelfth. With it a full resync stays below 48 MB (`docs/performance.md`, B9).
 const CACHE_KIBIBYTES: i64 = 16_384;
+/// Page cache while everybody is sorted. SQLite sorts as much at a time as the cache may hold, beside it: the two together shall take
+/// no more than the cache alone does at other times.
+const CACHE_KIBIBYTES_IN_SORTING: i64 = 4_096;
 /// Another process may hold the file for one short transaction; longer than this is a fault.
 const BUSY_MILLIS: u32 = 5_000;
 /// SQLite's name for a private temporary database: kept in memory as long as it fits, deleted on close.
@@ -243,6 +246,15 @@ fn settings(c: &Connection) -> Result<(), StoreError> {
     c.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     c.busy_timeout(std::time::Duration::from_millis(u64::from(BUSY_MILLIS)))?;
     claims::set_up(c)
+}
+
+/// Runs a statement that sorts what is known of everybody.
+pub(super) fn sorted(c: &Connection, sql: &str, route_or_tenant: i64) -> Result<(), StoreError> {
+    c.pragma_update(None, "cache_size", -CACHE_KIBIBYTES_IN_SORTING)?;
+    let done = c.execute(sql, [route_or_tenant]);
+    c.pragma_update(None, "cache_size", -CACHE_KIBIBYTES)?;
+    done?;
+    Ok(())
 }
 
 fn create(c: &Connection) -> Result<(), StoreError> {

@@ -11,12 +11,13 @@ use super::Store;
 use crate::plan::Shelf;
 
 /// A file, made when something is put there. Nobody can open it, and whatever happens to this process, it does not stay.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Nameless {
     /// Where it is made if possible: there is room for what the store remembers, and others cannot look in.
     folder: Option<PathBuf>,
     file: OnceCell<File>,
     length: Cell<u64>,
+    held: Cell<usize>,
 }
 
 impl Nameless {
@@ -46,12 +47,15 @@ impl Shelf for Nameless {
         self.file()?.read_exact_at(&mut bytes, at)?;
         Ok(bytes)
     }
+    fn held(&self) -> &Cell<usize> {
+        &self.held
+    }
 }
 
 impl Store {
     /// A new one, for what does not fit into memory: a file without a name beside the store.
     pub fn shelf(&self) -> Rc<dyn Shelf> {
-        Rc::new(Nameless { folder: self.folder.clone(), file: OnceCell::new(), length: Cell::new(0) })
+        Rc::new(Nameless { folder: self.folder.clone(), ..Nameless::default() })
     }
 }
 
@@ -80,7 +84,7 @@ mod tests {
 
     #[test]
     fn whoever_may_not_write_beside_the_store_puts_it_elsewhere() {
-        let gone = Nameless { folder: Some("/nowhere/at/all".into()), file: OnceCell::new(), length: Cell::new(0) };
+        let gone = Nameless { folder: Some("/nowhere/at/all".into()), ..Nameless::default() };
         assert_eq!(gone.put(b"bytes").and_then(|at| gone.take(at, 5)).unwrap(), b"bytes");
     }
 }
