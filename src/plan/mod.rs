@@ -212,7 +212,7 @@ impl RoutePlan {
     }
 }
 
-/// The same in every process: for what is counted or looked up by its hash.
+/// For what is looked up by its hash within one plan.
 fn hash_of(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);

@@ -10,9 +10,10 @@ use super::codec::{self, signed};
 use super::readings::Round;
 use super::rows;
 
-/// Ids that are compared at a time, in bytes: 25,000 GUIDs, which take half a MB in memory. All of them are passed over
-/// once for each such part.
-const PART_BYTES: u64 = 1 << 19;
+/// Ids that are compared at a time, in bytes: 50,000 GUIDs, which take 1 MB in memory. All of them are passed over once for
+/// each such part: with parts of half the size a full resync of a million people takes a tenth longer, with larger ones it
+/// comes near the memory that it may take (`docs/performance.md`, B9).
+const PART_BYTES: u64 = 1 << 20;
 /// Parts are divided by the first byte of the id.
 const PARTS_MAX: u64 = 256;
 
