@@ -146,7 +146,7 @@ fn floor(folder: &Path, tables: &str) -> rusqlite::Connection {
         let _ = std::fs::remove_file(folder.join(format!("floor.db{suffix}")));
     }
     let store = rusqlite::Connection::open(&file).expect("a file");
-    let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; \
+    let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -14336; \
                     PRAGMA wal_autocheckpoint = 16384;";
     store.execute_batch(&format!("{settings} {tables}")).expect("tables");
     store

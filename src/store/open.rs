@@ -18,8 +18,9 @@ const VERSION: i64 = 6;
 /// "XTIE" in ASCII: tells our files from any other SQLite database.
 const APPLICATION_ID: i64 = 0x5854_4945;
 /// Page cache. People lie in the order in which they came and keys are made in order, so that little is touched at random; of a
-/// million people four times as much would hold a twelfth. With it a full resync stays below 48 MB (`docs/performance.md`, B9).
-const CACHE_KIBIBYTES: i64 = 16_384;
+/// million people four times as much would hold a twelfth. With it a full resync stays below 48 MB (`docs/performance.md`, B9), and
+/// what a plan of a million takes more than one of ten thousand, which fills no cache, below 16 (B2).
+const CACHE_KIBIBYTES: i64 = 14_336;
 /// Page cache while everybody is sorted. SQLite sorts as much at a time as the cache may hold, beside it: the two together shall take
 /// no more than the cache alone does at other times.
 const CACHE_KIBIBYTES_IN_SORTING: i64 = 4_096;
