@@ -182,8 +182,8 @@ struct Told {
     edits: String,
 }
 
-/// Of as many writes crosstie keeps the answers, and the questions of as many that leave next, with one commit where 24 are
-/// under way and answers come at once: half of them.
+/// Half of the 24 that are under way at once: crosstie keeps the answers to some ten, and the questions of the next, with one commit,
+/// and a floor shall not have more of them.
 const WRITES_A_COMMIT: usize = 12;
 
 /// The writes of which this store's change log tells, kept once more, by SQLite alone: each question before it leaves, and with

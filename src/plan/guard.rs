@@ -119,7 +119,10 @@ pub fn guarded(plan: &RoutePlan) -> Result<People, Unkept> {
 /// Those of `before` whose changes the guard counts in the plan, too.
 fn met(plan: &RoutePlan, before: &People) -> Result<People, Unkept> {
     let mut met = People::new();
-    for due in plan.changes.dues().take_while(|_| !before.is_empty()) {
+    if before.is_empty() {
+        return Ok(met);
+    }
+    for due in plan.changes.dues() {
         let due = due?;
         let whats = counted(&due).into_iter().map(|what| (due.change.rules.clone(), what));
         for what in whats.filter(|what| before.get(what).is_some_and(|people| people.contains(&due.change.home.id))) {
@@ -273,7 +276,10 @@ pub fn unsigned(plans: &[RoutePlan], before: &BTreeMap<RouteName, People>, above
                 kinds.entry(&plan.route).or_insert(*kind);
             }
         }
-        for due in plan.changes.dues().take_while(|_| !before.is_empty()) {
+        if others.is_empty() {
+            continue;
+        }
+        for due in plan.changes.dues() {
             let due = due?;
             if counted(&due).iter().any(is_signed) {
                 others.remove(&(&plan.route, due.change.home.id));

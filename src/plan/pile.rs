@@ -94,7 +94,9 @@ impl Pile {
                 Block::Away { at: shelf.put(&self.open)?, length }
             }
             shelf => {
-                shelf.iter().for_each(|shelf| shelf.held().set(shelf.held().get() + length));
+                if let Some(shelf) = shelf {
+                    shelf.held().set(shelf.held().get() + length);
+                }
                 Block::Held(self.open.as_slice().into())
             }
         };

@@ -11,7 +11,7 @@ use super::readings::Round;
 use super::rows;
 
 /// Ids that are compared at a time, in bytes: 50,000 GUIDs, which take 1 MB in memory. All of them are passed over once for
-/// each such part: with parts of half the size a full resync of a million people took a fifth longer, with larger ones it
+/// each such part: with parts of half the size a full resync of a million people took a tenth longer, with larger ones it
 /// comes near the memory that it may take (`docs/performance.md`, B9).
 const PART_BYTES: u64 = 1 << 20;
 /// Parts are divided by the first byte of the id.

@@ -249,10 +249,10 @@ fn settings(c: &Connection) -> Result<(), StoreError> {
     claims::set_up(c)
 }
 
-/// Runs a statement that sorts what is known of everybody.
-pub(super) fn sorted(c: &Connection, sql: &str, route_or_tenant: i64) -> Result<(), StoreError> {
+/// Runs a statement that sorts what is known of everybody of a tenant or a route: its one parameter.
+pub(super) fn sorted(c: &Connection, sql: &str, of_whom: i64) -> Result<(), StoreError> {
     c.pragma_update(None, "cache_size", -CACHE_KIBIBYTES_IN_SORTING)?;
-    let done = c.execute(sql, [route_or_tenant]);
+    let done = c.execute(sql, [of_whom]);
     c.pragma_update(None, "cache_size", -CACHE_KIBIBYTES)?;
     done?;
     Ok(())
